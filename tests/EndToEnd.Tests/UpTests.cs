@@ -37,7 +37,7 @@ public sealed class UpTests
 
         using var http = new HttpClient { BaseAddress = server.Http };
         using JsonDocument ready = JsonDocument.Parse(await http.GetStringAsync("/readyz"));
-        Assert.Equal(0, ready.RootElement.GetProperty("recoveredRecords").GetInt64());
+        Assert.Equal(0, ready.RootElement.GetProperty("recoveredBatches").GetInt64());
         IReadOnlyList<long> stored = await SequenceLoad.ReadAllAsync(server.Bootstrap, "up", 0);
         Assert.Equal(Enumerable.Range(0, 1_000).Select(i => (long)i), stored);
     }
@@ -54,7 +54,7 @@ public sealed class UpTests
 
         using var http = new HttpClient { BaseAddress = server.Http };
         using JsonDocument ready = JsonDocument.Parse(await http.GetStringAsync("/readyz"));
-        Assert.InRange(ready.RootElement.GetProperty("recoveredRecords").GetInt64(), 1, long.MaxValue);
+        Assert.InRange(ready.RootElement.GetProperty("recoveredBatches").GetInt64(), 1, long.MaxValue);
         Assert.Equal(1_000, (await SequenceLoad.ReadAllAsync(server.Bootstrap, "up", 0)).Count);
     }
 

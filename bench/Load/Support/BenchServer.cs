@@ -60,7 +60,7 @@ internal sealed class BenchServer : IDisposable
         _process.Dispose();
     }
 
-    private static string Executable()
+    public static string Root()
     {
         string? folder = AppContext.BaseDirectory;
         while (folder is not null && !File.Exists(Path.Combine(folder, "PipeRoll.slnx")))
@@ -68,7 +68,7 @@ internal sealed class BenchServer : IDisposable
             folder = Path.GetDirectoryName(folder.TrimEnd(Path.DirectorySeparatorChar));
         }
 
-        return Path.Combine(folder ?? ".", "src", "Server", "bin", "Release", "net10.0", "PipeRoll.Server");
+        return folder ?? throw new InvalidOperationException("PipeRoll.slnx is not above the benchmark's own folder");
     }
 
     private Process Start()
@@ -78,7 +78,7 @@ internal sealed class BenchServer : IDisposable
             "up", "--data", Folder, "--kafka-port", $"{KafkaPort}", "--http-port", $"{HttpPort}", "--advertise", "127.0.0.1",
             .. _settings.SelectMany(setting => new[] { "--set", setting }),
         ];
-        var start = new ProcessStartInfo(Executable(), arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(Path.Combine(Root(), "src", "Server", "bin", "Release", "net10.0", "PipeRoll.Server"), arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         long before = Stopwatch.GetTimestamp();
         Process process = Process.Start(start) ?? throw new InvalidOperationException("the server did not start");
         process.ErrorDataReceived += (_, _) => { };
