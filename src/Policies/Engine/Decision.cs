@@ -10,6 +10,8 @@ public sealed class Decision
 
     internal List<string> RouteList { get; } = [];
 
+    internal List<string> HeldList { get; } = [];
+
     /// <summary>What shall happen to the event.</summary>
     public Outcome Outcome { get; internal set; }
 
@@ -24,6 +26,9 @@ public sealed class Decision
 
     /// <summary>When the event happened, in milliseconds since 1970; the record's timestamp if the event could not be read.</summary>
     public long EventTimeMs { get; internal set; }
+
+    /// <summary>The ids of the rules that hold, in the order of the policy.</summary>
+    public IReadOnlyList<string> RulesHeld => HeldList;
 
     /// <summary>The labels of the rules that hold, in the order of the policy.</summary>
     public IReadOnlyList<string> Labels => LabelList;
