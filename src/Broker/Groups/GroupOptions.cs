@@ -24,6 +24,9 @@ public sealed record GroupOptions
     /// <summary>Bytes of subscriptions and assignments that one group may hold.</summary>
     public long MemberBytesMax { get; init; } = 64L * 1024 * 1024;
 
+    /// <summary>Bytes of subscriptions, assignments and offsets that all groups of one broker may hold.</summary>
+    public long GroupsBytesMax { get; init; } = 1024L * 1024 * 1024;
+
     /// <summary>How many groups one broker coordinates.</summary>
     public int GroupsMax { get; init; } = 100_000;
 

@@ -148,7 +148,7 @@ internal sealed class JoinPhase(
     {
         Member member = new(memberId, call.InstanceId, call.ClientId, call.ClientHost)
         {
-            RebalanceTimeoutMs = call.RebalanceTimeoutMs,
+            RebalanceTimeoutMs = AtLeastOne(call.RebalanceTimeoutMs),
             SessionTimeoutMs = call.SessionTimeoutMs,
             IsNew = true,
             SessionDeadlineMs = nowMs + options.NewMemberJoinTimeoutMs,
@@ -187,10 +187,13 @@ internal sealed class JoinPhase(
     private void Update(Member member, JoinCall call, long ticket)
     {
         members.SetProtocols(member, call.Protocols);
-        member.RebalanceTimeoutMs = call.RebalanceTimeoutMs;
+        member.RebalanceTimeoutMs = AtLeastOne(call.RebalanceTimeoutMs);
         member.SessionTimeoutMs = call.SessionTimeoutMs;
         members.AwaitJoin(member, ticket);
     }
+
+    /// <summary>A deadline must lie in the future, or waiting for it would spin.</summary>
+    private static int AtLeastOne(int timeoutMs) => Math.Max(timeoutMs, 1);
 
     private void Refuse(long ticket, KafkaError error, string memberId) => effects.Answer(ticket, new JoinResult(error, memberId));
 }

@@ -1,0 +1,18 @@
+namespace PipeRoll.Broker.Groups.Offsets;
+
+/// <summary>A partition as a group names it.</summary>
+public readonly record struct GroupPartition(string Topic, int Partition);
+
+/// <summary>How far a group has consumed a partition.</summary>
+/// <param name="Offset">Of the next record to consume.</param>
+/// <param name="LeaderEpoch">Of the last consumed record; -1 if the committer did not say.</param>
+/// <param name="Metadata">The committer's own note.</param>
+/// <param name="CommitTimestampMs">By the broker's clock, milliseconds since the Unix epoch.</param>
+/// <param name="ExpireTimestampMs">Only of commits that asked for a time of their own (OffsetCommit v2 to v4); else -1.</param>
+public sealed record CommittedOffset(
+    long Offset, int LeaderEpoch, string Metadata, long CommitTimestampMs, long ExpireTimestampMs = -1);
+
+public readonly record struct OffsetCommitEntry(GroupPartition Partition, CommittedOffset Offset);
+
+/// <summary>Who commits: kept with the record, for it is evidence.</summary>
+public readonly record struct Committer(string Principal, string ClientId);
