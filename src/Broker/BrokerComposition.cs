@@ -12,6 +12,6 @@ internal static class BrokerComposition
 
     public static IEnumerable<IBrokerModule> Modules(BrokerServices services)
     {
-        return [];
+        return [new Groups.GroupModule(services, services.Options.Groups)];
     }
 }

@@ -162,7 +162,7 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
     }
 
     /// <param name="partitions">Null for all that have a committed offset.</param>
-    public (KafkaError Error, IReadOnlyList<(GroupPartition Partition, CommittedOffset? Offset, KafkaError Error)> Offsets) FetchOffsets(
+    public (KafkaError Error, IReadOnlyList<FetchedOffset> Offsets) FetchOffsets(
         string groupId, IReadOnlyList<GroupPartition>? partitions, bool requireStable)
     {
         KafkaError error = Status(groupId);
@@ -173,7 +173,7 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
 
         return Find(groupId) is { } group
             ? (KafkaError.None, group.FetchOffsets(partitions, requireStable))
-            : (KafkaError.None, [.. (partitions ?? []).Select(static partition => (partition, (CommittedOffset?)null, KafkaError.None))]);
+            : (KafkaError.None, [.. (partitions ?? []).Select(static partition => new FetchedOffset(partition, null, KafkaError.None))]);
     }
 
     /// <returns>The description, or null when there is no such group.</returns>

@@ -131,9 +131,9 @@ internal sealed partial class GroupLoop : IDisposable
                 return refused;
             }
 
+            GroupLogRecord[] records = [.. entries.Select(entry => GroupLogCodec.Offset(GroupId, entry.Partition, entry.Offset, by))];
             commit = _offsets.Begin(entries);
-            append = _services.Log.AppendAsync(
-                _partition, [.. entries.Select(entry => GroupLogCodec.Offset(GroupId, entry.Partition, entry.Offset, by))]);
+            append = _services.Log.AppendAsync(_partition, records);
         }
 
         KafkaError error = await EndOf(append);
@@ -147,9 +147,7 @@ internal sealed partial class GroupLoop : IDisposable
     }
 
     /// <param name="partitions">Null for all that have a committed offset.</param>
-    /// <returns>Offset null: none is committed. Error UNSTABLE_OFFSET_COMMIT: one is on its way, ask again.</returns>
-    public IReadOnlyList<(GroupPartition Partition, CommittedOffset? Offset, KafkaError Error)> FetchOffsets(
-        IReadOnlyList<GroupPartition>? partitions, bool requireStable)
+    public IReadOnlyList<FetchedOffset> FetchOffsets(IReadOnlyList<GroupPartition>? partitions, bool requireStable)
     {
         lock (_gate)
         {
@@ -158,8 +156,8 @@ internal sealed partial class GroupLoop : IDisposable
             return
             [
                 .. wanted.Select(partition => requireStable && _offsets.IsPending(partition)
-                    ? (partition, null, KafkaError.UnstableOffsetCommit)
-                    : (partition, isDead ? null : _offsets.Find(partition), KafkaError.None)),
+                    ? new FetchedOffset(partition, null, KafkaError.UnstableOffsetCommit)
+                    : new FetchedOffset(partition, isDead ? null : _offsets.Find(partition), KafkaError.None)),
             ];
         }
     }

@@ -20,16 +20,19 @@ internal static class GroupLogCodec
 
     private const short GroupValueVersion = 3;
 
+    /// <summary>A null array would become an empty value, which is no tombstone.</summary>
+    private static ReadOnlyMemory<byte>? NoValue => default;
+
     public static GroupLogRecord Offset(string groupId, GroupPartition partition, CommittedOffset? offset, Committer? by) =>
         new(
             WithVersion(
                 new OffsetCommitKey { Group = groupId, Topic = partition.Topic, Partition = partition.Partition }, OffsetKeyVersion),
-            offset is null ? null : OffsetValue(offset), by);
+            offset is null ? NoValue : OffsetValue(offset), by);
 
     public static GroupLogRecord Group(string groupId, GroupSnapshot? snapshot, Committer? by = null) =>
         new(
             WithVersion(new GroupMetadataKey { Group = groupId }, GroupKeyVersion),
-            snapshot is null ? null : GroupValue(snapshot), by);
+            snapshot is null ? NoValue : GroupValue(snapshot), by);
 
     /// <summary>Hands the record to whoever folds it; records of kinds that we do not know are skipped.</summary>
     /// <exception cref="WireFormatException">The bytes are not what their version says.</exception>
