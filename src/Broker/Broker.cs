@@ -48,6 +48,7 @@ public sealed partial class Broker : IAsyncDisposable
     private readonly ByteBudget _requestBytes;
     private readonly ByteBudget _fetchBytes;
     private readonly ProducerIds _producerIds;
+    private readonly DecompressorPool _decompressors = new();
     private readonly List<IBrokerModule> _modules = [];
     private PartitionRegistry? _partitions;
     private TopicDirectory? _topics;
@@ -123,7 +124,7 @@ public sealed partial class Broker : IAsyncDisposable
                 await module.StartAsync(cancellation);
             }
 
-            var handlers = new HandlerTable([.. BrokerComposition.Handlers(Services), .. _modules.SelectMany(module => module.Handlers)]);
+            var handlers = new HandlerTable([.. BrokerComposition.Handlers(Services, _decompressors), .. _modules.SelectMany(module => module.Handlers)]);
             var dispatcher = new RequestDispatcher(handlers, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
             _listener = new BrokerListener(transport, new ConnectionServices(
                 _options, _dependencies.Time, dispatcher, _requestBytes, Metrics, _dependencies.Loggers.CreateLogger<Connection>()));
@@ -182,6 +183,7 @@ public sealed partial class Broker : IAsyncDisposable
 
         _topics?.Dispose();
         _producerIds.Dispose();
+        _decompressors.Dispose();
         Metrics.Dispose();
     }
 

@@ -1,5 +1,6 @@
 using PipeRoll.Foundation.Buffers;
 using PipeRoll.Streams;
+using PipeRoll.Wire.Records;
 
 namespace PipeRoll.Broker.Partitions;
 
@@ -53,7 +54,7 @@ internal sealed partial class Partition
             _state = PartitionState.Open;
             while (_pending.TryDequeue(out PendingAppend? waiting))
             {
-                started.Add((waiting, AppendOpen(waiting.Records, waiting.Owner, waiting.AppendTimeMs)));
+                started.Add((waiting, AppendOpen(waiting.Records, waiting.Owner)));
             }
         }
 
@@ -139,7 +140,7 @@ internal sealed partial class Partition
 
             foreach (ReadOnlyMemory<byte> segment in batches.Segments)
             {
-                Fold(segment.Span, producers, epochs, _registry.NowMs);
+                Fold(segment, producers, epochs, _registry.NowMs);
             }
 
             from = batches.EndOffset;
@@ -149,19 +150,17 @@ internal sealed partial class Partition
         return checkpointOffset;
     }
 
-    private static void Fold(ReadOnlySpan<byte> segment, ProducerStateTable producers, LeaderEpochs epochs, long nowMs)
+    private static void Fold(ReadOnlyMemory<byte> segment, ProducerStateTable producers, LeaderEpochs epochs, long nowMs)
     {
-        for (int at = 0; at < segment.Length;)
+        while (RecordBatches.TryTakeFirst(ref segment, out RecordBatchHeader header, out _))
         {
-            var view = new BatchView(segment[at..]);
-            epochs.Note(view.LeaderEpoch, view.BaseOffset);
-            if (view.ProducerId >= 0)
+            epochs.Note(header.PartitionLeaderEpoch, header.BaseOffset);
+            if (header.IsIdempotent)
             {
-                long answeredTime = view.UsesAppendTime ? view.MaxTimestamp : -1;
-                producers.Append(view.Producer, view.BaseOffset, view.LastOffset, answeredTime, Task.CompletedTask, nowMs);
+                long timestamp = header.IsLogAppendTime ? header.MaxTimestamp : -1;
+                producers.Append(
+                    ProducerBatch.Of(header), header.BaseOffset, header.LastOffset, timestamp, Task.CompletedTask, nowMs);
             }
-
-            at += (int)view.SizeBytes;
         }
     }
 
@@ -185,10 +184,10 @@ internal sealed partial class Partition
         return new PartitionCheckpoint(stream, stream.NextOffset, ProducerStateCodec.Write(_producers, _epochs), _lastAppend);
     }
 
-    private ValueTask<AppendResult> EnqueueAsync(ReadOnlyMemory<byte> records, SharedBuffer? owner, long? appendTimeMs)
+    private ValueTask<AppendResult> EnqueueAsync(ReadOnlyMemory<byte> records, SharedBuffer? owner)
     {
         // Bounded by the bytes of requests in flight: the request that waits here holds its share of them.
-        var waiting = new PendingAppend(records, owner, appendTimeMs);
+        var waiting = new PendingAppend(records, owner);
         _pending.Enqueue(waiting);
         _registry.RequestOpen(this);
         return waiting.ResultAsync();
@@ -232,7 +231,7 @@ internal sealed partial class Partition
     }
 
     /// <summary>An append that came before the partition was open; it keeps its place in the order.</summary>
-    private sealed class PendingAppend(ReadOnlyMemory<byte> records, SharedBuffer? owner, long? appendTimeMs)
+    private sealed class PendingAppend(ReadOnlyMemory<byte> records, SharedBuffer? owner)
     {
         private readonly TaskCompletionSource<ValueTask<AppendResult>> _started =
             new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -240,8 +239,6 @@ internal sealed partial class Partition
         public ReadOnlyMemory<byte> Records { get; } = records;
 
         public SharedBuffer? Owner { get; } = owner;
-
-        public long? AppendTimeMs { get; } = appendTimeMs;
 
         public void Started(ValueTask<AppendResult> append) => _started.SetResult(append);
 

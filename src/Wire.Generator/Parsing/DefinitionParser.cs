@@ -69,10 +69,11 @@ public static class DefinitionParser
             }
 
             _fileComment = line.Comment ?? string.Empty;
+            int problemsBefore = problems.Count;
             Header header = ParseHeader(line, ["key", "versions", "flexible", "advertised", "served"]);
             if (header.Versions is null || header.Key is null)
             {
-                Problem(Rules.Syntax, line.First, "an api has 'key NUMBER' and 'versions LOW-HIGH'");
+                ProblemUnlessKnown(problemsBefore, line.First, "an api has 'key NUMBER' and 'versions LOW-HIGH'");
                 return;
             }
 
@@ -103,10 +104,11 @@ public static class DefinitionParser
 
         private void ParseEmbedded(SourceLine line)
         {
+            int problemsBefore = problems.Count;
             Header header = ParseHeader(line, ["versions", "flexible"]);
             if (header.Versions is null)
             {
-                Problem(Rules.Syntax, line.First, "a message has 'versions LOW-HIGH'");
+                ProblemUnlessKnown(problemsBefore, line.First, "a message has 'versions LOW-HIGH'");
                 SkipBlock();
                 return;
             }
@@ -162,6 +164,15 @@ public static class DefinitionParser
             while (_next < lines.Count && lines[_next].Depth > 0)
             {
                 _next++;
+            }
+        }
+
+        /// <summary>What is missing is said only if nothing was said about the line yet.</summary>
+        private void ProblemUnlessKnown(int problemsBefore, Word word, string text)
+        {
+            if (problems.Count == problemsBefore)
+            {
+                Problem(Rules.Syntax, word, text);
             }
         }
 
