@@ -1,0 +1,42 @@
+using System.Globalization;
+
+namespace PipeRoll.Simulation.Engine;
+
+/// <summary>
+/// Which seeds a test runs: its own fixed range, or what the environment says. <c>PIPEROLL_SIM_SEEDS</c> is how many,
+/// <c>PIPEROLL_SIM_FROM</c> the first.
+/// </summary>
+public static class Seeds
+{
+    public static int From(int fallback) => Read("PIPEROLL_SIM_FROM") ?? fallback;
+
+    public static int Count(int fallback) => Read("PIPEROLL_SIM_SEEDS") ?? fallback;
+
+    /// <summary>Runs the scenario under each seed; the first failure ends it.</summary>
+    public static IReadOnlyList<SimulationResult> ForEach(int fallbackCount, Func<Simulation, Task> scenario, int fallbackFrom = 1)
+    {
+        int from = From(fallbackFrom);
+        return [.. Enumerable.Range(from, Count(fallbackCount)).Select(seed => Simulation.Run(seed, scenario))];
+    }
+
+    /// <summary>The first seed of the range whose run fails; null when all of them pass. Proves that a checker can fail.</summary>
+    public static SimulationFailedException? FirstFailure(int from, int count, Func<Simulation, Task> scenario)
+    {
+        for (int seed = from; seed < from + count; seed++)
+        {
+            try
+            {
+                Simulation.Run(seed, scenario);
+            }
+            catch (SimulationFailedException failure)
+            {
+                return failure;
+            }
+        }
+
+        return null;
+    }
+
+    private static int? Read(string name) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : null;
+}

@@ -1,0 +1,95 @@
+namespace PipeRoll.Simulation.Engine;
+
+/// <summary>
+/// One incarnation of one operating system process: everything that dies together. It is the task scheduler that
+/// its tasks, and all that they await, go back to; killing it means that none of them runs again.
+/// </summary>
+/// <remarks>
+/// Owner: the scenario. A restart is a new process over what the old one left on its disk, in the object store and
+/// in the metadata store. Fakes of such outside things run on <see cref="Simulation.Environment"/>, which never dies,
+/// so that a request already sent may still take effect after its sender's death.
+/// </remarks>
+public sealed class SimulatedProcess : TaskScheduler
+{
+    private readonly Simulation _simulation;
+    private readonly List<Action> _onKill = [];
+    private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _killAtStep = long.MaxValue;
+
+    internal SimulatedProcess(Simulation simulation, int number, string name, TimeSpan clockSkew)
+    {
+        _simulation = simulation;
+        Number = number;
+        Name = name;
+        Time = new ProcessTime(simulation.Clock, this, clockSkew);
+    }
+
+    public int Number { get; }
+
+    public string Name { get; }
+
+    public bool IsAlive { get; private set; } = true;
+
+    /// <summary>How many pieces of work between two awaits it has run.</summary>
+    public long Steps { get; private set; }
+
+    /// <summary>The clock that code in this process is given.</summary>
+    public TimeProvider Time { get; }
+
+    /// <summary>Ends with the reason when the process dies.</summary>
+    public Task<string> Ended => _ended.Task;
+
+    public override int MaximumConcurrencyLevel => 1;
+
+    /// <summary>Starts work in this process. If the process dies first, the returned task never ends.</summary>
+    public Task Run(Func<Task> work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this).Unwrap();
+
+    /// <summary>Starts work in this process. If the process dies first, the returned task never ends.</summary>
+    public Task<T> Run<T>(Func<Task<T>> work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this).Unwrap();
+
+    /// <summary>Dies after so many further steps: between two awaits, wherever that then is.</summary>
+    public void KillAfterSteps(long steps) => _killAtStep = Steps + steps;
+
+    public void OnKill(Action action) => _onKill.Add(action);
+
+    /// <summary>
+    /// Ends the process now. When called from within, the piece of work that calls it still runs to its next await,
+    /// but nothing that it queues is ever run.
+    /// </summary>
+    public void Kill(string reason)
+    {
+        if (!IsAlive)
+        {
+            return;
+        }
+
+        IsAlive = false;
+        _simulation.Trace.Note("kill", Number, Steps);
+        _simulation.Scheduler.Drop(this);
+        foreach (Action action in _onKill)
+        {
+            action();
+        }
+
+        _ended.TrySetResult(reason);
+    }
+
+    internal void Execute(Task task)
+    {
+        Steps++;
+        TryExecuteTask(task);
+        if (Steps >= _killAtStep)
+        {
+            Kill("crash");
+        }
+    }
+
+    protected override void QueueTask(Task task) => _simulation.Scheduler.Enqueue(this, task);
+
+    /// <summary>Never inlines, so that each continuation is a step that the seed orders.</summary>
+    protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;
+
+    protected override IEnumerable<Task> GetScheduledTasks() => [];
+}
