@@ -10,8 +10,8 @@ public sealed class EngineTests
     {
         for (int seed = 1; seed <= 60; seed++)
         {
-            SimulationResult first = Simulation.Run(seed, EverythingThatAwaits);
-            SimulationResult second = Simulation.Run(seed, EverythingThatAwaits);
+            SimulationResult first = SimulatedWorld.Run(seed, EverythingThatAwaits);
+            SimulationResult second = SimulatedWorld.Run(seed, EverythingThatAwaits);
             Assert.Equal(first, second);
         }
     }
@@ -19,16 +19,16 @@ public sealed class EngineTests
     [Fact]
     public void Seeds_differ_from_each_other()
     {
-        IEnumerable<ulong> hashes = Enumerable.Range(1, 50).Select(seed => Simulation.Run(seed, EverythingThatAwaits).Hash);
+        IEnumerable<ulong> hashes = Enumerable.Range(1, 50).Select(seed => SimulatedWorld.Run(seed, EverythingThatAwaits).Hash);
         Assert.Equal(50, hashes.Distinct().Count());
     }
 
     [Fact]
     public void Time_passes_only_when_nothing_can_run()
     {
-        Simulation.Run(1, async simulation =>
+        SimulatedWorld.Run(1, async world =>
         {
-            TimeProvider time = simulation.Driver.Time;
+            TimeProvider time = world.Driver.Time;
             DateTimeOffset before = time.GetUtcNow();
             for (int i = 0; i < 1000; i++)
             {
@@ -44,9 +44,9 @@ public sealed class EngineTests
     [Fact]
     public void A_timer_fires_in_due_order_and_not_after_its_disposal()
     {
-        Simulation.Run(3, async simulation =>
+        SimulatedWorld.Run(3, async world =>
         {
-            TimeProvider time = simulation.Driver.Time;
+            TimeProvider time = world.Driver.Time;
             var fired = new List<int>();
             using ITimer late = time.CreateTimer(_ => fired.Add(2), null, TimeSpan.FromSeconds(2), Timeout.InfiniteTimeSpan);
             using ITimer periodic = time.CreateTimer(_ => fired.Add(1), null, TimeSpan.FromSeconds(0.9), TimeSpan.FromSeconds(0.9));
@@ -62,13 +62,13 @@ public sealed class EngineTests
     {
         for (int seed = 1; seed <= 100; seed++)
         {
-            Simulation.Run(seed, async simulation =>
+            SimulatedWorld.Run(seed, async world =>
             {
-                SimulatedProcess process = simulation.StartProcess("victim");
+                SimulatedProcess process = world.StartProcess("victim");
                 int ticks = 0;
                 int atDeath = -1;
                 process.OnKill(() => atDeath = ticks);
-                process.KillAfterSteps(simulation.RandomFor("kill").Next(1, 50));
+                process.KillAfterSteps(world.RandomFor("kill").Next(1, 50));
                 Task work = process.Run(async () =>
                 {
                     while (true)
@@ -78,7 +78,7 @@ public sealed class EngineTests
                     }
                 });
                 Assert.Equal("crash", await process.Ended);
-                await Task.Delay(TimeSpan.FromHours(1), simulation.Driver.Time);
+                await Task.Delay(TimeSpan.FromHours(1), world.Driver.Time);
                 Assert.Equal(atDeath, ticks);
                 Assert.False(work.IsCompleted);
             });
@@ -88,11 +88,11 @@ public sealed class EngineTests
     [Fact]
     public void Work_that_leaves_the_scheduler_fails_the_run()
     {
-        var failure = Assert.Throws<SimulationFailedException>(() => Simulation.Run(7, async simulation =>
+        var failure = Assert.Throws<SimulationFailedException>(() => SimulatedWorld.Run(7, async world =>
         {
             await Task.Yield();
             await LeaveAsync();
-            await Task.Delay(TimeSpan.FromSeconds(1), simulation.Driver.Time);
+            await Task.Delay(TimeSpan.FromSeconds(1), world.Driver.Time);
         }));
         Assert.Contains("outside of the simulation", failure.Message, StringComparison.Ordinal);
 
@@ -108,7 +108,7 @@ public sealed class EngineTests
     public void A_scenario_that_can_never_end_is_reported_as_stuck()
     {
         var failure = Assert.Throws<SimulationFailedException>(
-            () => Simulation.Run(8, static _ => new TaskCompletionSource().Task));
+            () => SimulatedWorld.Run(8, static _ => new TaskCompletionSource().Task));
         Assert.Contains("seed 8: stuck", failure.Message, StringComparison.Ordinal);
         Assert.Contains("PIPEROLL_SIM_FROM=8", failure.Message, StringComparison.Ordinal);
     }
@@ -117,7 +117,7 @@ public sealed class EngineTests
     public void An_endless_loop_of_steps_is_reported()
     {
         var limits = new SimulationLimits(1000, TimeSpan.FromDays(1));
-        var failure = Assert.Throws<SimulationFailedException>(() => Simulation.Run(
+        var failure = Assert.Throws<SimulationFailedException>(() => SimulatedWorld.Run(
             9,
             static async _ =>
             {
@@ -133,9 +133,9 @@ public sealed class EngineTests
     [Fact]
     public void A_failure_carries_the_end_of_the_trace_and_repeats()
     {
-        var failure = Assert.Throws<SimulationFailedException>(() => Simulation.Run(11, async simulation =>
+        var failure = Assert.Throws<SimulationFailedException>(() => SimulatedWorld.Run(11, async world =>
         {
-            simulation.Trace.Note("about to fail", 42);
+            world.Trace.Note("about to fail", 42);
             await Task.Yield();
             throw new InvalidOperationException("on purpose");
         }));
@@ -144,11 +144,11 @@ public sealed class EngineTests
     }
 
     /// <summary>What products await: channels, semaphores, pipes, timers, cancellation, completion sources, async streams.</summary>
-    private static async Task EverythingThatAwaits(Simulation simulation)
+    private static async Task EverythingThatAwaits(SimulatedWorld world)
     {
-        SimulatedProcess process = simulation.StartProcess("all");
+        SimulatedProcess process = world.StartProcess("all");
         TimeProvider time = process.Time;
-        Random random = simulation.RandomFor("work");
+        Random random = world.RandomFor("work");
         var channel = Channel.CreateBounded<int>(4);
         using var gate = new SemaphoreSlim(2);
         var pipe = new Pipe(new PipeOptions(
@@ -161,7 +161,7 @@ public sealed class EngineTests
                 {
                     await gate.WaitAsync();
                     await Task.Delay(TimeSpan.FromMilliseconds(random.Next(5)), time);
-                    simulation.Trace.Note("write", worker, i);
+                    world.Trace.Note("write", worker, i);
                     await channel.Writer.WriteAsync((worker * 100) + i);
                     gate.Release();
                 }
@@ -171,7 +171,7 @@ public sealed class EngineTests
                 for (int i = 0; i < 32; i++)
                 {
                     int value = await channel.Reader.ReadAsync();
-                    simulation.Trace.Note("read", value);
+                    world.Trace.Note("read", value);
                     await pipe.Writer.WriteAsync(new byte[value + 1]);
                 }
 
@@ -182,7 +182,7 @@ public sealed class EngineTests
                 while (true)
                 {
                     ReadResult result = await pipe.Reader.ReadAsync();
-                    simulation.Trace.Note("pipe", result.Buffer.Length);
+                    world.Trace.Note("pipe", result.Buffer.Length);
                     pipe.Reader.AdvanceTo(result.Buffer.End);
                     if (result.IsCompleted)
                     {
@@ -194,7 +194,7 @@ public sealed class EngineTests
             {
                 using var cancel = new CancellationTokenSource(TimeSpan.FromMilliseconds(7), time);
                 await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Task.Delay(TimeSpan.FromHours(1), time, cancel.Token));
-                simulation.Trace.Note("cancelled", time.GetUtcNow().Ticks);
+                world.Trace.Note("cancelled", time.GetUtcNow().Ticks);
             }),
         ];
         await Task.WhenAll(work);

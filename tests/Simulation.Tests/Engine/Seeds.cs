@@ -13,20 +13,20 @@ public static class Seeds
     public static int Count(int fallback) => Read("PIPEROLL_SIM_SEEDS") ?? fallback;
 
     /// <summary>Runs the scenario under each seed; the first failure ends it.</summary>
-    public static IReadOnlyList<SimulationResult> ForEach(int fallbackCount, Func<Simulation, Task> scenario, int fallbackFrom = 1)
+    public static IReadOnlyList<SimulationResult> ForEach(int fallbackCount, Func<SimulatedWorld, Task> scenario, int fallbackFrom = 1)
     {
         int from = From(fallbackFrom);
-        return [.. Enumerable.Range(from, Count(fallbackCount)).Select(seed => Simulation.Run(seed, scenario))];
+        return [.. Enumerable.Range(from, Count(fallbackCount)).Select(seed => SimulatedWorld.Run(seed, scenario))];
     }
 
     /// <summary>The first seed of the range whose run fails; null when all of them pass. Proves that a checker can fail.</summary>
-    public static SimulationFailedException? FirstFailure(int from, int count, Func<Simulation, Task> scenario)
+    public static SimulationFailedException? FirstFailure(int from, int count, Func<SimulatedWorld, Task> scenario)
     {
         for (int seed = from; seed < from + count; seed++)
         {
             try
             {
-                Simulation.Run(seed, scenario);
+                SimulatedWorld.Run(seed, scenario);
             }
             catch (SimulationFailedException failure)
             {

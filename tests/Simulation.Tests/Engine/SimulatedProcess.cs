@@ -6,22 +6,22 @@ namespace PipeRoll.Simulation.Engine;
 /// </summary>
 /// <remarks>
 /// Owner: the scenario. A restart is a new process over what the old one left on its disk, in the object store and
-/// in the metadata store. Fakes of such outside things run on <see cref="Simulation.Environment"/>, which never dies,
+/// in the metadata store. Fakes of such outside things run on <see cref="SimulatedWorld.Environment"/>, which never dies,
 /// so that a request already sent may still take effect after its sender's death.
 /// </remarks>
 public sealed class SimulatedProcess : TaskScheduler
 {
-    private readonly Simulation _simulation;
+    private readonly SimulatedWorld _world;
     private readonly List<Action> _onKill = [];
     private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _killAtStep = long.MaxValue;
 
-    internal SimulatedProcess(Simulation simulation, int number, string name, TimeSpan clockSkew)
+    internal SimulatedProcess(SimulatedWorld world, int number, string name, TimeSpan clockSkew)
     {
-        _simulation = simulation;
+        _world = world;
         Number = number;
         Name = name;
-        Time = new ProcessTime(simulation.Clock, this, clockSkew);
+        Time = new ProcessTime(world.Clock, this, clockSkew);
     }
 
     public int Number { get; }
@@ -66,8 +66,8 @@ public sealed class SimulatedProcess : TaskScheduler
         }
 
         IsAlive = false;
-        _simulation.Trace.Note("kill", Number, Steps);
-        _simulation.Scheduler.Drop(this);
+        _world.Trace.Note("kill", Number, Steps);
+        _world.Scheduler.Drop(this);
         foreach (Action action in _onKill)
         {
             action();
@@ -86,7 +86,7 @@ public sealed class SimulatedProcess : TaskScheduler
         }
     }
 
-    protected override void QueueTask(Task task) => _simulation.Scheduler.Enqueue(this, task);
+    protected override void QueueTask(Task task) => _world.Scheduler.Enqueue(this, task);
 
     /// <summary>Never inlines, so that each continuation is a step that the seed orders.</summary>
     protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;

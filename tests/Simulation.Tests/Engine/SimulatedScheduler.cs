@@ -12,7 +12,7 @@ public enum PickOrder
 /// The ready tasks of all simulated processes, run one at a time on the thread that made it, in an order drawn from the seed.
 /// </summary>
 /// <remarks>
-/// Owner: the <see cref="Simulation"/>. Thread: the simulation's own; work that arrives from any other thread has
+/// Owner: the <see cref="SimulatedWorld"/>. Thread: the simulation's own; work that arrives from any other thread has
 /// left the simulation (a <c>ConfigureAwait(false)</c>, a pool thread, a real timer), and both that thread and the run
 /// fail. Each continuation after an await is a task of its own here, because nothing is inlined: that makes every await
 /// a place where another task, or a crash, can come in between.

@@ -24,12 +24,12 @@ public sealed record SimulationLimits(long StepsMax, TimeSpan ElapsedMax)
 /// the run ends when the scenario's task ends. What a run can wait for is either ready, or a timer; if there is
 /// neither, the run is stuck and fails. Thread: all members belong to the thread that called <see cref="Run"/>.
 /// </remarks>
-public sealed class Simulation
+public sealed class SimulatedWorld
 {
     private readonly SimulationLimits _limits;
     private int _processes;
 
-    private Simulation(int seed, SimulationLimits limits, bool verbose)
+    private SimulatedWorld(int seed, SimulationLimits limits, bool verbose)
     {
         Seed = seed;
         _limits = limits;
@@ -56,19 +56,19 @@ public sealed class Simulation
 
     /// <summary>Runs the scenario under the seed. A failure names the seed and carries the end of the trace.</summary>
     /// <exception cref="SimulationFailedException">The scenario failed, got stuck, or left the simulation.</exception>
-    public static SimulationResult Run(int seed, Func<Simulation, Task> scenario, SimulationLimits? limits = null)
+    public static SimulationResult Run(int seed, Func<SimulatedWorld, Task> scenario, SimulationLimits? limits = null)
     {
         limits ??= SimulationLimits.Default;
-        var simulation = new Simulation(seed, limits, verbose: false);
-        Exception? failure = simulation.RunGuarded(scenario);
+        var world = new SimulatedWorld(seed, limits, verbose: false);
+        Exception? failure = world.RunGuarded(scenario);
         if (failure is null)
         {
-            return new SimulationResult(seed, simulation.Trace.Hash, simulation.Scheduler.Steps, simulation.Clock.Elapsed);
+            return new SimulationResult(seed, world.Trace.Hash, world.Scheduler.Steps, world.Clock.Elapsed);
         }
 
-        var again = new Simulation(seed, limits, verbose: true);
+        var again = new SimulatedWorld(seed, limits, verbose: true);
         Exception? failureAgain = again.RunGuarded(scenario);
-        string note = failureAgain?.Message == failure.Message && again.Trace.Hash == simulation.Trace.Hash
+        string note = failureAgain?.Message == failure.Message && again.Trace.Hash == world.Trace.Hash
             ? "The second run failed alike."
             : $"NOT DETERMINISTIC: the second run ended with: {failureAgain?.Message ?? "no failure"}";
         throw new SimulationFailedException(seed, failure, note, again.Trace.LastLines);
@@ -89,7 +89,7 @@ public sealed class Simulation
         return new Random(unchecked((int)(hash ^ ((uint)Seed * 2654435761))));
     }
 
-    private Exception? RunGuarded(Func<Simulation, Task> scenario)
+    private Exception? RunGuarded(Func<SimulatedWorld, Task> scenario)
     {
         SynchronizationContext? context = SynchronizationContext.Current;
         SynchronizationContext.SetSynchronizationContext(null); // awaits would prefer it to the task scheduler
