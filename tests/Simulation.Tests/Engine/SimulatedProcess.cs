@@ -52,6 +52,15 @@ public sealed class SimulatedProcess : TaskScheduler
     /// <summary>Dies after so many further steps: between two awaits, wherever that then is.</summary>
     public void KillAfterSteps(long steps) => _killAtStep = Steps + steps;
 
+    /// <summary>Waits in this process, to the tick; Task.Delay counts whole milliseconds and completes at once below one.</summary>
+    public Task DelayAsync(TimeSpan delay)
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Time.CreateTimer(
+            static state => ((TaskCompletionSource)state!).TrySetResult(), ended, delay, Timeout.InfiniteTimeSpan);
+        return ended.Task;
+    }
+
     public void OnKill(Action action) => _onKill.Add(action);
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.ExceptionServices;
 
 namespace PipeRoll.Simulation.Engine;
 
@@ -28,6 +29,7 @@ public sealed class SimulatedWorld
 {
     private readonly SimulationLimits _limits;
     private int _processes;
+    private ExceptionDispatchInfo? _failure;
 
     private SimulatedWorld(int seed, SimulationLimits limits, bool verbose)
     {
@@ -76,6 +78,23 @@ public sealed class SimulatedWorld
 
     /// <param name="clockSkew">By how much its wall clock is wrong.</param>
     public SimulatedProcess StartProcess(string name, TimeSpan clockSkew = default) => new(this, _processes++, name, clockSkew);
+
+    /// <summary>Ends the run with this failure after the current step, whoever may catch exceptions on the way.</summary>
+    public void Fail(Exception failure) => _failure ??= ExceptionDispatchInfo.Capture(failure);
+
+    /// <summary>Lets a failure of work that nobody may live to await end the run.</summary>
+    public async Task GuardAsync(Task work)
+    {
+        try
+        {
+            await work;
+        }
+        catch (Exception failure)
+        {
+            Fail(failure);
+            throw;
+        }
+    }
 
     /// <summary>A source of randomness of its own per purpose, so that one more draw here changes nothing there.</summary>
     public Random RandomFor(string purpose)
@@ -141,6 +160,8 @@ public sealed class SimulatedWorld
             {
                 throw leak;
             }
+
+            _failure?.Throw();
 
             if (Scheduler.Steps > _limits.StepsMax || Clock.Elapsed > _limits.ElapsedMax)
             {

@@ -39,7 +39,7 @@ internal sealed class SimulatedWalDevice(SimulatedDisk disk, SimulatedProcess pr
         }
 
         int microseconds = disk.Random.Next(-microsecondsMax / 8, microsecondsMax);
-        return microseconds < 0 ? ValueTask.CompletedTask : new ValueTask(Task.Delay(TimeSpan.FromMicroseconds(microseconds), process.Time));
+        return microseconds < 0 ? ValueTask.CompletedTask : new ValueTask(process.DelayAsync(TimeSpan.FromMicroseconds(microseconds)));
     }
 
     private sealed class Segment(SimulatedWalDevice device, DiskSegment segment) : IWalSegment
