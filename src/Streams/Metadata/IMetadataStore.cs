@@ -67,6 +67,16 @@ public interface IMetadataStore : ITopicCatalog, IAsyncDisposable
     ValueTask<IReadOnlyList<StreamRange>> ListRangesAsync(
         StreamId id, long offset, int max, CancellationToken cancellation = default);
 
+    /// <summary>The first range whose newest timestamp is at least <paramref name="timestamp"/>, or null.</summary>
+    ValueTask<StreamRange?> FindRangeByTimestampAsync(StreamId id, long timestamp, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Where the stream could start if it kept only ranges with a timestamp of at least <paramref name="keepFrom"/> and
+    /// at least the newest <paramref name="keepBytes"/> bytes of its ranges: the end of the last range that may go, or
+    /// the present start.
+    /// </summary>
+    ValueTask<long> FindRetentionStartAsync(StreamId id, long keepFrom, long keepBytes, CancellationToken cancellation = default);
+
     /// <summary>
     /// Objects to delete from the store now: prepared ones that expired, and given-up ones older than
     /// <paramref name="readGrace"/>. Expired ones can no longer be committed once they were listed.
