@@ -13,7 +13,7 @@ public sealed class SimulatedProcess : TaskScheduler
 {
     private readonly SimulatedWorld _world;
     private readonly List<Action> _onKill = [];
-    private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<string> _ended = new();
     private long _killAtStep = long.MaxValue;
 
     internal SimulatedProcess(SimulatedWorld world, int number, string name, TimeSpan clockSkew)
@@ -55,7 +55,7 @@ public sealed class SimulatedProcess : TaskScheduler
     /// <summary>Waits in this process, to the tick; Task.Delay counts whole milliseconds and completes at once below one.</summary>
     public Task DelayAsync(TimeSpan delay)
     {
-        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var ended = new TaskCompletionSource();
         Time.CreateTimer(
             static state => ((TaskCompletionSource)state!).TrySetResult(), ended, delay, Timeout.InfiniteTimeSpan);
         return ended.Task;

@@ -31,11 +31,14 @@ internal sealed class DiskSegment(int number, long bytes)
     }
 
     /// <summary>Takes the bytes only now: a caller that reuses its buffers too early is found out.</summary>
-    public void EndWrite()
+    public void EndWrite(bool lost)
     {
         (long position, IReadOnlyList<ReadOnlyMemory<byte>> buffers) = _inFlight!.Value;
         _inFlight = null;
-        Apply(position, Concat(buffers));
+        if (!lost)
+        {
+            Apply(position, Concat(buffers));
+        }
     }
 
     /// <summary>The write failed or its process died: a beginning of it may have been written.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.Data.Sqlite;
 using PipeRoll.Simulation.Engine;
+using PipeRoll.Simulation.Streams;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
 
@@ -23,7 +24,8 @@ public sealed record MetadataFaults
 /// The real metadata store behind a bad line: as one process sees a database server. A call takes effect at one
 /// instant between its start and its end; whether it happens when the caller dies first is up to the seed.
 /// </summary>
-internal sealed class FaultyMetadataStore(SimulatedWorld world, IMetadataStore inner, Func<MetadataFaults> faults) : IMetadataStore
+internal sealed class FaultyMetadataStore(
+    SimulatedWorld world, IMetadataStore inner, Func<MetadataFaults> faults, PlantedMetadata planted) : IMetadataStore
 {
     private readonly Random _random = world.RandomFor("metadata");
 
@@ -45,7 +47,7 @@ internal sealed class FaultyMetadataStore(SimulatedWorld world, IMetadataStore i
 
     public ValueTask<bool> TrimStreamAsync(
         StreamId id, long epoch, long newStartOffset, CancellationToken cancellation = default) =>
-        CallAsync("meta.trim", () => inner.TrimStreamAsync(id, epoch, newStartOffset));
+        CallAsync("meta.trim", () => planted.Trim?.Invoke() ?? inner.TrimStreamAsync(id, epoch, newStartOffset));
 
     public async ValueTask DestroyStreamAsync(StreamId id, string principal, CancellationToken cancellation = default) =>
         await CallAsync("meta.destroy", () => DoneAsync(inner.DestroyStreamAsync(id, principal)));
@@ -58,7 +60,7 @@ internal sealed class FaultyMetadataStore(SimulatedWorld world, IMetadataStore i
 
     public ValueTask<CommitOutcome> CommitObjectsAsync(
         IReadOnlyList<ObjectCommit> commits, CancellationToken cancellation = default) =>
-        CallAsync("meta.commit", () => inner.CommitObjectsAsync(commits));
+        CallAsync("meta.commit", () => planted.Commit?.Invoke(commits) ?? inner.CommitObjectsAsync(commits));
 
     public ValueTask<bool> ReplaceRangesAsync(
         StreamId id, long epoch, long from, long to, IReadOnlyList<ObjectCommit> replacements,
@@ -69,9 +71,15 @@ internal sealed class FaultyMetadataStore(SimulatedWorld world, IMetadataStore i
         StreamId id, long offset, int max, CancellationToken cancellation = default) =>
         CallAsync("meta.ranges", () => inner.ListRangesAsync(id, offset, max));
 
+    public ValueTask<StreamRange?> FindRangeByTimestampAsync(StreamId id, long timestamp, CancellationToken cancellation = default) =>
+        CallAsync("meta.bytime", () => inner.FindRangeByTimestampAsync(id, timestamp));
+
+    public ValueTask<long> FindRetentionStartAsync(StreamId id, long keepFrom, long keepBytes, CancellationToken cancellation = default) =>
+        CallAsync("meta.retention", () => inner.FindRetentionStartAsync(id, keepFrom, keepBytes));
+
     public ValueTask<IReadOnlyList<long>> ListDueDeletesAsync(
         int max, TimeSpan readGrace, CancellationToken cancellation = default) =>
-        CallAsync("meta.due", () => inner.ListDueDeletesAsync(max, readGrace));
+        CallAsync("meta.due", () => planted.ListDueDeletes?.Invoke(max) ?? inner.ListDueDeletesAsync(max, readGrace));
 
     public async ValueTask ForgetObjectsAsync(IReadOnlyList<long> objectIds, CancellationToken cancellation = default) =>
         await CallAsync("meta.forget", () => DoneAsync(inner.ForgetObjectsAsync(objectIds)));
@@ -124,7 +132,7 @@ internal sealed class FaultyMetadataStore(SimulatedWorld world, IMetadataStore i
 
     private async ValueTask<T> CallAsync<T>(string what, Func<ValueTask<T>> call)
     {
-        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var answer = new TaskCompletionSource<T>();
         _ = world.Environment.Run(() => CarryOutAsync(what, call, answer));
         return await answer.Task;
     }

@@ -68,7 +68,7 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
         cancellation.ThrowIfCancellationRequested();
         Requests++;
         InFlight++;
-        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var answer = new TaskCompletionSource<T>();
         var request = new Request<T>(what, effect, answer);
         CancellationTokenRegistration registration = cancellation.Register(() => request.Cancel(cancellation));
         _ = world.Environment.Run(async () =>

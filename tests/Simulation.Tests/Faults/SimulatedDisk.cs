@@ -28,8 +28,14 @@ public sealed record DiskFaults
     /// <summary>Room for segments, in bytes.</summary>
     public long CapacityBytes { get; init; } = long.MaxValue;
 
-    /// <summary>PLANTED BUG: sync returns at once and does nothing.</summary>
+    /// <summary>Planted: a sync returns at once and does nothing.</summary>
     public bool SyncLies { get; init; }
+
+    /// <summary>Planted: a sync returns at once and is carried out later.</summary>
+    public bool SyncLate { get; init; }
+
+    /// <summary>Planted: a write goes nowhere.</summary>
+    public double LostWrite { get; init; }
 }
 
 /// <summary>

@@ -64,7 +64,7 @@ internal sealed class SimulatedWalDevice(SimulatedDisk disk, SimulatedProcess pr
                 throw new IOException("simulated: input/output error");
             }
 
-            segment.EndWrite();
+            segment.EndWrite(lost: _disk.Random.NextDouble() < _disk.Faults.LostWrite);
             _disk.World.Trace.Note("disk.write", segment.Number, position);
         }
 
@@ -73,6 +73,12 @@ internal sealed class SimulatedWalDevice(SimulatedDisk disk, SimulatedProcess pr
             ThrowIfFailed();
             if (_disk.Faults.SyncLies)
             {
+                return;
+            }
+
+            if (_disk.Faults.SyncLate)
+            {
+                _ = device.Process.Run(SyncLaterAsync);
                 return;
             }
 
@@ -88,6 +94,12 @@ internal sealed class SimulatedWalDevice(SimulatedDisk disk, SimulatedProcess pr
 
             segment.Sync();
             _disk.World.Trace.Note("disk.sync", segment.Number);
+        }
+
+        private async Task SyncLaterAsync()
+        {
+            await device.Process.DelayAsync(TimeSpan.FromMilliseconds(20));
+            segment.Sync();
         }
 
         public async ValueTask<int> ReadAsync(long position, Memory<byte> destination)
@@ -106,4 +118,6 @@ internal sealed class SimulatedWalDevice(SimulatedDisk disk, SimulatedProcess pr
     }
 
     private SimulatedDisk Disk => disk;
+
+    private SimulatedProcess Process => process;
 }
