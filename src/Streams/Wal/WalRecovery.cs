@@ -30,6 +30,7 @@ internal sealed class WalRecovery(IReadOnlyList<IWalSegment> segments, IWalRepla
     private readonly List<IWalSegment> _free = [];
     private ulong? _logId;
     private ulong _firstLive = 1;
+    private (IWalSegment Segment, long Position, long Bytes)? _last;
     private long _batches;
     private long _bytes;
 
@@ -70,6 +71,7 @@ internal sealed class WalRecovery(IReadOnlyList<IWalSegment> segments, IWalRepla
 
         // 3. The end of the valid prefix: a torn tail or corruption?
         await RefuseIfCorruptAsync(i, position, expected);
+        await RewriteLastAsync();
         await CutTailAsync(_used[i].Segment, position);
         IEnumerable<IWalSegment> dead = _used.Take(start).Select(s => s.Segment);
         string tail = position == _used[i].Segment.Bytes ? "The last segment was full" : $"It ends in {_used[i].Segment.Name} at byte {position}";
@@ -197,6 +199,7 @@ internal sealed class WalRecovery(IReadOnlyList<IWalSegment> segments, IWalRepla
                 break;
             }
 
+            _last = (segment.Segment, position, header.PaddedBytes);
             position += header.PaddedBytes;
             expected++;
         }
@@ -264,9 +267,31 @@ internal sealed class WalRecovery(IReadOnlyList<IWalSegment> segments, IWalRepla
     }
 
     /// <summary>
-    /// Wipes the head of a torn group, and makes durable what was read: after a mere crash of the process it may so
-    /// far exist in the page cache only, and from now on it counts as acknowledged.
+    /// Makes the last group durable: it may so far exist in the page cache only, and from now on it counts as acknowledged.
+    /// A sync alone would not do: when the sync of the group had failed, the kernel took its pages for clean, so that they
+    /// are read back well and never written. The groups before it were synced, or it would not have been written.
     /// </summary>
+    private async ValueTask RewriteLastAsync()
+    {
+        if (_last is not { } last)
+        {
+            return;
+        }
+
+        SharedBuffer buffer = SharedBuffer.Rent((int)last.Bytes);
+        try
+        {
+            int read = await last.Segment.ReadAsync(last.Position, buffer.Memory);
+            await last.Segment.WriteAsync(last.Position, [buffer.Memory[..read]]);
+            await last.Segment.SyncAsync();
+        }
+        finally
+        {
+            buffer.Release();
+        }
+    }
+
+    /// <summary>Wipes the head of a torn group.</summary>
     private static async ValueTask CutTailAsync(IWalSegment segment, long position)
     {
         if (position < segment.Bytes)
