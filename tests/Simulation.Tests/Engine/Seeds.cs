@@ -16,7 +16,12 @@ public static class Seeds
     public static IReadOnlyList<SimulationResult> ForEach(int fallbackCount, Func<SimulatedWorld, Task> scenario, int fallbackFrom = 1)
     {
         int from = From(fallbackFrom);
-        return [.. Enumerable.Range(from, Count(fallbackCount)).Select(seed => SimulatedWorld.Run(seed, scenario))];
+        SimulationResult[] results = [.. Enumerable.Range(from, Count(fallbackCount)).Select(seed => SimulatedWorld.Run(seed, scenario))];
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{results.Length} runs from seed {from}: {results.Sum(static run => run.Steps)} steps, "
+            + $"{results.Sum(static run => run.Elapsed.TotalHours):F1} hours of virtual time"));
+        return results;
     }
 
     /// <summary>The first seed of the range whose run fails; null when all of them pass. Proves that a checker can fail.</summary>
