@@ -43,6 +43,9 @@ internal interface IWriteAheadLog
     /// <summary>No group up to and with <paramref name="group"/> is needed any more.</summary>
     void Trim(ulong group);
 
+    /// <summary>Ends when everything appended so far is durable and confirmed.</summary>
+    Task DrainAsync();
+
     /// <summary>
     /// Ends after everything appended is durable. With <paramref name="clean"/>, which the caller may only say when all
     /// of it is committed, the next start has nothing to replay.

@@ -32,6 +32,7 @@ internal sealed partial class WalSegments
     private ulong _durableFirstLiveGroup;
     private long _totalBytes;
     private bool _creating;
+    private bool _aborted;
 
     public WalSegments(
         IWalDevice device, StreamStorageOptions options, TimeProvider time, ILogger logger, WalRecovered recovered, Action starved)
@@ -101,6 +102,12 @@ internal sealed partial class WalSegments
             bool marker = false;
             lock (_lock)
             {
+                if (_aborted)
+                {
+                    throw new StreamUnavailableException(
+                        StreamUnavailableReason.Closed, "the write-ahead log was stopped while it waited for a segment to be free");
+                }
+
                 changed = _changed.Task;
                 if (_free.TryDequeue(out IWalSegment? next))
                 {
@@ -161,6 +168,16 @@ internal sealed partial class WalSegments
             }
 
             _firstLiveGroup = group + 1;
+            SignalChange();
+        }
+    }
+
+    /// <summary>Whoever waits for a segment gives up: there will be no more uploads.</summary>
+    public void Abort()
+    {
+        lock (_lock)
+        {
+            _aborted = true;
             SignalChange();
         }
     }

@@ -32,6 +32,7 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
     private readonly WalGroupEncoder _encoder = new();
     private WalSegments? _segments;
     private WalGroup? _open;
+    private Task _newest = Task.CompletedTask;
     private Exception? _failure;
     private bool _stopped;
     private ulong _logId;
@@ -60,6 +61,9 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
     }
 
     public int BatchBytesMax => (int)Math.Min(int.MaxValue / 2, _options.WalSegmentBytes / 2);
+
+    /// <summary>What the log takes on its device.</summary>
+    public long SizeBytes => _segments?.TotalBytes ?? 0;
 
     public ulong ConfirmedGroup => Volatile.Read(ref _confirmedGroup);
 
@@ -101,6 +105,14 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
 
     public void Trim(ulong group) => _segments!.Trim(group);
 
+    public Task DrainAsync()
+    {
+        lock (_lock)
+        {
+            return _newest;
+        }
+    }
+
     public async ValueTask StopAsync(bool clean)
     {
         WalGroup? marker = null;
@@ -115,6 +127,11 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
             _open = null;
         }
 
+        if (!clean)
+        {
+            _segments?.Abort();
+        }
+
         await _writer.CloseAsync();
         await _confirmer.CloseAsync();
         if (marker is not null)
@@ -125,6 +142,7 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
 
     private void Post(WalGroup group)
     {
+        _newest = group.Done;
         _unsynced.Enqueue(group);
         _writer.TryPost(group);
     }
@@ -206,8 +224,10 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
     private void Fail(Exception failure)
     {
         List<WalGroup> lost;
+        bool stopped;
         lock (_lock)
         {
+            stopped = _stopped;
             if (_failure is not null)
             {
                 return;
@@ -219,13 +239,16 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
             _unsynced.Clear();
         }
 
-        LogFailed(_logger, failure);
         foreach (WalGroup group in lost)
         {
             group.Fail(Unavailable(failure));
         }
 
-        _onFatal(failure);
+        if (!stopped)
+        {
+            LogFailed(_logger, failure);
+            _onFatal(failure);
+        }
     }
 
     private static StreamUnavailableException Unavailable(Exception failure) => new(

@@ -19,6 +19,7 @@ public sealed class SqliteMetadataStore : IMetadataStore
     private readonly DedicatedThreadScheduler? _thread;
     private readonly TimeProvider _time;
     private readonly Func<Guid> _newGuid;
+    private int _disposed;
 
     private SqliteMetadataStore(string connectionString, DedicatedThreadScheduler? thread, TimeProvider time, Func<Guid> newGuid)
     {
@@ -155,6 +156,11 @@ public sealed class SqliteMetadataStore : IMetadataStore
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await QueueAsync(() =>
         {
             _connection.Dispose();
