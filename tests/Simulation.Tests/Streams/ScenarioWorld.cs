@@ -63,7 +63,7 @@ internal sealed class ScenarioWorld : IAsyncDisposable
         Bucket.Faults = new StoreFaults { LatencyMsMax = Plan.Store.LatencyMsMax };
     }
 
-    public IStreamStorage MakeStorage(SimulatedProcess process) => NoStorage(
+    public IStreamStorage MakeStorage(SimulatedProcess process) => new StreamStorage(
         Plan.Options,
         new StreamStorageParts
         {
@@ -78,8 +78,6 @@ internal sealed class ScenarioWorld : IAsyncDisposable
                 process.Kill("fatal");
             },
         });
-
-    private static IStreamStorage NoStorage(params object[] x) => throw new NotSupportedException();
 
     public IStream Plant(IStream stream) =>
         _bug is PlantedBug.BufferLeaked or PlantedBug.AcknowledgedOutOfOrder ? new PlantedStream(stream, _bug) : stream;
