@@ -56,8 +56,6 @@ public sealed class ListOffsetsTests
         Assert.Equal((-1, -1), await Ask(client, -5));
         Assert.Equal((1, Batches.Now + 30), await Ask(client, Batches.Now + 20));
         Assert.Equal((-1, -1), await Ask(client, Batches.Now + 31));
-        ListOffsetsResponse.ListOffsetsPartitionResponse old = await AskRaw(client, "t", 0, -1, version: 0);
-        Assert.Equal([5], old.OldStyleOffsets);
         Assert.Equal((short)KafkaError.UnsupportedVersion, (await AskRaw(client, "t", 0, -99)).ErrorCode);
         Assert.Equal((short)KafkaError.UnknownTopicOrPartition, (await AskRaw(client, "t", 1, -1)).ErrorCode);
     }
@@ -70,7 +68,7 @@ public sealed class ListOffsetsTests
     }
 
     private static async Task<ListOffsetsResponse.ListOffsetsPartitionResponse> AskRaw(
-        RawClient client, string topic, int partition, long timestamp, short version = 9)
+        RawClient client, string topic, int partition, long timestamp)
     {
         ListOffsetsResponse response = await client.CallAsync<ListOffsetsRequest, ListOffsetsResponse>(
             new ListOffsetsRequest
@@ -78,7 +76,7 @@ public sealed class ListOffsetsTests
                 ReplicaId = -1,
                 Topics = [new() { Name = topic, Partitions = [new() { PartitionIndex = partition, Timestamp = timestamp }] }],
             },
-            version);
+            9);
         return Assert.Single(Assert.Single(response.Topics).Partitions);
     }
 }
