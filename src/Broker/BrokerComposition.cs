@@ -27,9 +27,8 @@ internal static class BrokerComposition
     ];
 
     /// <summary>In the order in which they are started.</summary>
-    public static IEnumerable<IBrokerModule> Modules(BrokerServices services)
-    {
-        _ = services;
-        return [];
-    }
+    public static IEnumerable<IBrokerModule> Modules(BrokerServices services) =>
+    [
+        new Groups.GroupModule(services, services.Options.Groups),
+    ];
 }

@@ -13,6 +13,8 @@ public sealed record BrokerOptions
     /// <summary>An IP address; loopback until the operator says otherwise.</summary>
     public string ListenAddress { get; init; } = "127.0.0.1";
 
+    public Groups.GroupOptions Groups { get; init; } = new();
+
     /// <summary>0 takes a free port, which <see cref="Broker.Port"/> then tells.</summary>
     public int ListenPort { get; init; } = 9092;
 
@@ -108,6 +110,7 @@ public sealed record BrokerOptions
 
         ValidateLimits(errors);
         ValidateTimes(errors);
+        errors.AddRange(Groups.Validate());
         foreach ((string name, string value) in TopicDefaults)
         {
             if (TopicConfigs.Table.Validate(name, value) is { } error)

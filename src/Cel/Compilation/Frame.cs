@@ -1,0 +1,45 @@
+namespace PipeRoll.Cel.Compilation;
+
+/// <summary>The state of one evaluation, on the stack of its thread.</summary>
+internal ref struct Frame(ReadOnlySpan<CelValue> variables, Span<CelValue> locals, long budget)
+{
+    public readonly ReadOnlySpan<CelValue> Variables = variables;
+
+    /// <summary>The variables of macros.</summary>
+    public readonly Span<CelValue> Locals = locals;
+
+    /// <summary>Why the last typed evaluation (<see cref="Node.Test"/>, <see cref="Node.TryInt"/>, …) failed.</summary>
+    public CelError? Error;
+
+    /// <summary>What is left of <see cref="CelLimits.EvaluationBudget"/>.</summary>
+    private long _budget = budget;
+
+    /// <summary>Spends some of the budget; false when there is none left.</summary>
+    public bool Spend(long amount)
+    {
+        _budget -= amount;
+        return _budget >= 0;
+    }
+
+    /// <summary>Spends what a value made by a function weighs; the value, or the error that says the budget is gone.</summary>
+    public CelValue Paid(in CelValue made)
+    {
+        long weight = made.Kind switch
+        {
+            CelKind.String => made.StringValue.Length,
+            CelKind.Bytes => made.BytesValue.Length,
+            CelKind.List => made.ListValue.Count,
+            CelKind.Map => made.MapValue.Count,
+            _ => 0,
+        };
+        return weight == 0 || Spend(weight) ? made : CelValue.Error(Errors.Budget);
+    }
+}
+
+/// <summary>The outcome of a condition; with Error the reason is in <see cref="Frame.Error"/>.</summary>
+internal enum Truth : byte
+{
+    False,
+    True,
+    Error,
+}

@@ -1,0 +1,85 @@
+namespace PipeRoll.Cel;
+
+/// <summary>One field of a struct type.</summary>
+/// <param name="Name">As written after the dot.</param>
+/// <param name="Type">Its static type.</param>
+public sealed record CelField(string Name, CelType Type);
+
+/// <summary>
+/// A named set of typed fields. The checker turns each <c>value.field</c> into the index of the field here, so that reading
+/// it at run time is one virtual call. Immutable; two types are the same when their names are.
+/// </summary>
+public sealed class CelStructType
+{
+    private readonly Dictionary<string, int> _indexes = new(StringComparer.Ordinal);
+    private readonly CelField[] _fields;
+
+    /// <exception cref="ArgumentException">Two fields have the same name.</exception>
+    public CelStructType(string name, params IEnumerable<CelField> fields)
+    {
+        Name = name;
+        _fields = [.. fields];
+        for (int index = 0; index < _fields.Length; index++)
+        {
+            if (!_indexes.TryAdd(_fields[index].Name, index))
+            {
+                throw new ArgumentException($"Struct type {name} has two fields named {_fields[index].Name}; rename one.", nameof(fields));
+            }
+        }
+
+        Type = CelType.Struct(this);
+    }
+
+    public string Name { get; }
+
+    public IReadOnlyList<CelField> Fields => _fields;
+
+    /// <summary>This type as a <see cref="CelType"/>.</summary>
+    public CelType Type { get; }
+
+    /// <summary>The index of a field in <see cref="Fields"/>, or -1.</summary>
+    public int IndexOf(string fieldName) => _indexes.GetValueOrDefault(fieldName, -1);
+}
+
+/// <summary>
+/// A struct value. The host derives from it to let expressions read its objects in place: an event reader keeps its columns
+/// and returns them from <see cref="GetField"/> without allocating.
+/// </summary>
+public abstract class CelStruct
+{
+    public abstract CelStructType StructType { get; }
+
+    /// <summary>The value of a field, by its index in <see cref="StructType"/>; null (or its type's default) when it is not set.</summary>
+    public abstract CelValue GetField(int index);
+
+    /// <summary>Whether <c>has(value.field)</c> is true.</summary>
+    public abstract bool HasField(int index);
+}
+
+/// <summary>A struct held as an array of values: what <c>acme.Event{amount: 1.0}</c> builds. Immutable.</summary>
+public sealed class CelRecord : CelStruct
+{
+    private readonly CelValue[] _values;
+    private readonly bool[] _set;
+
+    /// <param name="type">Its type.</param>
+    /// <param name="values">One per field of the type, in its order.</param>
+    /// <param name="set">Which fields are set; null: all.</param>
+    /// <exception cref="ArgumentException">The arrays do not have the length of the type's fields.</exception>
+    public CelRecord(CelStructType type, CelValue[] values, bool[]? set = null)
+    {
+        StructType = type;
+        _values = values;
+        _set = set ?? [.. Enumerable.Repeat(true, values.Length)];
+        if (values.Length != type.Fields.Count || _set.Length != values.Length)
+        {
+            throw new ArgumentException($"{type.Name} has {type.Fields.Count} fields; give as many values.", nameof(values));
+        }
+    }
+
+    public override CelStructType StructType { get; }
+
+    public override CelValue GetField(int index) => _values[index];
+
+    public override bool HasField(int index) => _set[index];
+}
