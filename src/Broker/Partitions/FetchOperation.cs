@@ -126,7 +126,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             return;
         }
 
-        long reserved = Math.Min(wanted, limits.BytesMax);
+        long reserved = Math.Clamp(wanted, 1, Math.Max(limits.BytesMax, 1));
         await services.FetchBytes.AcquireAsync(reserved, cancellation);
         var reads = new FetchReads(services.FetchBytes, reserved);
         StartReads(reads, cancellation);
@@ -139,11 +139,15 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
                 continue;
             }
 
-            if (batches!.TotalBytes > 0)
+            if (batches!.TotalBytes == 0 || (_bytesRead > 0 && _bytesRead + batches.TotalBytes > limits.BytesMax))
             {
-                _bytesRead += batches.TotalBytes;
-                _answers[at].Records = new RecordsPayload(batches.Segments, reads.LeaseOf(batches));
+                // It would not fit any more; the partition comes earlier next time.
+                batches.Dispose();
+                continue;
             }
+
+            _bytesRead += batches.TotalBytes;
+            _answers[at].Records = new RecordsPayload(batches.Segments, reads.LeaseOf(batches));
         }
 
         // What is read too late is let go when it comes, and its share of the budget with it.
@@ -163,7 +167,9 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             int bytesMax = (int)Math.Min(items[at].BytesMax, Math.Max(left, 0));
             try
             {
-                left -= reads.Start(at, _partitions[at]!.ReadAsync(items[at].Offset, bytesMax, cancellation), bytesMax);
+                int read = reads.Start(at, _partitions[at]!.ReadAsync(items[at].Offset, bytesMax, cancellation));
+                // A slow read takes no room from the quick ones, as long as the budget has more.
+                left -= read >= 0 ? read : reads.TryExtend(bytesMax) ? 0 : bytesMax;
             }
             catch (Exception error)
             {
