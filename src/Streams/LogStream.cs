@@ -1,4 +1,5 @@
 using PipeRoll.Foundation.Buffers;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams.Cache;
 using PipeRoll.Streams.Wal;
 
@@ -185,7 +186,7 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
     public async ValueTask CloseAsync(CancellationToken cancellation = default)
     {
         MakeUnavailable(StreamUnavailableReason.Closed, "it was closed");
-        await core.LastAppend.WaitAsync(cancellation);
+        await core.LastAppend.Follow().WaitAsync(cancellation);
     }
 
     /// <summary>Refuses every call from now on; the first reason stays.</summary>

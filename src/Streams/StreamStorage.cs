@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using PipeRoll.Foundation.Buffers;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams.Cache;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Stores;
@@ -54,6 +55,9 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 
     public bool HasRoom => Cache.HasRoom;
 
+    /// <summary>Batches that the start had to read back from the log: none after a clean stop.</summary>
+    public long RecoveredBatches { get; private set; }
+
     internal StreamStorageOptions Options { get; }
 
     internal IWriteAheadLog Wal { get; }
@@ -73,6 +77,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         long replayed = await Wal.StartAsync(this, cancellation);
         CancellationToken background = _background.Token;
         _loops = Task.WhenAll(Background(() => _uploader.RunAsync(background)), Background(() => _cleaner.RunAsync(background)));
+        RecoveredBatches = replayed;
         if (replayed > 0)
         {
             LogRecovered(_logger, replayed, _cores.Count);
@@ -95,7 +100,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
             if (before is not null && before.Epoch <= epoch)
             {
                 before.MakeUnavailable(StreamUnavailableReason.Fenced, $"it was opened again under epoch {epoch}");
-                await core.LastAppend.WaitAsync(cancellation);
+                await core.LastAppend.Follow().WaitAsync(cancellation);
             }
 
             StreamOpened opened = await _opener.OpenAsync(new StreamOpening(id, epoch), cancellation);
@@ -134,7 +139,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         {
             core.Writer?.MakeUnavailable(StreamUnavailableReason.Closed, "it was destroyed");
             // A failed log has nothing in flight any more; the stream can be forgotten all the same.
-            await core.LastAppend.WaitAsync(cancellation).ContinueWith(
+            await core.LastAppend.Follow().WaitAsync(cancellation).ContinueWith(
                 static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
         }
 
@@ -161,7 +166,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         bool clean = false;
         try
         {
-            await Wal.DrainAsync().WaitAsync(cancellation);
+            await Wal.DrainAsync().Follow().WaitAsync(cancellation);
             await _uploader.UploadAsync(cancellation);
             clean = Cache.PinnedBytes == 0;
         }
@@ -228,7 +233,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
             state.Count == 0 ? StreamUnavailableReason.Closed : StreamUnavailableReason.Fenced,
             state.Count == 0 ? "it was destroyed" : $"it was opened elsewhere under epoch {state[0].Epoch}");
         LogRefused(_logger, core.Id, core.Committed, core.Confirmed, state.Count == 0 ? "destroyed" : "opened elsewhere");
-        await core.LastAppend.WaitAsync(cancellation);
+        await core.LastAppend.Follow().WaitAsync(cancellation);
         Drop(core);
     }
 

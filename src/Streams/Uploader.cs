@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams.Cache;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Objects;
@@ -91,7 +92,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
             }
 
             using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            await Task.WhenAny(wake, Task.Delay(due ?? Timeout.InfiniteTimeSpan, storage.Time, timer.Token));
+            await Task.WhenAny(wake.Follow(), Task.Delay(due ?? Timeout.InfiniteTimeSpan, storage.Time, timer.Token));
             await timer.CancelAsync();
             cancellation.ThrowIfCancellationRequested();
         }

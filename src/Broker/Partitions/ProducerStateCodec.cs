@@ -30,7 +30,7 @@ internal static class ProducerStateCodec
         }
 
         byte[] state = new byte[size];
-        var cursor = new Cursor(state);
+        var cursor = new Cursor(state.AsSpan());
         cursor.PutUInt32(Magic);
         cursor.PutInt16(Version);
         cursor.PutInt32(epochs.Entries.Count);

@@ -15,7 +15,10 @@ internal sealed partial class Compiler
 
         var function = (Resolution.Function)_tree.Resolved(call)!;
         Node[] arguments = VisitAll(function.UsesTarget ? call.Arguments.Insert(0, call.Target!) : call.Arguments);
-        return Folded(OperatorNode(call, arguments) ?? FunctionNode(function, arguments), arguments);
+        Node node = function is { Name: "matches", Candidates.Length: 1 } && arguments.Length == 2
+            ? new MatchesNode(arguments[0], arguments[1])
+            : OperatorNode(call, arguments) ?? FunctionNode(function, arguments);
+        return Folded(node, arguments);
     }
 
     private static Node FunctionNode(Resolution.Function function, Node[] arguments)

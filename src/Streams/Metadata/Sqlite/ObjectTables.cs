@@ -260,5 +260,11 @@ internal static class ObjectTables
 
     private sealed record ObjectStateRow(long State, long Bytes);
 
-    private sealed record CountRow(long ObjectId, long Count);
+    /// <summary>No constructor: SQLite has no type for a count when there are no rows, and Dapper would find none that fits.</summary>
+    private sealed class CountRow
+    {
+        public long ObjectId { get; init; }
+
+        public long Count { get; init; }
+    }
 }
