@@ -176,7 +176,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         }
 
         // 2. No background work may outlive the log.
-        await _background.CancelAsync();
+        _background.Cancel();
         await _loops;
         await Wal.StopAsync(clean);
         await DisposeAsync();
@@ -192,13 +192,33 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 
         _disposed = true;
         Volatile.Write(ref _stopping, true);
-        await _background.CancelAsync();
-        await _lifetime.CancelAsync();
+        _background.Cancel();
+        _lifetime.Cancel();
         await _loops;
         await Wal.StopAsync(clean: false);
+        GiveBackBuffers();
         await _parts.WalDevice.DisposeAsync();
         _uploader.Dispose();
         Metrics.Dispose();
+    }
+
+    /// <summary>Nothing is in flight any more; readers keep what they hold by references of their own.</summary>
+    private void GiveBackBuffers()
+    {
+        StreamCore[] cores;
+        lock (_lock)
+        {
+            cores = [.. _cores.Values];
+            _cores.Clear();
+        }
+
+        foreach (StreamCore core in cores)
+        {
+            core.Writer?.MakeUnavailable(StreamUnavailableReason.Closed, "the storage was stopped");
+            core.Destroy();
+        }
+
+        Blocks.Clear();
     }
 
     internal IObjectStore StoreFor(StorePriority priority) => _store.For(priority);

@@ -48,7 +48,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
     /// <summary>Uploads everything that is confirmed now, and trims the log up to there.</summary>
     public async ValueTask UploadAsync(CancellationToken cancellation)
     {
-        await _turn.WaitAsync(cancellation);
+        await _turn.EnterAsync(cancellation);
         try
         {
             // 1. Whatever the log has confirmed up to here is confirmed in the streams too, so it is in the cut.
@@ -92,8 +92,8 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
             }
 
             using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            await Task.WhenAny(wake.Follow(), Task.Delay(due ?? Timeout.InfiniteTimeSpan, storage.Time, timer.Token));
-            await timer.CancelAsync();
+            await Task.WhenAny(wake.Follow(), Task.Delay(due ?? Timeout.InfiniteTimeSpan, storage.Time, timer.Token).Follow());
+            timer.Cancel();
             cancellation.ThrowIfCancellationRequested();
         }
     }
