@@ -260,5 +260,11 @@ internal static class ObjectTables
 
     private sealed record ObjectStateRow(long State, long Bytes);
 
-    private sealed record CountRow(long ObjectId, long Count);
+    // With settable properties: a count has no declared type, so Dapper can't match a constructor to an empty result.
+    private sealed record CountRow
+    {
+        public long ObjectId { get; init; }
+
+        public long Count { get; init; }
+    }
 }
