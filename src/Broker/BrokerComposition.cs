@@ -30,5 +30,6 @@ internal static class BrokerComposition
     public static IEnumerable<IBrokerModule> Modules(BrokerServices services) =>
     [
         new Groups.GroupModule(services, services.Options.Groups),
+        new Compaction.CompactionModule(services, services.Options.Compaction),
     ];
 }

@@ -15,6 +15,8 @@ public sealed record BrokerOptions
 
     public Groups.GroupOptions Groups { get; init; } = new();
 
+    public Compaction.CompactionOptions Compaction { get; init; } = new();
+
     /// <summary>0 takes a free port, which <see cref="Broker.Port"/> then tells.</summary>
     public int ListenPort { get; init; } = 9092;
 

@@ -36,6 +36,10 @@ internal sealed class MemoryStreamStorage : IStreamStorage
         }
     }
 
+    public bool HasRoom => true;
+
+    public ValueTask WaitForRoomAsync(CancellationToken cancellation = default) => ValueTask.CompletedTask;
+
     public ValueTask StartAsync(CancellationToken cancellation = default) => ValueTask.CompletedTask;
 
     public async ValueTask<IStream> OpenAsync(StreamId id, long epoch, IStreamObserver? observer, CancellationToken cancellation = default)
