@@ -127,7 +127,8 @@ public sealed partial class Broker : IAsyncDisposable
             var handlers = new HandlerTable([.. BrokerComposition.Handlers(Services, _decompressors), .. _modules.SelectMany(module => module.Handlers)]);
             var dispatcher = new RequestDispatcher(handlers, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
             _listener = new BrokerListener(transport, new ConnectionServices(
-                _options, _dependencies.Time, dispatcher, _requestBytes, Metrics, _dependencies.Loggers.CreateLogger<Connection>()));
+                _options, _dependencies.Time, _dependencies.Storage, dispatcher, _requestBytes, Metrics,
+                _dependencies.Loggers.CreateLogger<Connection>()));
         }
         catch
         {

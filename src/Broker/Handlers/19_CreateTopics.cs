@@ -60,7 +60,7 @@ internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<Cre
         }
 
         TopicChange change = await services.Topics.CreateAsync(
-            wanted.Name, plan.Partitions, plan.Configs, isInternal: false, context.Client.Principal, context.Cancellation);
+            wanted.Name, plan.Partitions, plan.Configs, isInternal: false, context.Client.Principal, CancellationToken.None);
         return change.Topic is { } made
             ? Described(made.Name, made.Id, made.Partitions.Count, made.Configs)
             : Refused(wanted.Name, change.Error, change.Message);

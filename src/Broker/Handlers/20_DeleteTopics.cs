@@ -54,7 +54,7 @@ internal sealed class DeleteTopicsHandler(BrokerServices services) : Handler<Del
             return Refuse(answer, KafkaError.InvalidRequest, $"Topic '{topic.Name}' is the broker's own and can't be deleted.");
         }
 
-        TopicChange change = await services.Topics.DeleteAsync(topic.Name, context.Client.Principal, context.Cancellation);
+        TopicChange change = await services.Topics.DeleteAsync(topic.Name, context.Client.Principal, CancellationToken.None);
         return change.Error == KafkaError.None ? answer : Refuse(answer, change.Error, change.Message);
     }
 

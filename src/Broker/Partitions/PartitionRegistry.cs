@@ -130,6 +130,11 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
                 partition.OpeningFailed();
                 return;
             }
+            catch (Exception) when (partition.State == PartitionState.Deleted)
+            {
+                Interlocked.Add(ref _failed, attempt > 1 ? -1 : 0);
+                return;
+            }
             catch (Exception error)
             {
                 partition.OpeningFailed();

@@ -130,6 +130,26 @@ public sealed class ConnectionTests
     }
 
     [Fact]
+    public async Task A_full_log_makes_producers_wait_and_nobody_else()
+    {
+        await using BrokerHost host = await BrokerHost.StartAsync(BrokerHost.Options with { ConnectionIdleMs = 100 });
+        StreamId stream = (await host.CreateTopicAsync("t")).Partitions[0].Identity.Stream;
+        var room = new TaskCompletionSource();
+        host.Storage.RoomGate = room.Task;
+        using RawClient producer = await RawClient.ConnectAsync(host);
+        using RawClient other = await RawClient.ConnectAsync(host);
+        await producer.SendAsync(Requests.Produce("t", 0, Batches.Of(1)), 9);
+        for (int round = 0; round < 5; round++)
+        {
+            await other.FetchAsync(Requests.Fetch("t", 0, waitMs: 50));
+        }
+
+        Assert.Equal(0, host.Storage[stream].NextOffset);
+        room.SetResult();
+        Assert.Equal(0, (await producer.ReceiveAsync<ProduceResponse>(9)).Response.Only().BaseOffset);
+    }
+
+    [Fact]
     public async Task A_peer_that_stops_in_the_middle_of_a_request_is_closed()
     {
         await using BrokerHost host = await BrokerHost.StartAsync(BrokerHost.Options with { StalledTransferMs = 60 });
