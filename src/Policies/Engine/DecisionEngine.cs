@@ -42,9 +42,9 @@ public sealed class DecisionEngine
         NextOffset = nextOffset;
         CompiledPolicy compiled = policy.Compiled;
         _rules = compiled.Rules;
-        _windows = [.. compiled.Windows.Select((window, i) => new WindowEvaluator(window, windows[i]))];
         _chain = new StateChain(stateHash);
         var slots = new EventSlots(compiled.EventType, policy.Event.Fields.Count, new TextCache());
+        _windows = [.. compiled.Windows.Select((window, i) => new WindowEvaluator(window, windows[i], slots))];
         _reader = new EventReader(policy.Event, slots);
         _windowValues = new WindowValues(compiled.WindowsType, _windows.Length);
         _variables[CompiledPolicy.EventSlot] = CelValue.Struct(slots);
