@@ -11,37 +11,52 @@ internal static class RoleGuess
     private const double EarliestSeconds = 631_152_000; // 1990-01-01
     private const double LatestSeconds = 4_102_444_800; // 2100-01-01
 
-    private static readonly FrozenDictionary<string, int> TimeWords = new Dictionary<string, int>(StringComparer.Ordinal)
-    {
-        ["timestamp"] = 10, ["time"] = 10, ["datetime"] = 10, ["ts"] = 9, ["occurred"] = 9, ["date"] = 7, ["when"] = 7, ["step"] = 7,
-        ["created"] = 6, ["tick"] = 5, ["at"] = 3, ["event"] = 4, ["trans"] = 2, ["transaction"] = 2,
-        ["label"] = -8, ["updated"] = -5, ["modified"] = -5, ["processed"] = -5, ["ingested"] = -5, ["settled"] = -3, ["birth"] = -20,
-        ["dob"] = -20, ["expiry"] = -20, ["expires"] = -20, ["zone"] = -20, ["timezone"] = -20,
-    }.ToFrozenDictionary();
+    private static readonly FrozenDictionary<string, int> TimeWords = Weights(
+        (10, "timestamp time datetime"),
+        (9, "ts occurred"),
+        (7, "date when step"),
+        (6, "created"),
+        (5, "tick"),
+        (4, "event"),
+        (3, "at"),
+        (2, "trans transaction"),
+        (-3, "settled"),
+        (-5, "updated modified processed ingested"),
+        (-8, "label"),
+        (-20, "birth dob expiry expires zone timezone"));
 
-    private static readonly FrozenDictionary<string, int> KeyWords = new Dictionary<string, int>(StringComparer.Ordinal)
-    {
-        ["key"] = 20, ["account"] = 14, ["acct"] = 14, ["iban"] = 14, ["customer"] = 12, ["entity"] = 12, ["user"] = 12, ["client"] = 11,
-        ["payer"] = 12, ["debtor"] = 12, ["sender"] = 12, ["source"] = 11, ["src"] = 11, ["from"] = 10, ["orig"] = 10, ["origin"] = 9,
-        ["principal"] = 11, ["actor"] = 11, ["subject"] = 9, ["member"] = 9, ["party"] = 9, ["person"] = 9, ["card"] = 8, ["wallet"] = 10,
-        ["email"] = 9, ["username"] = 11, ["device"] = 7, ["session"] = 6, ["merchant"] = 5, ["host"] = 5, ["ip"] = 4, ["phone"] = 4,
-        ["node"] = 3, ["arn"] = 6,
-        ["target"] = -5, ["dest"] = -5, ["destination"] = -5, ["beneficiary"] = -5, ["payee"] = -5, ["receiver"] = -5, ["recipient"] = -5,
-        ["to"] = -5, ["counterparty"] = -5,
-        ["event"] = -9, ["transaction"] = -9, ["trans"] = -9, ["txn"] = -9, ["tx"] = -9, ["record"] = -9, ["row"] = -12, ["message"] = -9,
-        ["request"] = -9, ["trace"] = -9, ["uuid"] = -4, ["type"] = -20, ["name"] = -6, ["street"] = -15, ["city"] = -15, ["state"] = -15,
-        ["zip"] = -15, ["postcode"] = -15, ["country"] = -15, ["region"] = -15, ["currency"] = -20, ["category"] = -20, ["status"] = -20,
-        ["agent"] = -20, ["version"] = -20, ["amount"] = -20, ["amt"] = -20, ["price"] = -20, ["value"] = -20, ["balance"] = -20,
-        ["score"] = -20, ["latitude"] = -20, ["longitude"] = -20, ["lat"] = -20, ["long"] = -20, ["job"] = -15, ["bin"] = -8, ["code"] = -6,
-        ["description"] = -20, ["reason"] = -20, ["date"] = -20, ["time"] = -20, ["timestamp"] = -20,
-    }.ToFrozenDictionary();
+    private static readonly FrozenDictionary<string, int> KeyWords = Weights(
+        (20, "key"),
+        (14, "account acct iban"),
+        (12, "customer entity user payer debtor sender"),
+        (11, "client source src principal actor username"),
+        (10, "from orig wallet"),
+        (9, "origin subject member party person email"),
+        (8, "card"),
+        (7, "device"),
+        (6, "session arn"),
+        (5, "merchant host"),
+        (4, "ip phone"),
+        (3, "node"),
+        (-4, "uuid"),
+        (-5, "target dest destination beneficiary payee receiver recipient to counterparty"),
+        (-6, "name code"),
+        (-8, "bin"),
+        (-9, "event transaction trans txn tx record message request trace"),
+        (-12, "row"),
+        (-15, "street city state zip postcode country region job"),
+        (-20, "type currency category status agent version amount amt price value balance score latitude longitude lat"),
+        (-20, "long description reason date time timestamp"));
 
-    private static readonly FrozenDictionary<string, int> LabelWords = new Dictionary<string, int>(StringComparer.Ordinal)
-    {
-        ["label"] = 10, ["labels"] = 8, ["fraud"] = 9, ["fraudulent"] = 9, ["laundering"] = 9, ["verdict"] = 8, ["truth"] = 6,
-        ["suspicious"] = 6, ["sar"] = 6, ["outcome"] = 5, ["is"] = 1, ["event"] = 1,
-        ["score"] = -10, ["step"] = -10, ["time"] = -10, ["timestamp"] = -10, ["id"] = -10, ["reason"] = -10, ["type"] = -6,
-    }.ToFrozenDictionary();
+    private static readonly FrozenDictionary<string, int> LabelWords = Weights(
+        (10, "label"),
+        (9, "fraud fraudulent laundering"),
+        (8, "labels verdict"),
+        (6, "truth suspicious sar"),
+        (5, "outcome"),
+        (1, "is event"),
+        (-6, "type"),
+        (-10, "score step time timestamp id reason"));
 
     public static (ColumnProfile? Column, TimeNotation? Notation) Time(IReadOnlyList<ColumnProfile> columns)
     {
@@ -168,4 +183,8 @@ internal static class RoleGuess
 
         return score;
     }
+
+    private static FrozenDictionary<string, int> Weights(params (int Weight, string Words)[] weights) => weights
+        .SelectMany(static weight => weight.Words.Split(' ').Select(word => KeyValuePair.Create(word, weight.Weight)))
+        .ToFrozenDictionary(StringComparer.Ordinal);
 }

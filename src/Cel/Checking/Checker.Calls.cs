@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using PipeRoll.Cel.RegularExpressions;
 
 namespace PipeRoll.Cel.Checking;
 
@@ -105,8 +106,19 @@ internal sealed partial class Checker
             return NoOverload(call, name, usesTarget, isReceiver, overloads, arguments);
         }
 
+        CheckPattern(call, name);
         _resolutions[call.Id] = new Resolution.Function(name, usesTarget, candidates.ToImmutable());
         return result;
+    }
+
+    // A pattern that can never match is better told now than by every evaluation.
+    private void CheckPattern(CelExpr.Call call, string name)
+    {
+        if (name == "matches" && !IsLenient && call.Arguments[^1] is CelExpr.Literal { Value.Kind: CelKind.String } pattern
+            && Re2Translator.Translate(pattern.Value.StringValue, out string? problem) is null)
+        {
+            Report(pattern, $"invalid regular expression: {problem}", null, CelErrorCode.BadArgument);
+        }
     }
 
     private CelType NoOverload(

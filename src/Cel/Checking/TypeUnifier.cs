@@ -158,7 +158,7 @@ internal sealed class TypeUnifier
 
     private static bool CanBeNull(CelType type) =>
         type.Kind is CelTypeKind.Null or CelTypeKind.Nullable or CelTypeKind.Struct or CelTypeKind.Timestamp or CelTypeKind.Duration
-            or CelTypeKind.Opaque;
+            or CelTypeKind.Opaque or CelTypeKind.Optional;
 
     private bool AssignConcrete(CelType target, CelType source)
     {

@@ -32,6 +32,11 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
             return CelValue.Error(error!);
         }
         CelValue key = compiled.Key.Evaluate(variables);
+        if (key.IsError && !counts)
+        {
+            // The event is none of the window's business, so it needs no key.
+            return Reading(state.Empty());
+        }
         double value = 0;
         string? text = null;
         if (counts && compiled.Value is not null)

@@ -27,4 +27,7 @@ internal static class ExactSum
     }
 
     public static double ToDouble(Int128 units) => (double)units / UnitsPerOne;
+
+    /// <summary>The mean in one division, so that the mean of 10.1, 20.1 and 30.1 is 20.1.</summary>
+    public static double Mean(Int128 units, int count) => (double)units / (UnitsPerOne * count);
 }

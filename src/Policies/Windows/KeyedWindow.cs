@@ -76,6 +76,14 @@ internal sealed class KeyedWindow
         return reading;
     }
 
+    /// <summary>What the window gives for a key without events.</summary>
+    public WindowReading Empty() => _window.Aggregate switch
+    {
+        WindowAggregate.Count or WindowAggregate.Distinct or WindowAggregate.Sum => new WindowReading(0, false, false),
+        _ when _window.WhenEmpty is { } empty => new WindowReading(empty, false, false),
+        _ => new WindowReading(0, true, false),
+    };
+
     /// <summary>The keys with their events, sorted by UTF-16 code units: the same for equal states, however they came to be.</summary>
     public IEnumerable<WindowSeries> SortedSeries()
     {
@@ -165,18 +173,11 @@ internal sealed class KeyedWindow
         {
             WindowAggregate.Count or WindowAggregate.Distinct => series.Count,
             WindowAggregate.Sum => ExactSum.ToDouble(series.SumUnits),
-            WindowAggregate.Avg => ExactSum.ToDouble(series.SumUnits) / series.Count,
+            WindowAggregate.Avg => ExactSum.Mean(series.SumUnits, series.Count),
             _ => series.First,
         };
         return new WindowReading(value, false, series.ClippedToMs > series.NewestMs - _window.OverMs);
     }
-
-    private WindowReading Empty() => _window.Aggregate switch
-    {
-        WindowAggregate.Count or WindowAggregate.Distinct or WindowAggregate.Sum => new WindowReading(0, false, false),
-        _ when _window.WhenEmpty is { } empty => new WindowReading(empty, false, false),
-        _ => new WindowReading(0, true, false),
-    };
 
     private sealed class ByTimeThenKey : IComparer<(long NewestMs, string Key)>
     {
