@@ -26,7 +26,7 @@ internal abstract class Handler<TRequest, TResponse> : IHandler
     public ValueTask<IKafkaResponse> InvokeAsync(ref WireReader reader, RequestContext context)
     {
         TRequest request = TRequest.Read(ref reader, context.Version);
-        reader.RequireEnd();
+        // Bytes behind the message are ignored, as Kafka's own brokers do: librdkafka leaves three behind a Metadata request (v9+) for all topics.
         ValueTask<TResponse> pending = HandleAsync(request, context);
         return pending.IsCompletedSuccessfully ? new ValueTask<IKafkaResponse>(pending.Result) : AwaitAsync(pending);
     }
