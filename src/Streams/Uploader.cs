@@ -91,8 +91,10 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
                 return;
             }
 
+            // A delay counts whole milliseconds: rounded down to none, it would make this loop spin until the time has come.
+            TimeSpan wait = due is { } left ? TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)) : Timeout.InfiniteTimeSpan;
             using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            await Task.WhenAny(wake.Follow(), Task.Delay(due ?? Timeout.InfiniteTimeSpan, storage.Time, timer.Token).Follow());
+            await Task.WhenAny(wake.Follow(), Task.Delay(wait, storage.Time, timer.Token).Follow());
             timer.Cancel();
             cancellation.ThrowIfCancellationRequested();
         }
