@@ -107,6 +107,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
         try
         {
             long bytes = 0;
+            var taken = new List<(StreamCore Core, long Target)>();
             var again = new List<(StreamCore, long)>();
             while (bytes < storage.Options.UploadBytes && left.TryDequeue(out (StreamCore Core, long Target) next))
             {
@@ -118,6 +119,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
 
                 var cut = new StreamCut(next.Core, next.Core.Epoch, batches);
                 cuts.Add(cut);
+                taken.Add(next);
                 bytes += cut.Bytes;
                 if (cut.EndOffset < next.Target)
                 {
@@ -127,7 +129,23 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
 
             if (cuts.Count > 0)
             {
-                await CommitAsync(cuts, await WriteAsync(cuts, cancellation), cancellation);
+                List<ObjectCommit> commits = await WriteAsync(cuts, cancellation);
+                try
+                {
+                    await CommitAsync(cuts, commits, cancellation);
+                }
+                catch (MetadataConflictException conflict) when (!cancellation.IsCancellationRequested)
+                {
+                    // Without news from the metadata there is nothing that would go better the next time.
+                    if (!await TakeOverCommitsAsync(cuts, cancellation))
+                    {
+                        throw;
+                    }
+
+                    LogTakenOver(logger, conflict.Message);
+                    taken.ForEach(left.Enqueue);
+                    return;
+                }
             }
 
             again.ForEach(left.Enqueue);
@@ -189,6 +207,21 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
             await storage.SettleRefusedAsync(cut.Core, cut.Epoch, cancellation);
         }
     }
+
+    private async ValueTask<bool> TakeOverCommitsAsync(List<StreamCut> cuts, CancellationToken cancellation)
+    {
+        bool any = false;
+        Dictionary<StreamId, StreamCore> cores = cuts.ToDictionary(c => c.Core.Id, c => c.Core);
+        foreach (StreamState state in await storage.Metadata.ReadStreamsAsync([.. cores.Keys], cancellation))
+        {
+            any |= cores[state.Id].TakeOverCommitted(state.CommittedOffset);
+        }
+
+        return any;
+    }
+
+    [LoggerMessage(32, LogLevel.Warning, "The metadata knew of a commit whose answer was lost; it is taken over: {Reason}")]
+    private static partial void LogTakenOver(ILogger logger, string reason);
 
     [LoggerMessage(30, LogLevel.Error, "An upload failed and will be tried again; until then the write-ahead log keeps everything")]
     private static partial void LogFailed(ILogger logger, Exception failure);
