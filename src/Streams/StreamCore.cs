@@ -47,6 +47,9 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
     /// <summary>An open is under way that may raise the epoch in the metadata before this core knows of it.</summary>
     public int Opening { get; set; }
 
+    /// <summary>The highest epoch under which this broker has tried to open the stream, whatever came of it.</summary>
+    public long AttemptedEpoch { get; set; }
+
     /// <summary>Made by the first cold read.</summary>
     public ColdReader? Cold { get; set; }
 

@@ -54,13 +54,14 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
             // 1. Whatever the log has confirmed up to here is confirmed in the streams too, so it is in the cut.
             ulong group = storage.Wal.ConfirmedGroup;
             List<StreamCore> dirty = storage.Cache.TakeDirty();
+            bool complete = true;
             dirty.Sort((a, b) => a.Id.Value.CompareTo(b.Id.Value));
             try
             {
                 var left = new Queue<(StreamCore Core, long Target)>(dirty.Select(c => (c, c.Confirmed)));
                 while (left.Count > 0)
                 {
-                    await UploadRoundAsync(left, cancellation);
+                    complete &= await UploadRoundAsync(left, cancellation);
                 }
             }
             finally
@@ -72,7 +73,10 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
             }
 
             // 2. Everything of those groups is committed, or belonged to streams that are gone.
-            storage.Wal.Trim(group);
+            if (complete)
+            {
+                storage.Wal.Trim(group);
+            }
         }
         finally
         {
@@ -101,9 +105,11 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
     }
 
     /// <summary>Takes streams off the queue until about one upload's worth is gathered; a long stream stays for the next round.</summary>
-    private async ValueTask UploadRoundAsync(Queue<(StreamCore Core, long Target)> left, CancellationToken cancellation)
+    /// <returns>False when something was left uncommitted for a later upload.</returns>
+    private async ValueTask<bool> UploadRoundAsync(Queue<(StreamCore Core, long Target)> left, CancellationToken cancellation)
     {
         var cuts = new List<StreamCut>();
+        bool complete = true;
         try
         {
             long bytes = 0;
@@ -132,7 +138,14 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
                 List<ObjectCommit> commits = await WriteAsync(cuts, cancellation);
                 try
                 {
-                    await CommitAsync(cuts, commits, cancellation);
+                    foreach ((StreamCut cut, CommitRefusal refusal) in await CommitAsync(cuts, commits, cancellation))
+                    {
+                        complete &= refusal != CommitRefusal.TryLater;
+                        if (refusal == CommitRefusal.TryAgain)
+                        {
+                            again.AddRange(taken.Where(t => t.Core == cut.Core));
+                        }
+                    }
                 }
                 catch (MetadataConflictException conflict) when (!cancellation.IsCancellationRequested)
                 {
@@ -144,11 +157,12 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
 
                     LogTakenOver(logger, conflict.Message);
                     taken.ForEach(left.Enqueue);
-                    return;
+                    return true;
                 }
             }
 
             again.ForEach(left.Enqueue);
+            return complete;
         }
         finally
         {
@@ -192,7 +206,9 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
         return commit;
     }
 
-    private async ValueTask CommitAsync(List<StreamCut> cuts, List<ObjectCommit> commits, CancellationToken cancellation)
+    /// <returns>The cuts that the metadata refused, and what becomes of them.</returns>
+    private async ValueTask<List<(StreamCut Cut, CommitRefusal Refusal)>> CommitAsync(
+        List<StreamCut> cuts, List<ObjectCommit> commits, CancellationToken cancellation)
     {
         CommitOutcome outcome = await storage.Metadata.CommitObjectsAsync(commits, cancellation);
         commits.ForEach(c => storage.Metrics.Uploaded(c.Bytes));
@@ -202,10 +218,13 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
             cut.Core.MarkCommitted(cut.EndOffset, cut.Cost);
         }
 
+        var refusals = new List<(StreamCut, CommitRefusal)>();
         foreach (StreamCut cut in cuts.Where(c => refused.Contains(c.Core.Id)))
         {
-            await storage.SettleRefusedAsync(cut.Core, cut.Epoch, cancellation);
+            refusals.Add((cut, await storage.SettleRefusedAsync(cut.Core, cut.Epoch, cancellation)));
         }
+
+        return refusals;
     }
 
     private async ValueTask<bool> TakeOverCommitsAsync(List<StreamCut> cuts, CancellationToken cancellation)
@@ -243,4 +262,17 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
 
         public void Release() => batches.ForEach(b => b.Batch.Owner?.Release());
     }
+}
+
+/// <summary>What becomes of batches that the metadata did not take.</summary>
+internal enum CommitRefusal
+{
+    /// <summary>The stream is gone from here, and its batches with it.</summary>
+    Dropped,
+
+    /// <summary>The stream is being opened: the next upload commits them under the new epoch.</summary>
+    TryLater,
+
+    /// <summary>The epoch is known now under which they can be committed.</summary>
+    TryAgain,
 }
