@@ -128,9 +128,15 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
             return;
         }
 
-        ThrowIfFenced(await storage.Metadata.TrimStreamAsync(Id, epoch, newStartOffset, cancellation));
-        core.SetStart(newStartOffset);
-        core.Cold?.Invalidate();
+        try
+        {
+            ThrowIfFenced(await storage.Metadata.TrimStreamAsync(Id, epoch, newStartOffset, cancellation));
+            core.SetStart(newStartOffset);
+        }
+        finally
+        {
+            core.Cold?.Invalidate(); // also when only the answer was lost
+        }
     }
 
     public async ValueTask<long> ApplyRetentionAsync(RetentionPolicy policy, CancellationToken cancellation = default)
@@ -177,10 +183,17 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
         }
 
         var rewriter = new RangeRewriter(core, epoch, storage);
-        ThrowIfFenced(await rewriter.RunAsync(from, to, survivors, cancellation));
-        core.Cold?.Invalidate();
-        // What the log cache still holds of the range would show records that are gone.
-        storage.Cache.Dropped(core.EvictTo(to), 0);
+        try
+        {
+            ThrowIfFenced(await rewriter.RunAsync(from, to, survivors, cancellation));
+        }
+        finally
+        {
+            // Also when it failed: it may have happened, and only the answer was lost. What the log cache or the list of
+            // ranges still hold would show records that are gone, in objects that will be deleted.
+            core.Cold?.Invalidate();
+            storage.Cache.Dropped(core.EvictTo(to), 0);
+        }
     }
 
     public async ValueTask CloseAsync(CancellationToken cancellation = default)
