@@ -143,7 +143,8 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
     {
         ThrowIfUnavailable();
         long keepFrom = policy.MaxAgeMs < 0 ? long.MinValue : storage.Time.GetUtcNow().ToUnixTimeMilliseconds() - policy.MaxAgeMs;
-        long keepBytes = policy.MaxBytes < 0 ? long.MaxValue : policy.MaxBytes - core.UncommittedBytes();
+        // Batches that are not yet in objects come on top: to subtract them would count those twice whose commit is under way.
+        long keepBytes = policy.MaxBytes < 0 ? long.MaxValue : policy.MaxBytes;
         if (policy.MaxAgeMs >= 0 || policy.MaxBytes >= 0)
         {
             await TrimAsync(await storage.Metadata.FindRetentionStartAsync(Id, keepFrom, keepBytes, cancellation), cancellation);
