@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using PipeRoll.Foundation.Buffers;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams.Cache;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Stores;
@@ -87,6 +88,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         lock (_lock)
         {
             core.Opening++;
+            core.AttemptedEpoch = Math.Max(core.AttemptedEpoch, epoch);
             before = core.Writer;
         }
 
@@ -95,7 +97,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
             if (before is not null && before.Epoch <= epoch)
             {
                 before.MakeUnavailable(StreamUnavailableReason.Fenced, $"it was opened again under epoch {epoch}");
-                await core.LastAppend.WaitAsync(cancellation);
+                await core.LastAppend.Follow().WaitAsync(cancellation);
             }
 
             StreamOpened opened = await _opener.OpenAsync(new StreamOpening(id, epoch), cancellation);
@@ -134,7 +136,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         {
             core.Writer?.MakeUnavailable(StreamUnavailableReason.Closed, "it was destroyed");
             // A failed log has nothing in flight any more; the stream can be forgotten all the same.
-            await core.LastAppend.WaitAsync(cancellation).ContinueWith(
+            await core.LastAppend.Follow().WaitAsync(cancellation).ContinueWith(
                 static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
         }
 
@@ -161,7 +163,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         bool clean = false;
         try
         {
-            await Wal.DrainAsync().WaitAsync(cancellation);
+            await Wal.DrainAsync().Follow().WaitAsync(cancellation);
             await _uploader.UploadAsync(cancellation);
             clean = Cache.PinnedBytes == 0;
         }
@@ -171,7 +173,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         }
 
         // 2. No background work may outlive the log.
-        await _background.CancelAsync();
+        _background.Cancel();
         await _loops;
         await Wal.StopAsync(clean);
         await DisposeAsync();
@@ -187,13 +189,33 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 
         _disposed = true;
         Volatile.Write(ref _stopping, true);
-        await _background.CancelAsync();
-        await _lifetime.CancelAsync();
+        _background.Cancel();
+        _lifetime.Cancel();
         await _loops;
         await Wal.StopAsync(clean: false);
+        GiveBackBuffers();
         await _parts.WalDevice.DisposeAsync();
         _uploader.Dispose();
         Metrics.Dispose();
+    }
+
+    /// <summary>Nothing is in flight any more; readers keep what they hold by references of their own.</summary>
+    private void GiveBackBuffers()
+    {
+        StreamCore[] cores;
+        lock (_lock)
+        {
+            cores = [.. _cores.Values];
+            _cores.Clear();
+        }
+
+        foreach (StreamCore core in cores)
+        {
+            core.Writer?.MakeUnavailable(StreamUnavailableReason.Closed, "the storage was stopped");
+            core.Destroy();
+        }
+
+        Blocks.Clear();
     }
 
     internal IObjectStore StoreFor(StorePriority priority) => _store.For(priority);
@@ -209,27 +231,35 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
     }
 
     /// <summary>The metadata took none of what was uploaded for the stream: find out why, and act on it.</summary>
-    internal async ValueTask SettleRefusedAsync(StreamCore core, long epoch, CancellationToken cancellation)
+    internal async ValueTask<CommitRefusal> SettleRefusedAsync(StreamCore core, long epoch, CancellationToken cancellation)
     {
         IReadOnlyList<StreamState> state = await Metadata.ReadStreamsAsync([core.Id], cancellation);
-        bool opening;
-        lock (_lock)
+        if (state.Count > 0)
         {
-            opening = core.Opening > 0;
-        }
+            lock (_lock)
+            {
+                if (core.Opening > 0)
+                {
+                    return CommitRefusal.TryLater;
+                }
+            }
 
-        // Opened again here under a higher epoch while the upload ran: the next round commits under that one.
-        if (state.Count > 0 && (opening || core.Epoch > epoch))
-        {
-            return;
+            // It was opened here: while the upload ran, or by an open whose answer was lost, in this life or in the
+            // former one, whose batches nobody else can have (another broker takes over the log before it opens).
+            if (core.Epoch > epoch || core.Writer is null || state[0].Epoch <= core.AttemptedEpoch)
+            {
+                core.Load(state[0]);
+                return CommitRefusal.TryAgain;
+            }
         }
 
         core.Writer?.MakeUnavailable(
             state.Count == 0 ? StreamUnavailableReason.Closed : StreamUnavailableReason.Fenced,
             state.Count == 0 ? "it was destroyed" : $"it was opened elsewhere under epoch {state[0].Epoch}");
         LogRefused(_logger, core.Id, core.Committed, core.Confirmed, state.Count == 0 ? "destroyed" : "opened elsewhere");
-        await core.LastAppend.WaitAsync(cancellation);
+        await core.LastAppend.Follow().WaitAsync(cancellation);
         Drop(core);
+        return CommitRefusal.Dropped;
     }
 
     async ValueTask IWalReplay.ReplayAsync(IReadOnlyList<WalReplayedBatch> batches)

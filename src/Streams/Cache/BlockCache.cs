@@ -1,4 +1,5 @@
 using PipeRoll.Foundation.Buffers;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Objects;
 using PipeRoll.Streams.Stores;
@@ -42,7 +43,7 @@ internal sealed class BlockCache(IObjectStore store, long bytesMax, Cancellation
             _ = LoadIndexAsync(range, entry);
         }
 
-        await entry.Loaded.Task.WaitAsync(cancellation);
+        await entry.Loaded.Task.Follow().WaitAsync(cancellation);
         return entry.Index!;
     }
 
@@ -59,7 +60,7 @@ internal sealed class BlockCache(IObjectStore store, long bytesMax, Cancellation
         {
             Entry entry = Touch(index, block, readAheadBytes, out bool added);
             hit &= !added;
-            await entry.Loaded.Task.WaitAsync(cancellation);
+            await entry.Loaded.Task.Follow().WaitAsync(cancellation);
             if (TryReference(entry, out SharedBuffer? bytes))
             {
                 return (bytes, hit);
@@ -75,6 +76,24 @@ internal sealed class BlockCache(IObjectStore store, long bytesMax, Cancellation
         if (block < index.Blocks.Count)
         {
             Touch(index, block, bytes, out _);
+        }
+    }
+
+    /// <summary>Gives up everything that was loaded.</summary>
+    public void Clear()
+    {
+        lock (_lock)
+        {
+            foreach (Entry entry in _byUse.Where(static entry => entry.Cost > 0))
+            {
+                entry.Bytes?.Release();
+                entry.Bytes = null;
+                entry.Cost = 0;
+            }
+
+            _entries.Clear();
+            _byUse.Clear();
+            _bytes = 0;
         }
     }
 

@@ -1,3 +1,5 @@
+using PipeRoll.Foundation.Scheduling;
+
 namespace PipeRoll.Streams.Cache;
 
 /// <summary>
@@ -179,7 +181,7 @@ internal sealed class LogCache(long bytesMax, long uploadBytes, TimeProvider tim
                 return ValueTask.CompletedTask;
             }
 
-            return new ValueTask(room.WaitAsync(cancellation));
+            return new ValueTask(room.Follow().WaitAsync(cancellation));
         }
     }
 

@@ -1,3 +1,5 @@
+using PipeRoll.Foundation.Scheduling;
+
 namespace PipeRoll.Streams.Metadata;
 
 /// <summary>Joins opens that arrive while one is under way into one transaction: thousands of partitions open in a few.</summary>
@@ -25,7 +27,7 @@ internal sealed class OpenBatcher(IMetadataStore metadata)
             _ = RunAsync();
         }
 
-        return await done.Task.WaitAsync(cancellation);
+        return await done.Task.Follow().WaitAsync(cancellation);
     }
 
     private async Task RunAsync()

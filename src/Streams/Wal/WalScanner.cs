@@ -24,7 +24,7 @@ internal sealed class WalScanner
     /// <summary>Every intact header at an aligned position from <paramref name="from"/> on, of any use of the segment.</summary>
     public async IAsyncEnumerable<(long Position, WalGroupHeader Header)> ScanAsync(IWalSegment segment, long from)
     {
-        byte[] chunk = _chunk ??= new byte[ChunkBytes];
+        byte[] chunk = _chunk ??= new byte[Math.Min(ChunkBytes, Math.Max(segment.Bytes, WalFormat.AlignmentBytes))];
         for (long start = WalFormat.Pad(from); start < segment.Bytes; start += chunk.Length)
         {
             int length = (int)Math.Min(chunk.Length, segment.Bytes - start);
