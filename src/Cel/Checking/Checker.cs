@@ -231,12 +231,25 @@ internal sealed partial class Checker
         CelType? value = null;
         for (int index = 0; index < map.Keys.Length; index++)
         {
-            key = Join(key, Visit(map.Keys[index]));
+            key = Join(key, KeyType(map.Keys[index]));
             CelType type = Visit(map.Values[index]);
             value = Join(value, map.IsOptional[index] ? Unwrapped(map.Values[index], type) : type);
         }
 
         return CelType.Map(key ?? _unifier.Fresh(), value ?? _unifier.Fresh());
+    }
+
+    private CelType KeyType(CelExpr key)
+    {
+        CelType type = _unifier.Substitute(Visit(key), unboundIsDyn: false);
+        bool isKey = type.IsDynamic || type.Kind is CelTypeKind.Bool or CelTypeKind.Int or CelTypeKind.Uint or CelTypeKind.String
+            or CelTypeKind.TypeParameter or CelTypeKind.Nullable;
+        if (!isKey && !IsLenient)
+        {
+            Report(key, $"a value of type {type} cannot be a key", "keys are bool, int, uint or string", CelErrorCode.NoSuchOverload);
+        }
+
+        return isKey ? type : CelType.Dyn;
     }
 
     // Elements of different types make a list of dyn.

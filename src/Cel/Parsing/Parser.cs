@@ -181,12 +181,7 @@ internal sealed partial class Parser
     private CelExpr Unary()
     {
         Token at = Current;
-        if (at.Kind == TokenKind.Minus && _tokens[_next + 1].Kind is TokenKind.Int or TokenKind.Double)
-        {
-            return Member();
-        }
-
-        if (at.Kind is not (TokenKind.Not or TokenKind.Minus))
+        if (at.Kind is not (TokenKind.Not or TokenKind.Minus) || IsNegativeLiteral())
         {
             return Member();
         }

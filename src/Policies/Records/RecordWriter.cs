@@ -13,13 +13,13 @@ namespace PipeRoll.Policies.Records;
 /// </summary>
 internal sealed class RecordWriter
 {
-    private const int ReasonCharsMax = 4_096;
     private readonly CanonicalJson _json = new();
     private readonly byte[] _opening;
     private readonly byte[] _policy;
     private readonly byte[][] _ruleTrue;
     private readonly byte[][] _ruleFalse;
     private readonly byte[][] _ruleNames;
+    private readonly byte[][] _reasonNames;
     private readonly byte[][] _windowNames;
     private readonly byte[][] _outcomes;
     private readonly byte[][] _severities;
@@ -44,6 +44,12 @@ internal sealed class RecordWriter
         _ruleNames = [.. policy.Rules.Select((rule, i) => Name(rule.Id, i == 0))];
         _ruleTrue = [.. _ruleNames.Select(name => (byte[])[.. name, .. "true"u8])];
         _ruleFalse = [.. _ruleNames.Select(name => (byte[])[.. name, .. "false"u8])];
+        _reasonNames = [.. policy.Rules.Select(rule => Fragment(json =>
+        {
+            json.Raw("{\"rule\":"u8);
+            json.String(rule.Id);
+            json.Raw(",\"text\":\""u8);
+        }))];
         _windowNames = [.. policy.Windows.Select((window, i) => Name(window.Name, i == 0))];
         _outcomes = [.. OutcomeNames.Outcomes.Select(name => Encoding.UTF8.GetBytes($",\"outcome\":\"{name}\",\"score\":"))];
         _severities = [.. OutcomeNames.Severities.Select(name => Encoding.UTF8.GetBytes($",\"severity\":\"{name}\",\"rules\":{{"))];
@@ -90,7 +96,12 @@ internal sealed class RecordWriter
 
     /// <summary>Goes on with the outcome, the rules, the windows and the rest.</summary>
     public ReadOnlyMemory<byte> Complete(
-        Decision decision, RuleResults results, WindowEvaluator[] windows, ReadOnlySpan<CelValue> variables, string? error)
+        Decision decision,
+        OutcomeCombiner combined,
+        RuleResults results,
+        WindowEvaluator[] windows,
+        ReadOnlySpan<CelValue> variables,
+        string? error)
     {
         _json.Raw(_outcomes[(int)decision.Outcome]);
         _json.Integer(decision.Score);
@@ -110,11 +121,14 @@ internal sealed class RecordWriter
             WriteClipped(windows);
         }
         _json.Raw("],\"labels\":["u8);
-        WriteTexts(decision.LabelList);
+        combined.Labels.Write(_json);
         _json.Raw("],\"reasons\":["u8);
-        WriteReasons(results, variables);
+        if (decision.HeldList.Count > 0)
+        {
+            WriteReasons(results, variables);
+        }
         _json.Raw("],\"routes\":["u8);
-        WriteTexts(decision.RouteList);
+        combined.Routes.Write(_json);
         _json.Raw("],\"error\":"u8);
         if (error is null)
         {
@@ -235,15 +249,6 @@ internal sealed class RecordWriter
         }
     }
 
-    private void WriteTexts(List<string> texts)
-    {
-        for (int i = 0; i < texts.Count; i++)
-        {
-            _json.Raw(i == 0 ? ""u8 : ","u8);
-            _json.String(texts[i]);
-        }
-    }
-
     private void WriteReasons(RuleResults results, ReadOnlySpan<CelValue> variables)
     {
         bool first = true;
@@ -254,9 +259,11 @@ internal sealed class RecordWriter
             {
                 continue;
             }
-            _json.Raw(first ? "{\"rule\":"u8 : ",{\"rule\":"u8);
-            _json.String(_rules[i].Rule.Id);
-            _json.Raw(",\"text\":\""u8);
+            if (!first)
+            {
+                _json.Raw(","u8);
+            }
+            _json.Raw(_reasonNames[i]);
             WriteReason(_rules[i].Reason, variables);
             _json.Raw("\"}"u8);
             first = false;
@@ -270,7 +277,7 @@ internal sealed class RecordWriter
         {
             if (parts[i].Expression is { } expression)
             {
-                _json.Escape(ReasonText.Of(expression.Evaluate(variables), ReasonCharsMax));
+                ReasonText.Write(_json, expression.Evaluate(variables));
             }
             else
             {

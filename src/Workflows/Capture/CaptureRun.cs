@@ -35,11 +35,15 @@ public sealed class CaptureRun(CaptureSource source, string topic, int partition
     private readonly LatencyHistogram _latency = new();
     private long _captured;
     private long _deadLetters;
+    private long _bytesRead;
 
     /// <summary>Events handed over so far.</summary>
     public long Captured => Interlocked.Read(ref _captured);
 
     public long DeadLetters => Interlocked.Read(ref _deadLetters);
+
+    /// <summary>Bytes of the source that were read so far.</summary>
+    public long BytesRead => Interlocked.Read(ref _bytesRead);
 
     /// <summary>Time from handing an event over to its acknowledgement.</summary>
     public LatencyHistogram Latency => _latency;
@@ -57,6 +61,7 @@ public sealed class CaptureRun(CaptureSource source, string topic, int partition
         {
             stop.ThrowIfCancellationRequested();
             rows++;
+            Interlocked.Exchange(ref _bytesRead, reader.BytesRead);
             Send(producer, row, nowMs, stop);
         }
 

@@ -90,6 +90,44 @@ public sealed class CaptureSource
         return new CaptureSource(name, format, columns, schema, inferred, separator, open);
     }
 
+    /// <summary>The source's size.</summary>
+    public long BytesTotal
+    {
+        get
+        {
+            using Stream stream = _open();
+            return stream.Length;
+        }
+    }
+
+    /// <summary>For each column, the share of a sample's values that are in a set.</summary>
+    public IReadOnlyDictionary<string, double> ShareOfValuesIn(IReadOnlySet<string> values, int rowsMax)
+    {
+        Dictionary<string, int> hits = Columns.ToDictionary(column => column, _ => 0, StringComparer.Ordinal);
+        int rows = 0;
+        using ISourceReader reader = Read();
+        while (rows < rowsMax && reader.TryNext(out SourceRow row))
+        {
+            if (row.Json is null)
+            {
+                continue;
+            }
+
+            rows++;
+            using JsonDocument document = JsonDocument.Parse(row.Json);
+            foreach (JsonProperty property in document.RootElement.EnumerateObject())
+            {
+                string? text = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString() : property.Value.GetRawText();
+                if (text is not null && values.Contains(text) && hits.TryGetValue(property.Name, out int count))
+                {
+                    hits[property.Name] = count + 1;
+                }
+            }
+        }
+
+        return hits.ToDictionary(each => each.Key, each => rows == 0 ? 0 : (double)each.Value / rows);
+    }
+
     /// <summary>A reader from the file's start.</summary>
     internal ISourceReader Read()
     {

@@ -43,6 +43,7 @@ internal static class ConformanceValues
             "wrapper" => CelType.Nullable(Primitive(value.GetString()!)),
             "wellKnown" when value.GetString() == "TIMESTAMP" => CelType.Timestamp,
             "wellKnown" when value.GetString() == "DURATION" => CelType.Duration,
+            "messageType" when value.GetString() == "google.protobuf.Duration" => CelType.Duration,
             "listType" => CelType.List(Type(value.GetProperty("elemType"))),
             "mapType" => CelType.Map(Type(value.GetProperty("keyType")), Type(value.GetProperty("valueType"))),
             "typeParam" => CelType.TypeParameter(value.GetString()!),

@@ -68,6 +68,8 @@ public class PolicyProblemsTests
     [InlineData("    when: event.amount > 1000.0", "    when: event.ammount > 1000.0", 16, 17, "ammount", "amount")]
     [InlineData("    when: event.amount > 1000.0", "    when: windows.bussy > 3", 16, 19, "bussy", "busy")]
     [InlineData("    when: event.amount > 1000.0", "    when: \"listed('wached', event.account)\"", 16, 19, "no list 'wached'", "Did you mean `watched`?")]
+    [InlineData("    when: event.amount > 1000.0", "    when: event.time.getHours('Europe/Berlin') > 3", 16, 31, "named time zone", "'UTC'")]
+    [InlineData("    when: event.amount > 1000.0", "    when: event.time.getHours(event.account) > 3", 16, 37, "named time zone", "'UTC'")]
     [InlineData("    outcome: alert", "    outcome: alarm", 17, 14, "'alarm'", "alert")]
     [InlineData("    outcome: alert", "    description: nothing", 15, 5, "does nothing", "`outcome`")]
     [InlineData("    outcome: alert", "    outcome: alert\n    score: many", 18, 12, "'many'", "whole number")]

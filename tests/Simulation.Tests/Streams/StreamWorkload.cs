@@ -177,6 +177,21 @@ internal sealed class StreamWorkload(ScenarioWorld scenario, SimulatedProcess pr
     /// <summary>Null when the offset was refused as out of range.</summary>
     private async Task<FetchedBatches?> FetchAsync(long offset, int maxBytes)
     {
+        while (true)
+        {
+            try
+            {
+                return await FetchOnceAsync(offset, maxBytes);
+            }
+            catch (Exception failure) when (scenario.IsInjected(failure))
+            {
+                await PauseAsync(500);
+            }
+        }
+    }
+
+    private async Task<FetchedBatches?> FetchOnceAsync(long offset, int maxBytes)
+    {
         long startedAtStep = _world.Scheduler.Steps;
         long startBefore = model.StartMin;
         long confirmedBefore = stream.ConfirmedOffset;
