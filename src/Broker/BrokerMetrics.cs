@@ -46,6 +46,9 @@ public sealed class BrokerMetrics : IDisposable
 
     public void Dispose() => _meter.Dispose();
 
+    /// <summary>Whether the instrument is one of this broker's, where several brokers are measured in one process.</summary>
+    internal bool Owns(Instrument instrument) => ReferenceEquals(instrument.Meter, _meter);
+
     /// <summary>Lets gauges be read from where the state is.</summary>
     internal void Watch(Func<int> connections, Func<long> requestBytes, Func<long> fetchBytes, Func<int> partitionsFailed)
     {

@@ -86,7 +86,7 @@ public sealed record BrokerOptions
 
     public int RetentionCheckMs { get; init; } = 300_000;
 
-    public int PartitionOpensInParallel { get; init; } = 64;
+    public int PartitionOpensInParallel { get; init; } = 256;
 
     public int PartitionOpenRetryMs { get; init; } = 1_000;
 
