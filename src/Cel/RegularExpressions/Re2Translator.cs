@@ -62,6 +62,8 @@ internal sealed partial class Re2Translator
 
     private char Current => _position < _pattern.Length ? _pattern[_position] : '\0';
 
+    private char Next => _position + 1 < _pattern.Length ? _pattern[_position + 1] : '\0';
+
     private bool AtEnd => _position >= _pattern.Length;
 
     private void Alternation()
@@ -170,7 +172,8 @@ internal sealed partial class Re2Translator
                 return true;
             case '.':
                 _position++;
-                _made.Append(_flags.HasFlag(Flags.DotMatchesNewline) ? $"(?:[^\\uD800-\\uDFFF]|{Pair})" : $"(?:[^\\n\\uD800-\\uDFFF]|{Pair})");
+                string newline = _flags.HasFlag(Flags.DotMatchesNewline) ? "" : "\\n";
+                _made.Append($"(?:[^{newline}\\uD800-\\uDFFF]|{Pair})");
                 return true;
             case '^':
                 _position++;

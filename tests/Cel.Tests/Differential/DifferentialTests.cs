@@ -36,7 +36,13 @@ public sealed class DifferentialTests
         $"{sample.Source}\nwith {string.Join(", ", sample.Variables.Select(value => value.ToString()))}";
 
     private static Gen<CelValue[]> Variables() =>
-        Gen.Select(ExpressionGenerator.Ints, ExpressionGenerator.Doubles, ExpressionGenerator.Texts, Gen.Bool, ExpressionGenerator.Ints, Gen.Int[0, 5])
+        Gen.Select(
+                ExpressionGenerator.Ints,
+                ExpressionGenerator.Doubles,
+                ExpressionGenerator.Texts,
+                Gen.Bool,
+                ExpressionGenerator.Ints,
+                Gen.Int[0, 5])
             .Select((i, d, s, b, j, kind) => new[]
             {
                 CelValue.Int(i),
@@ -46,7 +52,8 @@ public sealed class DifferentialTests
                 CelValue.Bool(b),
                 CelValue.List(CelValue.Int(i), CelValue.Int(j), CelValue.Int(1)),
                 CelValue.Map(CelMap.Of(
-                    KeyValuePair.Create(CelValue.String("a"), CelValue.Int(i)), KeyValuePair.Create(CelValue.String(s + "x"), CelValue.Int(j)))),
+                    KeyValuePair.Create(CelValue.String("a"), CelValue.Int(i)),
+                    KeyValuePair.Create(CelValue.String(s + "x"), CelValue.Int(j)))),
                 new[] { CelValue.Int(j), CelValue.Double(d), CelValue.String(s), CelValue.Null, CelValue.Bool(b), CelValue.Uint(3) }[kind],
             });
 
