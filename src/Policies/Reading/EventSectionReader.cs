@@ -1,0 +1,155 @@
+using PipeRoll.Policies.Model;
+
+namespace PipeRoll.Policies.Reading;
+
+/// <summary>Reads <c>event:</c>, what the events look like.</summary>
+internal static class EventSectionReader
+{
+    private const int FieldsMax = 256;
+
+    private static readonly Dictionary<string, FieldType> Types = new()
+    {
+        ["bool"] = FieldType.Bool,
+        ["int"] = FieldType.Int,
+        ["double"] = FieldType.Double,
+        ["string"] = FieldType.String,
+        ["timestamp"] = FieldType.Timestamp,
+    };
+
+    private static readonly Dictionary<string, TimeFormat> Formats = new()
+    {
+        ["iso8601"] = TimeFormat.Iso8601,
+        ["unix-ms"] = TimeFormat.UnixMs,
+        ["unix-s"] = TimeFormat.UnixSeconds,
+        ["step"] = TimeFormat.Step,
+    };
+
+    public static EventSchema? Read(YamlNode node, ProblemList problems)
+    {
+        const string Hint = "Write `event:` and under it `key:`, `time:` and `fields:`.";
+        YamlSection? section = YamlSection.Of(node, "`event`", problems, Hint);
+        if (section is null)
+        {
+            return null;
+        }
+        string key = section.RequiredText("key", "Name the field by which events are partitioned, such as `key: account`.");
+        YamlNode? time = section.Require("time", "Write `time: { field: time, format: iso8601 }`.");
+        List<EventField> fields = ReadFields(section.Require("fields", "List the fields with their types, such as `amount: double`."), problems);
+        section.Close();
+        CheckField(section.Scalar("key"), key, fields, problems);
+        return time is null ? null : WithTime(time, key, fields, problems);
+    }
+
+    private static EventSchema? WithTime(YamlNode node, string key, List<EventField> fields, ProblemList problems)
+    {
+        YamlSection? section = YamlSection.Of(node, "`time`", problems, "Write `time: { field: time, format: iso8601 }`.");
+        if (section is null)
+        {
+            return null;
+        }
+        string name = section.RequiredText("field", "Name the field that says when the event happened.");
+        (TimeFormat format, long stepMs) = ReadFormat(section);
+        long? aheadMaxMs = section.DurationMs("aheadMax");
+        section.Close();
+        CheckField(section.Scalar("field"), name, fields, problems);
+        int index = fields.FindIndex(field => field.Name == name);
+        if (index >= 0)
+        {
+            CheckTimeField(section.Scalar("field")!, fields[index], format, problems);
+            fields[index] = fields[index] with { Optional = false, Format = format, StepMs = stepMs };
+        }
+        return new EventSchema(key, name, format, stepMs, aheadMaxMs, fields);
+    }
+
+    private static void CheckTimeField(YamlText place, EventField field, TimeFormat format, ProblemList problems)
+    {
+        bool fits = field.Type switch
+        {
+            FieldType.Timestamp => true,
+            FieldType.String => format == TimeFormat.Iso8601,
+            FieldType.Int or FieldType.Double => format != TimeFormat.Iso8601,
+            _ => false,
+        };
+        if (!fits)
+        {
+            problems.Add(
+                place,
+                $"the time field '{field.Name}' is a {field.Type.ToString().ToLowerInvariant()}, which its format cannot be read from",
+                $"Declare it as `{field.Name}: timestamp`.");
+        }
+        if (field.Optional)
+        {
+            problems.Add(place, $"the time field '{field.Name}' is optional", "Every event needs its time: remove `optional: true`.");
+        }
+    }
+
+    private static List<EventField> ReadFields(YamlNode? node, ProblemList problems)
+    {
+        var fields = new List<EventField>();
+        if (node is null || YamlSection.Of(node, "`fields`", problems, "Write one `name: type` per line.") is not { } section)
+        {
+            return fields;
+        }
+        if (section.Map.Entries.Count is 0 or > FieldsMax)
+        {
+            problems.Add(node, $"there are {section.Map.Entries.Count} fields", $"List 1 to {FieldsMax} fields.");
+        }
+        foreach (YamlEntry entry in section.Map.Entries)
+        {
+            if (Names.Check(entry.Key, "field", problems) && ReadField(entry, problems) is { } field)
+            {
+                fields.Add(field);
+            }
+        }
+        return fields;
+    }
+
+    private static EventField? ReadField(YamlEntry entry, ProblemList problems)
+    {
+        string name = entry.Key.Text;
+        if (entry.Value is YamlText text)
+        {
+            if (Types.TryGetValue(text.Text, out FieldType type))
+            {
+                return new EventField(name, type, false, TimeFormat.Iso8601, 0);
+            }
+            problems.Add(text, $"field '{name}' has the type '{text.Text}'", Suggestion.For(text.Text, Types.Keys, "types"));
+            return null;
+        }
+        const string Hint = "Write `name: type` or `name: { type: double, optional: true }`.";
+        YamlSection? section = YamlSection.Of(entry.Value, $"field '{name}'", problems, Hint);
+        if (section is null)
+        {
+            return null;
+        }
+        section.Require("type", Hint);
+        FieldType declared = section.Word("type", FieldType.String, Types);
+        bool optional = section.Bool("optional", false);
+        (TimeFormat format, long stepMs) = declared == FieldType.Timestamp ? ReadFormat(section) : (TimeFormat.Iso8601, 0);
+        section.Close();
+        return new EventField(name, declared, optional, format, stepMs);
+    }
+
+    private static (TimeFormat Format, long StepMs) ReadFormat(YamlSection section)
+    {
+        TimeFormat format = section.Word("format", TimeFormat.Iso8601, Formats);
+        long stepMs = section.DurationMs("unit") ?? 0;
+        if (format == TimeFormat.Step && section.Find("unit") is null)
+        {
+            section.Problems.Add(section.Map, "`format: step` has no `unit`", "Say how long a step is, such as `unit: 1d`.");
+        }
+        if (format != TimeFormat.Step && section.Find("unit") is { } unit)
+        {
+            section.Problems.Add(unit, "`unit` is only for `format: step`", "Remove it, or write `format: step`.");
+        }
+        return (format, stepMs);
+    }
+
+    private static void CheckField(YamlText? place, string name, List<EventField> fields, ProblemList problems)
+    {
+        if (place is not null && name.Length > 0 && fields.Count > 0 && fields.All(field => field.Name != name))
+        {
+            problems.Add(place, $"there is no field '{name}'", Suggestion.For(name, [.. fields.Select(field => field.Name)], "fields"));
+        }
+    }
+}
