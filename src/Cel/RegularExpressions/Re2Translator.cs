@@ -41,7 +41,7 @@ internal sealed partial class Re2Translator
         {
             if (pattern.Length > PatternLengthMax)
             {
-                throw new BadPatternException(string.Create(null, $"the pattern is longer than {PatternLengthMax} characters"));
+                throw new BadPatternException(string.Create(CultureInfo.InvariantCulture, $"the pattern is longer than {PatternLengthMax} characters"));
             }
 
             var translator = new Re2Translator(pattern);
@@ -215,7 +215,7 @@ internal sealed partial class Re2Translator
     {
         if (++_depth > GroupDepthMax)
         {
-            throw new BadPatternException(string.Create(null, $"groups are nested more than {GroupDepthMax} levels deep"));
+            throw new BadPatternException(string.Create(CultureInfo.InvariantCulture, $"groups are nested more than {GroupDepthMax} levels deep"));
         }
 
         _position++;
