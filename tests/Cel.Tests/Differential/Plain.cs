@@ -55,7 +55,7 @@ internal static class Plain
     /// <summary>Like <see cref="Same"/>, but of the same kinds, and NaN is NaN.</summary>
     public static bool Identical(object? left, object? right) => (left, right) switch
     {
-        (double a, double b) => BitConverter.DoubleToInt64Bits(a) == BitConverter.DoubleToInt64Bits(b) || (double.IsNaN(a) && double.IsNaN(b)),
+        (double a, double b) => (double.IsNaN(a) && double.IsNaN(b)) || (a == b && double.IsNegative(a) == double.IsNegative(b)),
         (List<object?> a, List<object?> b) => a.Count == b.Count && a.Zip(b).All(pair => Identical(pair.First, pair.Second)),
         (List<KeyValuePair<object, object?>> a, List<KeyValuePair<object, object?>> b) => a.Count == b.Count
             && a.Zip(b).All(pair => Identical(pair.First.Key, pair.Second.Key) && Identical(pair.First.Value, pair.Second.Value)),

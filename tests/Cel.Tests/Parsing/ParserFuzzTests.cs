@@ -35,7 +35,8 @@ public sealed class ParserFuzzTests
 
     [Fact]
     public void MutatedExpressions() =>
-        Seeded.Each(Gen.Select(OneOf(Valid), Gen.Int[0, 200], Gen.Int[0, 5], OneOf(Pieces), Gen.Int[0, 200]).Select(Mutated), 4000, Compiles);
+        Seeded.Each(
+            Gen.Select(OneOf(Valid), Gen.Int[0, 200], Gen.Int[0, 5], OneOf(Pieces), Gen.Int[0, 200]).Select(Mutated), 4000, Compiles);
 
     private static string Mutated((string Source, int CutAt, int CutLength, string Piece, int InsertAt) change)
     {

@@ -87,7 +87,11 @@ public sealed class RegexTests
     [Fact]
     public void AnyPatternMatchesOrIsRefused()
     {
-        string[] pieces = ["a", "b", ".", "*", "+", "?", "(", ")", "[", "]", "^", "$", "|", "\\", "{2}", "{", "}", "-", "\\d", "\\pL", "(?i)", "(?:", "😀", ":", "\\Q", "\\x{41}"];
+        string[] pieces =
+        [
+            "a", "b", ".", "*", "+", "?", "(", ")", "[", "]", "^", "$", "|", "\\", "{2}", "{", "}", "-", "\\d", "\\pL", "(?i)", "(?:",
+            "😀", ":", "\\Q", "\\x{41}",
+        ];
         Gen<string> patterns = Gen.Int[0, pieces.Length - 1].List[0, 10].Select(list => string.Concat(list.Select(index => pieces[index])));
         Seeded.Each(patterns, 1500, pattern =>
         {
