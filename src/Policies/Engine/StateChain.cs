@@ -8,7 +8,8 @@ namespace PipeRoll.Policies.Engine;
 /// The hash chain over the events of a partition: hₙ = SHA-256(hₙ₋₁ ‖ event digest). State is a fold of ordered events, so the head
 /// names the state. Owner: one engine.
 /// </summary>
-#pragma warning disable CA1001 // The hash holds one native handle that its finalizer frees; an engine that had to be disposed of would be a trap.
+// The hash holds one native handle that its finalizer frees; an engine that had to be disposed of would be a trap.
+#pragma warning disable CA1001
 internal sealed class StateChain
 #pragma warning restore CA1001
 {
