@@ -146,10 +146,21 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
         var moment = new DemoMoment(capture, progress, input.Rows);
         var runner = new WorkflowRunner(plan, connection, new WorkerOptions { SessionTimeoutMs = 6_000 }, progress, log);
         Task deciding = runner.RunAsync(options.Workers, enough.Token);
+        await AllAtWork(plan, progress, deciding, stop);
         Task<CaptureReport> capturing = Task.Run(() => capture.Run(time, enough.Token, input.Rows ?? long.MaxValue), stop);
         Task<CaptureReport> work = Finish(input, plan, connection, capture, capturing, deciding, progress, moment, enough);
         await view.WatchAsync(moment, time, work);
         return (await work, time.GetElapsedTime(started).TotalSeconds);
+    }
+
+    /// <summary>Begins only when every partition has its worker, so that the kill strikes deciding as well as capturing.</summary>
+    private async Task AllAtWork(WorkflowPlan plan, WorkflowProgress progress, Task deciding, CancellationToken stop)
+    {
+        long started = time.GetTimestamp();
+        while (progress.Committed.Count < plan.Manifest.Partitions && !deciding.IsCompleted && time.GetElapsedTime(started) < TimeSpan.FromSeconds(20))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(10), time, stop);
+        }
     }
 
     private async Task<CaptureReport> Finish(
