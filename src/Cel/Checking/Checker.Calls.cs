@@ -146,7 +146,9 @@ internal sealed partial class Checker
     private string OverloadHint(string name, CelOverload[] overloads, CelType[] arguments)
     {
         CelTypeKind[] kinds = [.. arguments.Select(type => _unifier.Substitute(type, true)).Select(Scalar)];
-        bool numbers = kinds.Length == 2 && kinds.All(kind => kind is CelTypeKind.Int or CelTypeKind.Uint or CelTypeKind.Double);
+        bool numbers = kinds.Length == 2
+            && name is not (Operators.In or Operators.Index)
+            && kinds.All(kind => kind is CelTypeKind.Int or CelTypeKind.Uint or CelTypeKind.Double);
         if (numbers)
         {
             return "numbers of different types do not mix: convert one side with double(), int() or uint(), or write 5.0 or 5u for 5";

@@ -1,0 +1,55 @@
+using PipeRoll.Load;
+using PipeRoll.Load.Benchmarks;
+
+// bench [NAME...] [--root DIR] [--quick] [--json FILE]: every figure is a ratio to, or stands beside, a yardstick of the same run.
+Dictionary<string, Action<BenchContext>> benchmarks = new(StringComparer.Ordinal)
+{
+    ["produce"] = ProduceBenchmark.Throughput,
+    ["latency"] = ProduceBenchmark.Latency,
+    ["tail"] = ReadBenchmark.Tail,
+    ["cold"] = ReadBenchmark.Cold,
+    ["recovery"] = RecoveryBenchmark.Wal,
+    ["partitions"] = RecoveryBenchmark.Partitions,
+    ["engine"] = EngineBenchmark.Decisions,
+    ["decisions"] = WorkflowBenchmark.EndToEnd,
+};
+
+var names = new List<string>();
+string root = Path.Combine(Path.GetTempPath(), $"piperoll-bench-{Environment.ProcessId}");
+string? json = null;
+double scale = 1;
+for (int i = 0; i < args.Length; i++)
+{
+    switch (args[i])
+    {
+        case "--root" when i + 1 < args.Length: root = Path.Combine(args[++i], $"piperoll-bench-{Environment.ProcessId}"); break;
+        case "--json" when i + 1 < args.Length: json = args[++i]; break;
+        case "--quick": scale = 0.2; break;
+        case var name when benchmarks.ContainsKey(name): names.Add(name); break;
+        default:
+            Console.Error.WriteLine($"bench: no benchmark is called '{args[i]}'; there are {string.Join(", ", benchmarks.Keys)}");
+            return 2;
+    }
+}
+
+var report = new Report();
+var context = new BenchContext(root, scale, report);
+Directory.CreateDirectory(root);
+try
+{
+    foreach (string name in names.Count > 0 ? names : [.. benchmarks.Keys])
+    {
+        benchmarks[name](context);
+    }
+}
+finally
+{
+    Directory.Delete(root, recursive: true);
+}
+
+if (json is not null)
+{
+    report.Write(json);
+}
+
+return 0;

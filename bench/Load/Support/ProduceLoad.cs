@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Framing;
+using PipeRoll.Wire.Messages;
+using PipeRoll.Wire.Records;
+
+namespace PipeRoll.Load;
+
+/// <summary>Produce requests that were built beforehand, and the threads that send them and read the answers.</summary>
+internal sealed class ProduceLoad
+{
+    private const short ProduceVersion = 9;
+    private const int RecordBytes = 1024;
+
+    private readonly int _port;
+    private readonly byte[][] _frames;
+
+    private ProduceLoad(int port, byte[][] frames, long recordBytesPerRequest)
+    {
+        _port = port;
+        _frames = frames;
+        RecordBytesPerRequest = recordBytesPerRequest;
+    }
+
+    public long RecordBytesPerRequest { get; }
+
+    /// <summary>Every request has one batch for each partition.</summary>
+    public static ProduceLoad Together(int port, string topic, int partitions, int recordsPerBatch) =>
+        new(port, [Frame(topic, Enumerable.Range(0, partitions), Batch(recordsPerBatch))], (long)partitions * recordsPerBatch * RecordBytes);
+
+    /// <summary>Every request has one batch for one partition, each in turn.</summary>
+    public static ProduceLoad InTurn(int port, string topic, int partitions, int recordsPerBatch)
+    {
+        byte[] batch = Batch(recordsPerBatch);
+        byte[][] frames = [.. Enumerable.Range(0, partitions).Select(partition => Frame(topic, [partition], batch))];
+        return new(port, frames, (long)recordsPerBatch * RecordBytes);
+    }
+
+    /// <summary>Closed loop: always <paramref name="window"/> requests in flight. Returns bytes of records acknowledged per second.</summary>
+    public double RunClosed(int window, TimeSpan time, out Percentiles latencyMs)
+    {
+        using var connection = new RawConnection(_port);
+        var sent = new Queue<long>();
+        var latencies = new List<double>();
+        int correlation = 0;
+        long started = Stopwatch.GetTimestamp();
+        for (; correlation < window; correlation++)
+        {
+            Send(connection, correlation, sent);
+        }
+
+        while (sent.Count > 0)
+        {
+            Check(connection.Receive());
+            latencies.Add(Stopwatch.GetElapsedTime(sent.Dequeue()).TotalMilliseconds);
+            if (Stopwatch.GetElapsedTime(started) < time)
+            {
+                Send(connection, correlation++, sent);
+            }
+        }
+
+        latencyMs = Percentiles.Of(latencies);
+        return latencies.Count * RecordBytesPerRequest / Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    /// <summary>
+    /// Open loop: requests leave on schedule whether or not earlier ones were answered, and latency counts from the moment a
+    /// request was due, so that a stall is charged to every request that it delayed.
+    /// </summary>
+    public Percentiles RunOpen(double requestsPerSecond, TimeSpan time)
+    {
+        using var connection = new RawConnection(_port);
+        int total = (int)(requestsPerSecond * time.TotalSeconds);
+        double ticksPerRequest = Stopwatch.Frequency / requestsPerSecond;
+        long started = Stopwatch.GetTimestamp() + (Stopwatch.Frequency / 100);
+        double[] latencies = new double[total];
+        var receiver = new Thread(() =>
+        {
+            for (int i = 0; i < total; i++)
+            {
+                Check(connection.Receive());
+                latencies[i] = (Stopwatch.GetTimestamp() - started - (long)(i * ticksPerRequest)) * 1000.0 / Stopwatch.Frequency;
+            }
+        });
+        receiver.Start();
+        for (int i = 0; i < total; i++)
+        {
+            WaitUntil(started + (long)(i * ticksPerRequest));
+            byte[] frame = _frames[i % _frames.Length];
+            RawConnection.SetCorrelation(frame, i);
+            connection.Send(frame);
+        }
+
+        receiver.Join();
+        return Percentiles.Of([.. latencies.Skip(total / 10)]);
+    }
+
+    public static byte[] Batch(int records)
+    {
+        using var builder = new RecordBatchBuilder();
+        var random = new Random(11);
+        for (int i = 0; i < records; i++)
+        {
+            byte[] value = new byte[RecordBytes];
+            random.NextBytes(value);
+            builder.Append(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), null, value);
+        }
+
+        return builder.Build();
+    }
+
+    private static byte[] Frame(string topic, IEnumerable<int> partitions, byte[] batch)
+    {
+        var data = new ProduceRequest.TopicProduceData { Name = topic };
+        data.PartitionData.AddRange(partitions.Select(partition => new ProduceRequest.PartitionProduceData { Index = partition, Records = batch }));
+        var request = new ProduceRequest { Acks = -1, TimeoutMs = 30_000 };
+        request.TopicData.Add(data);
+        return RawConnection.Frame(ApiKey.Produce, ProduceVersion, request);
+    }
+
+    private void Send(RawConnection connection, int correlation, Queue<long> sent)
+    {
+        byte[] frame = _frames[correlation % _frames.Length];
+        RawConnection.SetCorrelation(frame, correlation);
+        sent.Enqueue(Stopwatch.GetTimestamp());
+        connection.Send(frame);
+    }
+
+    // Sleeping is too coarse for the last stretch, and spinning through it all would take a core from the server.
+    private static void WaitUntil(long timestamp)
+    {
+        while (true)
+        {
+            double left = (timestamp - Stopwatch.GetTimestamp()) * 1000.0 / Stopwatch.Frequency;
+            if (left <= 0)
+            {
+                return;
+            }
+
+            if (left > 0.2)
+            {
+                Thread.Sleep(TimeSpan.FromMilliseconds(Math.Max(0.05, left - 0.15)));
+            }
+        }
+    }
+
+    private static void Check(ReadOnlyMemory<byte> response)
+    {
+        // Response header version 1: correlation id and no tags, as Produce is flexible from version 9.
+        var reader = new WireReader(response[5..]);
+        foreach (ProduceResponse.TopicProduceResponse topic in ProduceResponse.Read(ref reader, ProduceVersion).Responses)
+        {
+            foreach (ProduceResponse.PartitionProduceResponse partition in topic.PartitionResponses)
+            {
+                if (partition.ErrorCode != 0)
+                {
+                    throw new InvalidOperationException($"partition {partition.Index}: {(KafkaError)partition.ErrorCode} {partition.ErrorMessage}");
+                }
+            }
+        }
+    }
+}

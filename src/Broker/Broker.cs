@@ -1,0 +1,217 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Admission;
+using PipeRoll.Broker.Handlers;
+using PipeRoll.Broker.Network;
+using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Topics;
+using PipeRoll.Streams;
+using PipeRoll.Streams.Metadata;
+
+namespace PipeRoll.Broker;
+
+/// <summary>What a broker is composed of. The storage is started before the broker, and stopped after it.</summary>
+public sealed record BrokerDependencies
+{
+    public required IStreamStorage Storage { get; init; }
+
+    public required ITopicCatalog Catalog { get; init; }
+
+    public required TimeProvider Time { get; init; }
+
+    public required ILoggerFactory Loggers { get; init; }
+
+    /// <summary>Seeded by the caller: the broker draws session ids from it.</summary>
+    public required Random Random { get; init; }
+
+    public required Func<Guid> NewGuid { get; init; }
+
+    public IProduceAdmission Admission { get; init; } = new AdmitAll();
+
+    /// <summary>Who else sees each batch of a partition become durable: topic, topic id, partition. Null for nobody.</summary>
+    public Func<string, Guid, int, IStreamObserver?> ObserverFor { get; init; } = static (_, _, _) => null;
+
+    /// <summary>Where connections come from; null listens on the address and port of the options.</summary>
+    public Func<IConnectionListener>? Listen { get; init; }
+}
+
+/// <summary>One Kafka broker over a stream storage.</summary>
+/// <remarks>
+/// Owner: the host, which calls <see cref="StartAsync"/> once and <see cref="StopAsync"/> once. Failure: a start that
+/// throws has released what it took; after the start nothing throws, what fails is logged and answered.
+/// </remarks>
+public sealed partial class Broker : IAsyncDisposable
+{
+    private readonly BrokerOptions _options;
+    private readonly BrokerDependencies _dependencies;
+    private readonly ILogger _logger;
+    private readonly RequestBudget _requestBytes;
+    private readonly ByteBudget _fetchBytes;
+    private readonly ProducerIds _producerIds;
+    private readonly DecompressorPool _decompressors = new();
+    private readonly List<IBrokerModule> _modules = [];
+    private PartitionRegistry? _partitions;
+    private TopicDirectory? _topics;
+    private BrokerListener? _listener;
+    private volatile BrokerPhase _phase = BrokerPhase.Created;
+
+    /// <exception cref="ArgumentException">The options are wrong; the message has every error.</exception>
+    public Broker(BrokerOptions options, BrokerDependencies dependencies)
+    {
+        if (options.Validate() is { Count: > 0 } errors)
+        {
+            throw new ArgumentException(string.Join(Environment.NewLine, errors), nameof(options));
+        }
+
+        _options = options;
+        _dependencies = dependencies;
+        _logger = dependencies.Loggers.CreateLogger<Broker>();
+        _requestBytes = new RequestBudget(options.RequestBytesInFlightMax);
+        _fetchBytes = new ByteBudget(options.FetchBytesInFlightMax);
+        _producerIds = new ProducerIds(dependencies.Catalog);
+        Metrics = new BrokerMetrics(dependencies.Time);
+    }
+
+    /// <summary>The port that is listened on; 0 before the start.</summary>
+    public int Port => _listener?.Port ?? 0;
+
+    public string ClusterId { get; private set; } = "";
+
+    public BrokerMetrics Metrics { get; }
+
+    /// <summary>What handlers work with; for tests within the project. Null before the start.</summary>
+    internal BrokerServices? Services { get; private set; }
+
+    public BrokerStatus Status
+    {
+        get
+        {
+            int open = 0;
+            int all = 0;
+            foreach (Partition partition in _topics?.Partitions ?? [])
+            {
+                all++;
+                open += partition.State == PartitionState.Open ? 1 : 0;
+            }
+
+            return new BrokerStatus(
+                _phase, Port, _listener?.Connections ?? 0, _topics?.Count ?? 0, all, open, _partitions?.FailedCount ?? 0,
+                _requestBytes.Used, _fetchBytes.Used);
+        }
+    }
+
+    /// <summary>Loads the topics, begins to open their partitions, and takes connections.</summary>
+    /// <exception cref="System.Net.Sockets.SocketException">The address can't be listened on.</exception>
+    public async Task StartAsync(CancellationToken cancellation = default)
+    {
+        _phase = BrokerPhase.Starting;
+        ClusterId = await _dependencies.Catalog.GetClusterIdAsync(cancellation);
+        int epoch = await _producerIds.NextEpochAsync(cancellation);
+        IConnectionListener transport = _dependencies.Listen?.Invoke()
+            ?? new SocketListener(IPAddress.Parse(_options.ListenAddress), _options.ListenPort);
+        try
+        {
+            _partitions = new PartitionRegistry(epoch, new PartitionServices(
+                _options, _dependencies.Storage, _dependencies.Time, _producerIds.NextEpochAsync,
+                identity => _dependencies.ObserverFor(identity.Topic, identity.TopicId, identity.Index),
+                Metrics, _dependencies.Loggers.CreateLogger<PartitionRegistry>()));
+            _topics = new TopicDirectory(_options, _dependencies.Catalog, _partitions, _dependencies.NewGuid);
+            await _topics.LoadAsync(cancellation);
+            Services = Compose(_topics, _partitions, transport.Port);
+            _modules.AddRange(BrokerComposition.Modules(Services));
+            foreach (IBrokerModule module in _modules)
+            {
+                await module.StartAsync(cancellation);
+            }
+
+            var handlers = new HandlerTable(
+                [.. BrokerComposition.Handlers(Services, _decompressors), .. _modules.SelectMany(module => module.Handlers)]);
+            var dispatcher = new RequestDispatcher(
+                handlers, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
+            _listener = new BrokerListener(transport, new ConnectionServices(
+                _options, _dependencies.Time, _dependencies.Storage, dispatcher, _requestBytes, Metrics,
+                _dependencies.Loggers.CreateLogger<Connection>()));
+        }
+        catch
+        {
+            await transport.DisposeAsync();
+            throw;
+        }
+
+        Metrics.Watch(() => _listener.Connections, () => _requestBytes.Used, () => _fetchBytes.Used, () => _partitions.FailedCount);
+        _partitions.StartRetention(() => _topics.Partitions);
+        _listener.Start();
+        _phase = BrokerPhase.Ready;
+        LogStarted(_logger, _options.NodeId, Port, ClusterId, epoch, _topics.Count);
+    }
+
+    /// <summary>
+    /// A clean stop: takes no more connections, answers what is in flight (within <see cref="BrokerOptions.StopDrainMs"/>),
+    /// stores producer state and closes the partitions. The storage is the caller's to stop.
+    /// </summary>
+    public async Task StopAsync()
+    {
+        if (_phase is BrokerPhase.Stopping or BrokerPhase.Stopped)
+        {
+            return;
+        }
+
+        _phase = BrokerPhase.Stopping;
+        if (_listener is not null)
+        {
+            await _listener.StopAsync();
+        }
+
+        foreach (IBrokerModule module in Enumerable.Reverse(_modules))
+        {
+            await module.StopAsync();
+        }
+
+        if (_partitions is not null)
+        {
+            await _partitions.StopAsync([.. _topics!.Partitions]);
+        }
+
+        _phase = BrokerPhase.Stopped;
+        LogStopped(_logger, _options.NodeId);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        if (_partitions is not null)
+        {
+            await _partitions.DisposeAsync();
+        }
+
+        _topics?.Dispose();
+        _producerIds.Dispose();
+        _decompressors.Dispose();
+        Metrics.Dispose();
+    }
+
+    private BrokerServices Compose(TopicDirectory topics, PartitionRegistry partitions, int port) => new()
+    {
+        Options = _options,
+        Time = _dependencies.Time,
+        Random = new LockedRandom(_dependencies.Random),
+        NewGuid = _dependencies.NewGuid,
+        ClusterId = ClusterId,
+        AdvertisedHost = _options.AdvertisedHost,
+        AdvertisedPort = _options.AdvertisedPort ?? port,
+        Topics = topics,
+        Partitions = partitions,
+        ProducerIds = _producerIds,
+        Admission = _dependencies.Admission,
+        FetchBytes = _fetchBytes,
+        Metrics = Metrics,
+        Loggers = _dependencies.Loggers,
+    };
+
+    [LoggerMessage(31, LogLevel.Information,
+        "broker {NodeId} of cluster {ClusterId} listens on port {Port}: epoch {Epoch}, {Topics} topics")]
+    private static partial void LogStarted(ILogger logger, int nodeId, int port, string clusterId, int epoch, int topics);
+
+    [LoggerMessage(32, LogLevel.Information, "broker {NodeId} has stopped")]
+    private static partial void LogStopped(ILogger logger, int nodeId);
+}

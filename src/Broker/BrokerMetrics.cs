@@ -1,0 +1,88 @@
+using System.Diagnostics.Metrics;
+using PipeRoll.Wire;
+
+namespace PipeRoll.Broker;
+
+/// <summary>Everything the broker measures, under the meter <c>PipeRoll.Broker</c>.</summary>
+/// <remarks>Owner: the broker; any thread records.</remarks>
+public sealed class BrokerMetrics : IDisposable
+{
+    public const string MeterName = "PipeRoll.Broker";
+
+    private readonly Meter _meter = new(MeterName);
+    private readonly TimeProvider _time;
+    private readonly Counter<long> _requests;
+    private readonly Histogram<double> _latency;
+    private readonly Counter<long> _bytesIn;
+    private readonly Counter<long> _bytesOut;
+    private readonly Counter<long> _connectionsRefused;
+    private readonly Counter<long> _produced;
+    private readonly Counter<long> _producedBytes;
+    private readonly Counter<long> _confirmed;
+    private readonly Counter<long> _fetched;
+    private readonly Counter<long> _fetchedBytes;
+    private readonly KeyValuePair<string, object?>[] _apiTags = new KeyValuePair<string, object?>[256];
+
+    public BrokerMetrics(TimeProvider time)
+    {
+        _time = time;
+        _requests = _meter.CreateCounter<long>("piperoll.broker.requests", "{request}", "Requests read, by API.");
+        _latency = _meter.CreateHistogram<double>(
+            "piperoll.broker.request.duration", "s", "From a request's last byte to its response's last byte, by API.");
+        _bytesIn = _meter.CreateCounter<long>("piperoll.broker.bytes.in", "By", "Bytes read from clients.");
+        _bytesOut = _meter.CreateCounter<long>("piperoll.broker.bytes.out", "By", "Bytes written to clients.");
+        _connectionsRefused = _meter.CreateCounter<long>(
+            "piperoll.broker.connections.refused", "{connection}", "Connections closed because too many were open.");
+        _produced = _meter.CreateCounter<long>("piperoll.broker.produce.records", "{record}", "Records acknowledged to producers.");
+        _producedBytes = _meter.CreateCounter<long>("piperoll.broker.produce.bytes", "By", "Bytes of batches acknowledged to producers.");
+        _confirmed = _meter.CreateCounter<long>("piperoll.broker.confirmed.records", "{record}", "Records that became durable.");
+        _fetched = _meter.CreateCounter<long>("piperoll.broker.fetch.records", "{record}", "Records sent to consumers, counted by offsets.");
+        _fetchedBytes = _meter.CreateCounter<long>("piperoll.broker.fetch.bytes", "By", "Bytes of batches sent to consumers.");
+        foreach (ApiKey api in Enum.GetValues<ApiKey>())
+        {
+            _apiTags[(byte)api] = new("api", api.ToString());
+        }
+    }
+
+    public void Dispose() => _meter.Dispose();
+
+    /// <summary>Whether the instrument is one of this broker's, where several brokers are measured in one process.</summary>
+    internal bool Owns(Instrument instrument) => ReferenceEquals(instrument.Meter, _meter);
+
+    /// <summary>Lets gauges be read from where the state is.</summary>
+    internal void Watch(Func<int> connections, Func<long> requestBytes, Func<long> fetchBytes, Func<int> partitionsFailed)
+    {
+        _meter.CreateObservableGauge("piperoll.broker.connections", connections, "{connection}", "Connections open.");
+        _meter.CreateObservableGauge("piperoll.broker.requests.inflight.bytes", requestBytes, "By", "Bytes of requests not yet answered.");
+        _meter.CreateObservableGauge("piperoll.broker.fetch.inflight.bytes", fetchBytes, "By", "Bytes of records read and not yet sent.");
+        _meter.CreateObservableGauge(
+            "piperoll.broker.partitions.failed", partitionsFailed, "{partition}", "Partitions that cannot be opened.");
+    }
+
+    internal void Received(ApiKey api) => _requests.Add(1, _apiTags[(byte)api]);
+
+    internal void Answered(ApiKey api, long startedAt)
+    {
+        _latency.Record(_time.GetElapsedTime(startedAt).TotalSeconds, _apiTags[(byte)api]);
+    }
+
+    internal void BytesIn(int bytes) => _bytesIn.Add(bytes);
+
+    internal void BytesOut(int bytes) => _bytesOut.Add(bytes);
+
+    internal void ConnectionRefused() => _connectionsRefused.Add(1);
+
+    internal void Produced(long records, long bytes)
+    {
+        _produced.Add(records);
+        _producedBytes.Add(bytes);
+    }
+
+    internal void Confirmed(int records) => _confirmed.Add(records);
+
+    internal void Fetched(long records, int bytes)
+    {
+        _fetched.Add(records);
+        _fetchedBytes.Add(bytes);
+    }
+}

@@ -1,0 +1,69 @@
+using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Admission;
+using PipeRoll.Broker.Handlers;
+using PipeRoll.Broker.Network;
+using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Topics;
+
+namespace PipeRoll.Broker;
+
+/// <summary>What handlers and modules of a started broker work with. Made once at start; the parts are thread-safe.</summary>
+internal sealed record BrokerServices
+{
+    public required BrokerOptions Options { get; init; }
+
+    public required TimeProvider Time { get; init; }
+
+    /// <summary>Seeded by whoever composes the broker; take it under a lock of its own (<see cref="LockedRandom"/>).</summary>
+    public required LockedRandom Random { get; init; }
+
+    public required Func<Guid> NewGuid { get; init; }
+
+    public required string ClusterId { get; init; }
+
+    /// <summary>What clients are told to connect to.</summary>
+    public required string AdvertisedHost { get; init; }
+
+    public required int AdvertisedPort { get; init; }
+
+    public required TopicDirectory Topics { get; init; }
+
+    public required PartitionRegistry Partitions { get; init; }
+
+    public required ProducerIds ProducerIds { get; init; }
+
+    public required IProduceAdmission Admission { get; init; }
+
+    /// <summary>Bounds the records that fetches hold.</summary>
+    public required ByteBudget FetchBytes { get; init; }
+
+    public required BrokerMetrics Metrics { get; init; }
+
+    public required ILoggerFactory Loggers { get; init; }
+}
+
+/// <summary>A part of the broker with a life of its own and APIs of its own, such as the group coordinator.</summary>
+internal interface IBrokerModule
+{
+    IEnumerable<IHandler> Handlers { get; }
+
+    /// <summary>Called when topics are loaded and before the first connection is taken.</summary>
+    ValueTask StartAsync(CancellationToken cancellation);
+
+    /// <summary>Called when no request is in flight any more and before partitions are closed.</summary>
+    ValueTask StopAsync();
+}
+
+/// <summary>A source of random numbers that several threads share.</summary>
+internal sealed class LockedRandom(Random random)
+{
+    private readonly Lock _gate = new();
+
+    public int Next(int fromInclusive, int toExclusive)
+    {
+        lock (_gate)
+        {
+            return random.Next(fromInclusive, toExclusive);
+        }
+    }
+}

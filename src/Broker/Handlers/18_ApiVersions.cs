@@ -1,0 +1,40 @@
+using System.Text.RegularExpressions;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
+
+namespace PipeRoll.Broker.Handlers;
+
+/// <summary>
+/// ApiVersions (18): what this broker can do; the first request of every modern client.
+/// </summary>
+/// <remarks>
+/// The APIs listed are exactly those with a handler. Version 3 on: the client's software name and version must look like
+/// KIP-511 says, else INVALID_REQUEST; they are kept for the connection. There are no features, so the finalized list is
+/// empty. A version above ours never gets here: the dispatcher answers it with version 0 and UNSUPPORTED_VERSION.
+/// </remarks>
+internal sealed partial class ApiVersionsHandler : Handler<ApiVersionsRequest, ApiVersionsResponse>
+{
+    private ApiVersionsResponse? _supported;
+
+    /// <summary>Called once, when the table that this handler is part of is complete.</summary>
+    public void Publish(HandlerTable handlers) => _supported = handlers.SupportedVersions(KafkaError.None);
+
+    public override ValueTask<ApiVersionsResponse> HandleAsync(ApiVersionsRequest request, RequestContext context)
+    {
+        if (context.Version >= 3)
+        {
+            if (!SoftwareWord().IsMatch(request.ClientSoftwareName) || !SoftwareWord().IsMatch(request.ClientSoftwareVersion))
+            {
+                return ValueTask.FromResult(new ApiVersionsResponse { ErrorCode = (short)KafkaError.InvalidRequest, ApiKeys = [] });
+            }
+
+            context.Client.SoftwareName = request.ClientSoftwareName;
+            context.Client.SoftwareVersion = request.ClientSoftwareVersion;
+        }
+
+        return ValueTask.FromResult(_supported ?? throw new InvalidOperationException("the handler was not told its table"));
+    }
+
+    [GeneratedRegex(@"^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$", RegexOptions.CultureInvariant)]
+    private static partial Regex SoftwareWord();
+}

@@ -1,0 +1,263 @@
+using PipeRoll.Foundation.Buffers;
+using PipeRoll.Streams;
+using PipeRoll.Wire.Records;
+
+namespace PipeRoll.Broker.Partitions;
+
+/// <summary>State of a partition on its way to the store.</summary>
+/// <param name="Offset">All batches below it are folded in; it is confirmed when <paramref name="Durable"/> ends.</param>
+internal sealed record PartitionCheckpoint(IStream Stream, long Offset, byte[] State, Task Durable);
+
+/// <summary>Opening, closing, checkpoints: what the registry does with a partition.</summary>
+internal sealed partial class Partition
+{
+    private const int ReplayChunkBytes = 4 * 1024 * 1024;
+
+    /// <returns>True for the one caller that must now open the partition.</returns>
+    internal bool TryBeginOpening()
+    {
+        lock (_gate)
+        {
+            if (_state is not (PartitionState.Closed or PartitionState.Failed))
+            {
+                return false;
+            }
+
+            _state = PartitionState.Opening;
+            return true;
+        }
+    }
+
+    /// <summary>Opens the stream and folds its state; then serves what has been waiting. Throws when that fails.</summary>
+    /// <returns>False when the partition was deleted meanwhile.</returns>
+    internal async Task<bool> OpenAsync(IStreamStorage storage, int epoch, CancellationToken cancellation)
+    {
+        IStream stream = await storage.OpenAsync(Identity.Stream, epoch, this, cancellation);
+        var producers = new ProducerStateTable(_registry.Options.ProducersPerPartitionMax);
+        var epochs = new LeaderEpochs();
+        long checkpointOffset = await FoldAsync(stream, producers, epochs, cancellation);
+        var started = new List<(PendingAppend Waiting, Appended Appended)>();
+        bool wasDeleted;
+        lock (_gate)
+        {
+            wasDeleted = _state == PartitionState.Deleted;
+            if (!wasDeleted)
+            {
+                Install(stream, producers, epochs, epoch, checkpointOffset);
+            }
+
+            while (_pending.TryDequeue(out PendingAppend? waiting))
+            {
+                started.Add((waiting, AppendOpen(waiting.Records, waiting.Owner)));
+            }
+        }
+
+        if (wasDeleted)
+        {
+            await stream.CloseAsync(cancellation);
+            return false;
+        }
+
+        foreach ((PendingAppend waiting, Appended appended) in started)
+        {
+            waiting.Started(FinishAsync(appended));
+        }
+
+        Waiters.WakeAll();
+        return true;
+    }
+
+    /// <summary>The try to open failed: whoever waits is told to come again.</summary>
+    internal void OpeningFailed() => Leave(PartitionState.Failed);
+
+    internal void MarkDeleted() => Leave(PartitionState.Deleted);
+
+    /// <summary>Waits for appends in flight, stores the state, closes the stream. Refuses appends from now on.</summary>
+    internal async Task CloseAsync(CancellationToken cancellation)
+    {
+        IStream? stream;
+        PartitionCheckpoint? checkpoint = null;
+        lock (_gate)
+        {
+            stream = _state == PartitionState.Open ? _stream : null;
+            if (stream is not null && stream.NextOffset != _checkpointOffset)
+            {
+                checkpoint = TakeCheckpoint(stream);
+            }
+        }
+
+        Leave(PartitionState.Closed);
+        if (stream is null)
+        {
+            return;
+        }
+
+        if (checkpoint is not null)
+        {
+            await checkpoint.Durable;
+            await stream.SaveCheckpointAsync(checkpoint.Offset, checkpoint.State, cancellation);
+        }
+
+        await stream.CloseAsync(cancellation);
+    }
+
+    internal void CheckpointEnded(PartitionCheckpoint checkpoint, bool stored)
+    {
+        lock (_gate)
+        {
+            _checkpointing = false;
+            if (stored && ReferenceEquals(checkpoint.Stream, _stream))
+            {
+                _checkpointOffset = Math.Max(_checkpointOffset, checkpoint.Offset);
+            }
+        }
+    }
+
+    /// <summary>Under the lock.</summary>
+    private void Install(IStream stream, ProducerStateTable producers, LeaderEpochs epochs, int epoch, long checkpointOffset)
+    {
+        _stream = stream;
+        _producers = producers;
+        _epochs = epochs;
+        _leaderEpoch = epoch;
+        _checkpointOffset = checkpointOffset;
+        _bytesSinceCheckpoint = 0;
+        _batchesSinceCheckpoint = 0;
+        _lastAppend = Task.CompletedTask;
+        _state = PartitionState.Open;
+    }
+
+    private async ValueTask<long> FoldAsync(
+        IStream stream, ProducerStateTable producers, LeaderEpochs epochs, CancellationToken cancellation)
+    {
+        long from = stream.StartOffset;
+        // Without a checkpoint there is nothing to remember of an empty log.
+        long checkpointOffset = from;
+        if (await stream.ReadCheckpointAsync(cancellation) is { } checkpoint)
+        {
+            ProducerStateCodec.Read(checkpoint.State.Span, producers, epochs);
+            checkpointOffset = checkpoint.Offset;
+            from = Math.Max(from, checkpoint.Offset);
+        }
+
+        if (from > stream.ConfirmedOffset)
+        {
+            throw new CorruptDataException(
+                $"{Identity} has a checkpoint at offset {from} but ends at {stream.ConfirmedOffset}: records are missing");
+        }
+
+        while (from < stream.ConfirmedOffset)
+        {
+            using FetchedBatches batches = await stream.FetchAsync(from, ReplayChunkBytes, cancellation);
+            if (batches.EndOffset <= from)
+            {
+                break;
+            }
+
+            foreach (ReadOnlyMemory<byte> segment in batches.Segments)
+            {
+                Fold(segment, producers, epochs, _registry.NowMs);
+            }
+
+            from = batches.EndOffset;
+        }
+
+        producers.Expire(_registry.NowMs, _registry.Options.ProducerIdExpirationMs);
+        return checkpointOffset;
+    }
+
+    private static void Fold(ReadOnlyMemory<byte> segment, ProducerStateTable producers, LeaderEpochs epochs, long nowMs)
+    {
+        while (RecordBatches.TryTakeFirst(ref segment, out RecordBatchHeader header, out _))
+        {
+            epochs.Note(header.PartitionLeaderEpoch, header.BaseOffset);
+            if (header.IsIdempotent)
+            {
+                long timestamp = header.IsLogAppendTime ? header.MaxTimestamp : -1;
+                producers.Append(
+                    ProducerBatch.Of(header), header.BaseOffset, header.LastOffset, timestamp, Task.CompletedTask, nowMs);
+            }
+        }
+    }
+
+    private PartitionCheckpoint? TakeCheckpointIfDue(IStream stream)
+    {
+        bool due = _bytesSinceCheckpoint >= _registry.Options.CheckpointBytes
+            || _batchesSinceCheckpoint >= _registry.Options.CheckpointBatches;
+        if (!due || _checkpointing)
+        {
+            return null;
+        }
+
+        _checkpointing = true;
+        return TakeCheckpoint(stream);
+    }
+
+    private PartitionCheckpoint TakeCheckpoint(IStream stream)
+    {
+        _bytesSinceCheckpoint = 0;
+        _batchesSinceCheckpoint = 0;
+        return new PartitionCheckpoint(stream, stream.NextOffset, ProducerStateCodec.Write(_producers, _epochs), _lastAppend);
+    }
+
+    private ValueTask<AppendResult> EnqueueAsync(ReadOnlyMemory<byte> records, SharedBuffer? owner)
+    {
+        // Bounded by the bytes of requests in flight: the request that waits here holds its share of them.
+        var waiting = new PendingAppend(records, owner);
+        _pending.Enqueue(waiting);
+        _registry.RequestOpen(this);
+        return waiting.ResultAsync();
+    }
+
+    private void GiveUp(IStream stream, StreamUnavailableException why)
+    {
+        lock (_gate)
+        {
+            if (!ReferenceEquals(_stream, stream) || _state != PartitionState.Open)
+            {
+                return;
+            }
+        }
+
+        Leave(PartitionState.Failed);
+        _registry.StreamFailed(this, stream, why);
+    }
+
+    private void Leave(PartitionState state)
+    {
+        List<PendingAppend> refused;
+        lock (_gate)
+        {
+            if (_state == PartitionState.Deleted)
+            {
+                return;
+            }
+
+            _state = state;
+            refused = [.. _pending];
+            _pending.Clear();
+        }
+
+        foreach (PendingAppend waiting in refused)
+        {
+            waiting.Started(ValueTask.FromResult(Unavailable()));
+        }
+
+        Waiters.WakeAll();
+    }
+
+    /// <summary>An append that came before the partition was open; it keeps its place in the order.</summary>
+    private sealed class PendingAppend(ReadOnlyMemory<byte> records, SharedBuffer? owner)
+    {
+        private readonly TaskCompletionSource<ValueTask<AppendResult>> _started =
+            new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public ReadOnlyMemory<byte> Records { get; } = records;
+
+        public SharedBuffer? Owner { get; } = owner;
+
+        public void Started(ValueTask<AppendResult> append) => _started.SetResult(append);
+
+        public async ValueTask<AppendResult> ResultAsync() => await await _started.Task;
+    }
+}

@@ -1,0 +1,104 @@
+namespace PipeRoll.Broker.Partitions;
+
+/// <summary>
+/// Idempotence of one partition: which batch of which producer came last, so that a retry is recognised and a gap refused.
+/// </summary>
+/// <remarks>
+/// Rules as Kafka 3.x and 4.x have them (KIP-98, KIP-360): a producer that is not known may start at any sequence number,
+/// because its earlier records may have been deleted; UNKNOWN_PRODUCER_ID is therefore never answered here.
+/// Owner: the partition; every call under its lock. Memory is bounded by the number of producers: the one that was
+/// silent for longest is forgotten first. The state is a fold over the batch headers of the log, except for expiry.
+/// </remarks>
+internal sealed class ProducerStateTable(int producersMax)
+{
+    private readonly Dictionary<long, ProducerEntry> _producers = [];
+
+    // Least recently used first.
+    private readonly LinkedList<ProducerEntry> _order = new();
+
+    public int Count => _producers.Count;
+
+    /// <summary>Least recently used first: the order that a checkpoint keeps.</summary>
+    public IEnumerable<ProducerEntry> Producers => _order;
+
+    /// <param name="original">The batch already in the log, when the verdict is <see cref="ProducerVerdict.Duplicate"/>.</param>
+    /// <param name="expectedSequence">What should have come, when the verdict is <see cref="ProducerVerdict.OutOfOrderSequence"/>.</param>
+    public ProducerVerdict Check(in ProducerBatch batch, out AppendedBatch original, out int expectedSequence)
+    {
+        original = default;
+        expectedSequence = 0;
+        if (!_producers.TryGetValue(batch.ProducerId, out ProducerEntry? entry))
+        {
+            return ProducerVerdict.Accept;
+        }
+
+        if (batch.Epoch < entry.Epoch)
+        {
+            return ProducerVerdict.InvalidEpoch;
+        }
+
+        if (batch.Epoch > entry.Epoch)
+        {
+            return batch.FirstSequence == 0 ? ProducerVerdict.Accept : ProducerVerdict.OutOfOrderSequence;
+        }
+
+        if (entry.TryFind(batch, out original))
+        {
+            return ProducerVerdict.Duplicate;
+        }
+
+        expectedSequence = ProducerBatch.Advance(entry.LastSequence, 1);
+        return batch.FirstSequence == expectedSequence ? ProducerVerdict.Accept : ProducerVerdict.OutOfOrderSequence;
+    }
+
+    /// <summary>Folds an appended batch in; it was checked before, or comes from the log.</summary>
+    public void Append(in ProducerBatch batch, long baseOffset, long lastOffset, long timestamp, Task durable, long nowMs)
+    {
+        if (!_producers.TryGetValue(batch.ProducerId, out ProducerEntry? entry))
+        {
+            entry = new ProducerEntry(batch.ProducerId, batch.Epoch);
+            Insert(entry);
+        }
+        else
+        {
+            _order.Remove(entry.Place!);
+            _order.AddLast(entry.Place!);
+        }
+
+        entry.Add(batch.Epoch, new AppendedBatch(batch.FirstSequence, batch.LastSequence, baseOffset, lastOffset, timestamp, durable));
+        entry.LastAppendMs = nowMs;
+    }
+
+    /// <summary>Puts back an entry from a checkpoint; entries come least recently used first.</summary>
+    public void Restore(ProducerEntry entry) => Insert(entry);
+
+    /// <summary>Forgets who was silent for longer than <paramref name="maxAgeMs"/>. Returns how many.</summary>
+    public int Expire(long nowMs, long maxAgeMs)
+    {
+        int expired = 0;
+        while (_order.First is { } oldest && nowMs - oldest.Value.LastAppendMs > maxAgeMs)
+        {
+            Forget(oldest.Value);
+            expired++;
+        }
+
+        return expired;
+    }
+
+    private void Insert(ProducerEntry entry)
+    {
+        if (_producers.Count >= producersMax)
+        {
+            Forget(_order.First!.Value);
+        }
+
+        entry.Place = _order.AddLast(entry);
+        _producers.Add(entry.ProducerId, entry);
+    }
+
+    private void Forget(ProducerEntry entry)
+    {
+        _order.Remove(entry.Place!);
+        _producers.Remove(entry.ProducerId);
+    }
+}

@@ -1,0 +1,36 @@
+using System.Net;
+
+namespace PipeRoll.Server.Hosting;
+
+/// <summary>What <c>piperoll up</c> was told, all layers merged: defaults, piperoll.yaml, PIPEROLL_… variables, flags.</summary>
+public sealed record ServerOptions
+{
+    /// <summary>Folder of the embedded default: write-ahead log, objects and metadata.</summary>
+    public string DataFolder { get; init; } = "./data";
+
+    /// <summary>Kafka port; 0 takes a free one.</summary>
+    public int KafkaPort { get; init; } = 9092;
+
+    /// <summary>HTTP port; 0 takes a free one.</summary>
+    public int HttpPort { get; init; } = 8080;
+
+    /// <summary>Address to listen on. Loopback until told otherwise: nothing is reachable from outside by accident.</summary>
+    public IPAddress Listen { get; init; } = IPAddress.Loopback;
+
+    /// <summary>Host name that clients are told to connect to.</summary>
+    public string AdvertisedHost { get; init; } = "localhost";
+
+    public LogFormat LogFormat { get; init; } = LogFormat.Json;
+
+    /// <summary>Broker settings by their documented Kafka names, such as <c>num.partitions</c>.</summary>
+    public IReadOnlyDictionary<string, string> Broker { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Storage settings by name, such as <c>upload.bytes</c>.</summary>
+    public IReadOnlyDictionary<string, string> Storage { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+}
+
+public enum LogFormat
+{
+    Json,
+    Text,
+}

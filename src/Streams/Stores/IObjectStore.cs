@@ -1,0 +1,76 @@
+namespace PipeRoll.Streams.Stores;
+
+/// <summary>
+/// Immutable objects by key. Implemented by a directory, by memory, by fault injectors in simulation, and by S3 in a later issue.
+/// </summary>
+/// <remarks>
+/// Keys are relative paths of characters a-z, 0-9, '-', '.', '_' and '/'. All calls may run at the same time. Every
+/// failure is an <see cref="ObjectStoreException"/>; one that is <see cref="ObjectStoreErrorKind.Transient"/> may have
+/// had its effect nevertheless (the answer was lost), so that only calls which may be repeated are made.
+/// </remarks>
+public interface IObjectStore
+{
+    /// <summary>
+    /// Stores the concatenated <paramref name="content"/> as one object, atomically and durably. An existing object
+    /// is replaced, unless <paramref name="condition"/> forbids it.
+    /// </summary>
+    /// <exception cref="ObjectStoreException"><see cref="ObjectStoreErrorKind.AlreadyExists"/> when the condition fails.</exception>
+    ValueTask PutAsync(
+        string key, IReadOnlyList<ReadOnlyMemory<byte>> content, PutCondition condition = PutCondition.None,
+        CancellationToken cancellation = default);
+
+    /// <summary>Starts an object too large to be held in memory; nothing is visible until <see cref="IObjectUpload.CompleteAsync"/>.</summary>
+    ValueTask<IObjectUpload> BeginUploadAsync(string key, CancellationToken cancellation = default);
+
+    /// <summary>Fills <paramref name="destination"/> from <paramref name="position"/> on. Returns fewer bytes only at the object's end.</summary>
+    /// <exception cref="ObjectStoreException"><see cref="ObjectStoreErrorKind.NotFound"/>.</exception>
+    ValueTask<int> ReadAsync(string key, long position, Memory<byte> destination, CancellationToken cancellation = default);
+
+    /// <summary>Deletes objects; those that do not exist are no error.</summary>
+    ValueTask DeleteAsync(IReadOnlyList<string> keys, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Up to <paramref name="max"/> objects whose key starts with <paramref name="prefix"/> and is greater than
+    /// <paramref name="after"/> (ordinal), in key order.
+    /// </summary>
+    ValueTask<IReadOnlyList<StoredObject>> ListAsync(
+        string prefix, string after, int max, CancellationToken cancellation = default);
+}
+
+/// <summary>One object being written in parts. Disposing before <see cref="CompleteAsync"/> leaves nothing behind.</summary>
+public interface IObjectUpload : IAsyncDisposable
+{
+    /// <summary>Appends a part; one call at a time. The buffers may be reused when it has ended.</summary>
+    ValueTask AppendAsync(IReadOnlyList<ReadOnlyMemory<byte>> part, CancellationToken cancellation = default);
+
+    /// <summary>Makes the object visible and durable.</summary>
+    ValueTask CompleteAsync(CancellationToken cancellation = default);
+}
+
+public enum PutCondition
+{
+    None,
+
+    /// <summary>Of several racing calls at most one succeeds; the others fail with <see cref="ObjectStoreErrorKind.AlreadyExists"/>.</summary>
+    IfAbsent,
+}
+
+public readonly record struct StoredObject(string Key, long Bytes);
+
+public enum ObjectStoreErrorKind
+{
+    /// <summary>Overload, time-out, lost connection: the same call may succeed later.</summary>
+    Transient,
+    NotFound,
+    AlreadyExists,
+
+    /// <summary>Wrong credentials, no bucket, a read-only directory: somebody must act.</summary>
+    Permanent,
+}
+
+public sealed class ObjectStoreException(ObjectStoreErrorKind kind, string message, Exception? inner = null) : Exception(message, inner)
+{
+    public ObjectStoreErrorKind Kind { get; } = kind;
+
+    public bool Transient => Kind == ObjectStoreErrorKind.Transient;
+}

@@ -1,0 +1,358 @@
+using Microsoft.Extensions.Logging;
+using PipeRoll.Foundation.Buffers;
+using PipeRoll.Foundation.Scheduling;
+using PipeRoll.Streams.Cache;
+using PipeRoll.Streams.Metadata;
+using PipeRoll.Streams.Stores;
+using PipeRoll.Streams.Wal;
+
+namespace PipeRoll.Streams;
+
+/// <summary>
+/// All streams of one broker: write-ahead log → log cache → objects, and reads from wherever the batches are.
+/// </summary>
+/// <remarks>
+/// Owner: the server (or a simulated broker). Thread: any, except that <see cref="StartAsync"/> and
+/// <see cref="StopAsync"/> are called once each; background work runs on the scheduler of the start. Failure: when the
+/// log's device fails, every append in flight and later fails, <see cref="StreamStorageParts.OnFatal"/> is called, and
+/// the process must end; whatever was acknowledged is recovered by the next start.
+/// </remarks>
+public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<StreamId, StreamCore> _cores = [];
+    private readonly StreamStorageParts _parts;
+    private readonly BudgetedObjectStore _store;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _lifetime = new();
+    private readonly CancellationTokenSource _background = new();
+    private readonly Uploader _uploader;
+    private readonly Cleaner _cleaner;
+    private readonly OpenBatcher _opener;
+    private Task _loops = Task.CompletedTask;
+    private bool _stopping;
+    private bool _disposed;
+
+    /// <exception cref="ArgumentException">The options are wrong.</exception>
+    public StreamStorage(StreamStorageOptions options, StreamStorageParts parts)
+    {
+        options.Validate();
+        Options = options;
+        _parts = parts;
+        _logger = parts.Loggers.CreateLogger("PipeRoll.Streams");
+        Metrics = new StreamMetrics();
+        Cache = new LogCache(options.LogCacheBytesMax, options.UploadBytes, parts.Time);
+        _store = new BudgetedObjectStore(parts.Objects, options, parts.Time, parts.Random, Metrics, _logger);
+        Blocks = new BlockCache(StoreFor(StorePriority.ColdRead), options.BlockCacheBytesMax, _lifetime.Token);
+        var wal = new WriteAheadLog(
+            parts.WalDevice, options, parts.Time, parts.Random, Metrics, _logger, parts.WalScheduler, () => Cache.Wake(force: true), parts.OnFatal);
+        Wal = wal;
+        Metrics.Observe(() => wal.SizeBytes, () => Cache.TotalBytes, () => Blocks.Bytes);
+        _uploader = new Uploader(this, _logger);
+        _cleaner = new Cleaner(this, _logger);
+        _opener = new OpenBatcher(parts.Metadata);
+    }
+
+    public bool HasRoom => Cache.HasRoom;
+
+    /// <summary>Batches that the start had to read back from the log: none after a clean stop.</summary>
+    public long RecoveredBatches { get; private set; }
+
+    internal StreamStorageOptions Options { get; }
+
+    internal IWriteAheadLog Wal { get; }
+
+    internal LogCache Cache { get; }
+
+    internal BlockCache Blocks { get; }
+
+    internal StreamMetrics Metrics { get; }
+
+    internal IMetadataStore Metadata => _parts.Metadata;
+
+    internal TimeProvider Time => _parts.Time;
+
+    public async ValueTask StartAsync(CancellationToken cancellation = default)
+    {
+        long replayed = await Wal.StartAsync(this, cancellation);
+        CancellationToken background = _background.Token;
+        _loops = Task.WhenAll(Background(() => _uploader.RunAsync(background)), Background(() => _cleaner.RunAsync(background)));
+        RecoveredBatches = replayed;
+        if (replayed > 0)
+        {
+            LogRecovered(_logger, replayed, _cores.Count);
+        }
+    }
+
+    public async ValueTask<IStream> OpenAsync(StreamId id, long epoch, IStreamObserver? observer, CancellationToken cancellation = default)
+    {
+        ThrowIfStopping();
+        StreamCore core = GetOrAddCore(id);
+        LogStream? before;
+        lock (_lock)
+        {
+            core.Opening++;
+            core.AttemptedEpoch = Math.Max(core.AttemptedEpoch, epoch);
+            before = core.Writer;
+        }
+
+        try
+        {
+            if (before is not null && before.Epoch <= epoch)
+            {
+                before.MakeUnavailable(StreamUnavailableReason.Fenced, $"it was opened again under epoch {epoch}");
+                await core.LastAppend.Follow().WaitAsync(cancellation);
+            }
+
+            StreamOpened opened = await _opener.OpenAsync(new StreamOpening(id, epoch), cancellation);
+            if (opened.Error != StreamOpenError.None || core.Destroyed)
+            {
+                throw Refuse(id, epoch, opened);
+            }
+
+            core.Load(opened.State);
+            var stream = new LogStream(this, core, epoch, observer);
+            lock (_lock)
+            {
+                core.Writer = stream;
+            }
+
+            return stream;
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                core.Opening--;
+            }
+        }
+    }
+
+    public async ValueTask DestroyAsync(StreamId id, CancellationToken cancellation = default)
+    {
+        StreamCore? core;
+        lock (_lock)
+        {
+            core = _cores.GetValueOrDefault(id);
+        }
+
+        if (core is not null)
+        {
+            core.Writer?.MakeUnavailable(StreamUnavailableReason.Closed, "it was destroyed");
+            // A failed log has nothing in flight any more; the stream can be forgotten all the same.
+            await core.LastAppend.Follow().WaitAsync(cancellation).ContinueWith(
+                static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
+        }
+
+        await Metadata.DestroyStreamAsync(id, "system", cancellation);
+        if (core is not null)
+        {
+            Drop(core);
+        }
+    }
+
+    public ValueTask WaitForRoomAsync(CancellationToken cancellation = default) => Cache.WaitForRoomAsync(cancellation);
+
+    /// <summary>Uploads everything confirmed so far; afterwards a crash would have nothing to recover but what came later.</summary>
+    public ValueTask UploadNowAsync(CancellationToken cancellation = default) => _uploader.UploadAsync(cancellation);
+
+    /// <summary>Deletes whatever is due now, without waiting for the next round.</summary>
+    public ValueTask CleanNowAsync(CancellationToken cancellation = default) => _cleaner.CleanAsync(cancellation);
+
+    public async ValueTask StopAsync(CancellationToken cancellation = default)
+    {
+        // 1. Nothing new; what was accepted becomes durable, uploads making room for it if need be, and is committed.
+        //    When the caller gives up, or the store refuses for good, the log keeps the rest for the next start.
+        Volatile.Write(ref _stopping, true);
+        bool clean = false;
+        try
+        {
+            await Wal.DrainAsync().Follow().WaitAsync(cancellation);
+            await _uploader.UploadAsync(cancellation);
+            clean = Cache.PinnedBytes == 0;
+        }
+        catch (Exception failure)
+        {
+            LogNotClean(_logger, failure);
+        }
+
+        // 2. No background work may outlive the log.
+        _background.Cancel();
+        await _loops;
+        await Wal.StopAsync(clean);
+        await DisposeAsync();
+    }
+
+    /// <summary>Lets go of everything without uploading or waiting; what was not committed is recovered by the next start.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        Volatile.Write(ref _stopping, true);
+        _background.Cancel();
+        _lifetime.Cancel();
+        await _loops;
+        await Wal.StopAsync(clean: false);
+        GiveBackBuffers();
+        await _parts.WalDevice.DisposeAsync();
+        _uploader.Dispose();
+        Metrics.Dispose();
+    }
+
+    /// <summary>Nothing is in flight any more; readers keep what they hold by references of their own.</summary>
+    private void GiveBackBuffers()
+    {
+        StreamCore[] cores;
+        lock (_lock)
+        {
+            cores = [.. _cores.Values];
+            _cores.Clear();
+        }
+
+        foreach (StreamCore core in cores)
+        {
+            core.Writer?.MakeUnavailable(StreamUnavailableReason.Closed, "the storage was stopped");
+            core.Destroy();
+        }
+
+        Blocks.Clear();
+    }
+
+    internal IObjectStore StoreFor(StorePriority priority) => _store.For(priority);
+
+    internal ColdReader ColdReaderOf(StreamCore core) => core.Cold ??= new ColdReader(core.Id, Metadata, Blocks, Options, Metrics);
+
+    internal void ThrowIfStopping()
+    {
+        if (Volatile.Read(ref _stopping))
+        {
+            throw new StreamUnavailableException(StreamUnavailableReason.Closed, "the storage is stopping");
+        }
+    }
+
+    /// <summary>The metadata took none of what was uploaded for the stream: find out why, and act on it.</summary>
+    internal async ValueTask<CommitRefusal> SettleRefusedAsync(StreamCore core, long epoch, CancellationToken cancellation)
+    {
+        IReadOnlyList<StreamState> state = await Metadata.ReadStreamsAsync([core.Id], cancellation);
+        if (state.Count > 0)
+        {
+            lock (_lock)
+            {
+                if (core.Opening > 0)
+                {
+                    return CommitRefusal.TryLater;
+                }
+            }
+
+            // It was opened here: while the upload ran, or by an open whose answer was lost, in this life or in the
+            // former one, whose batches nobody else can have (another broker takes over the log before it opens).
+            if (core.Epoch > epoch || core.Writer is null || state[0].Epoch <= core.AttemptedEpoch)
+            {
+                core.Load(state[0]);
+                return CommitRefusal.TryAgain;
+            }
+        }
+
+        core.Writer?.MakeUnavailable(
+            state.Count == 0 ? StreamUnavailableReason.Closed : StreamUnavailableReason.Fenced,
+            state.Count == 0 ? "it was destroyed" : $"it was opened elsewhere under epoch {state[0].Epoch}");
+        LogRefused(_logger, core.Id, core.Committed, core.Confirmed, state.Count == 0 ? "destroyed" : "opened elsewhere");
+        await core.LastAppend.Follow().WaitAsync(cancellation);
+        Drop(core);
+        return CommitRefusal.Dropped;
+    }
+
+    async ValueTask IWalReplay.ReplayAsync(IReadOnlyList<WalReplayedBatch> batches)
+    {
+        List<StreamId> unknown = [.. batches.Select(b => b.Stream).Where(s => !_cores.ContainsKey(s)).Distinct()];
+        if (unknown.Count > 0)
+        {
+            Dictionary<StreamId, StreamState> states = (await Metadata.ReadStreamsAsync(unknown)).ToDictionary(s => s.Id);
+            foreach (StreamId id in unknown)
+            {
+                StreamCore core = GetOrAddCore(id);
+                if (states.TryGetValue(id, out StreamState state))
+                {
+                    core.Load(state);
+                }
+                else
+                {
+                    core.Destroy();
+                }
+            }
+        }
+
+        foreach (WalReplayedBatch replayed in batches)
+        {
+            Replay(_cores[replayed.Stream], replayed.Batch);
+        }
+    }
+
+    private void Replay(StreamCore core, in StreamBatch batch)
+    {
+        // Destroyed since, or uploaded before the log was trimmed.
+        if (core.Destroyed || batch.EndOffset <= core.Committed)
+        {
+            return;
+        }
+
+        if (batch.BaseOffset != core.Next)
+        {
+            throw new CorruptDataException(
+                $"the write-ahead log holds offset {batch.BaseOffset} of stream {core.Id} where {core.Next} is next: log and metadata are not "
+                + "of the same broker or moment. Restore both from the same copy");
+        }
+
+        batch.Owner!.AddReference();
+        int cost = (int)((long)batch.Owner.Capacity * batch.Bytes.Length / batch.Owner.Length) + 128;
+        Cache.ReserveRecovered(cost);
+        core.Add(new CachedBatch(batch, cost));
+        core.Confirm(batch.EndOffset, batch.Bytes.Length);
+    }
+
+    private StreamCore GetOrAddCore(StreamId id)
+    {
+        lock (_lock)
+        {
+            if (!_cores.TryGetValue(id, out StreamCore? core))
+            {
+                _cores.Add(id, core = new StreamCore(id, Cache));
+            }
+
+            return core;
+        }
+    }
+
+    private void Drop(StreamCore core)
+    {
+        lock (_lock)
+        {
+            _cores.Remove(core.Id);
+        }
+
+        core.Destroy();
+    }
+
+    private static StreamUnavailableException Refuse(StreamId id, long epoch, StreamOpened opened) => opened.Error switch
+    {
+        StreamOpenError.Fenced => new StreamUnavailableException(
+            StreamUnavailableReason.Fenced, $"stream {id} can't be opened under epoch {epoch}: it has epoch {opened.State.Epoch}"),
+        _ => new StreamUnavailableException(StreamUnavailableReason.Closed, $"there is no stream {id}: it was never made, or was destroyed"),
+    };
+
+    private static Task Background(Func<Task> loop) =>
+        Task.Factory.StartNew(loop, CancellationToken.None, TaskCreationOptions.None, TaskScheduler.Current).Unwrap();
+
+    [LoggerMessage(10, LogLevel.Information, "{Batches} batches of {Streams} streams were recovered from the write-ahead log")]
+    private static partial void LogRecovered(ILogger logger, long batches, int streams);
+
+    [LoggerMessage(11, LogLevel.Warning, "Not everything could be uploaded before the stop: the next start recovers it from the write-ahead log")]
+    private static partial void LogNotClean(ILogger logger, Exception failure);
+
+    [LoggerMessage(12, LogLevel.Warning, "Offsets {From} to {To} of stream {Stream} are dropped: the stream was {Why}")]
+    private static partial void LogRefused(ILogger logger, StreamId stream, long from, long to, string why);
+}

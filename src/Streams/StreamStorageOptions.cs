@@ -1,0 +1,111 @@
+namespace PipeRoll.Streams;
+
+/// <summary>Settings of <see cref="StreamStorage"/>; all sizes in bytes.</summary>
+public sealed record StreamStorageOptions
+{
+    private const long KiB = 1024;
+    private const long MiB = 1024 * KiB;
+
+    /// <summary>Size of one segment of the write-ahead log; no batch can be larger than half of it.</summary>
+    public long WalSegmentBytes { get; init; } = 64 * MiB;
+
+    /// <summary>The log never takes more than this on the device; appends wait for uploads beyond it.</summary>
+    public long WalBytesMax { get; init; } = 1024 * MiB;
+
+    /// <summary>How many segments are made without being needed yet: one by the start, the others in the background.</summary>
+    public int WalSegmentsAtStart { get; init; } = 4;
+
+    /// <summary>Most bytes of one write and sync.</summary>
+    public int WalGroupBytesMax { get; init; } = (int)(8 * MiB);
+
+    /// <summary>Bound of the log cache; when what is not yet uploaded reaches it, appends are refused.</summary>
+    public long LogCacheBytesMax { get; init; } = 512 * MiB;
+
+    /// <summary>Bound of the cache of blocks read from objects.</summary>
+    public long BlockCacheBytesMax { get; init; } = 256 * MiB;
+
+    public int ReadAheadBytesMin { get; init; } = (int)(512 * KiB);
+
+    public int ReadAheadBytesMax { get; init; } = (int)(8 * MiB);
+
+    /// <summary>An upload starts when this much was confirmed since the last one.</summary>
+    public long UploadBytes { get; init; } = 64 * MiB;
+
+    /// <summary>An upload starts when the oldest confirmed batch has waited this long.</summary>
+    public TimeSpan UploadAge { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>A run of one stream at least this long becomes an object of its own.</summary>
+    public long StreamObjectBytes { get; init; } = 16 * MiB;
+
+    /// <summary>Data blocks are closed when they reach this size.</summary>
+    public int BlockBytes { get; init; } = (int)(256 * KiB);
+
+    /// <summary>Prepared objects that are not committed by then are deleted.</summary>
+    public TimeSpan PreparedTimeToLive { get; init; } = TimeSpan.FromMinutes(60);
+
+    /// <summary>Given-up objects are deleted after this: longer than the longest read.</summary>
+    public TimeSpan ReadGrace { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How often due objects and streams are deleted.</summary>
+    public TimeSpan CleanInterval { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Requests to the object store at the same time.</summary>
+    public int StoreRequestsMax { get; init; } = 32;
+
+    /// <summary>Bytes of requests to the object store at the same time.</summary>
+    public long StoreBytesMax { get; init; } = 256 * MiB;
+
+    /// <summary>First delay before a failed request to the store is made again; it doubles up to <see cref="StoreRetryDelayMax"/>.</summary>
+    public TimeSpan StoreRetryDelay { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    public TimeSpan StoreRetryDelayMax { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <exception cref="ArgumentException">Names everything that is wrong, one per line.</exception>
+    public void Validate()
+    {
+        List<string> errors = [];
+        Check(WalSegmentBytes is >= 64 * KiB and <= 1024 * MiB && WalSegmentBytes % 4096 == 0, errors,
+            $"{nameof(WalSegmentBytes)} is {WalSegmentBytes}: use a multiple of 4096 from 64 KiB to 1 GiB");
+        Check(WalBytesMax >= 2 * WalSegmentBytes, errors, $"{nameof(WalBytesMax)} is {WalBytesMax}: allow two segments at least");
+        Check(WalSegmentsAtStart >= 1 && WalSegmentsAtStart * WalSegmentBytes <= WalBytesMax, errors,
+            $"{nameof(WalSegmentsAtStart)} is {WalSegmentsAtStart}: use at least 1 and no more than fit in {nameof(WalBytesMax)}");
+        Check(WalGroupBytesMax >= 4 * KiB && WalGroupBytesMax <= WalSegmentBytes / 2, errors,
+            $"{nameof(WalGroupBytesMax)} is {WalGroupBytesMax}: use 4 KiB to half a segment");
+        Check(LogCacheBytesMax >= 64 * KiB, errors, $"{nameof(LogCacheBytesMax)} is {LogCacheBytesMax}: use at least 64 KiB");
+        Check(UploadBytes > 0 && UploadBytes <= LogCacheBytesMax / 2, errors,
+            $"{nameof(UploadBytes)} is {UploadBytes}: use at most half of {nameof(LogCacheBytesMax)}, or appends wait for each upload");
+        Check(UploadBytes <= WalBytesMax / 2, errors, $"{nameof(UploadBytes)} is {UploadBytes}: use at most half of {nameof(WalBytesMax)}");
+        Check(BlockCacheBytesMax >= ReadAheadBytesMax, errors,
+            $"{nameof(BlockCacheBytesMax)} is {BlockCacheBytesMax}: it must hold one {nameof(ReadAheadBytesMax)}");
+        Check(ReadAheadBytesMin > 0 && ReadAheadBytesMin <= ReadAheadBytesMax, errors,
+            $"{nameof(ReadAheadBytesMin)} must be positive and at most {nameof(ReadAheadBytesMax)}");
+        Check(BlockBytes is >= 1024 and <= 16 * 1024 * 1024, errors, $"{nameof(BlockBytes)} is {BlockBytes}: use 1 KiB to 16 MiB");
+        Check(StreamObjectBytes > 0, errors, $"{nameof(StreamObjectBytes)} must be positive");
+        Check(StoreRequestsMax > 0 && StoreBytesMax > 0, errors,
+            $"{nameof(StoreRequestsMax)} and {nameof(StoreBytesMax)} must be positive");
+        foreach ((string name, TimeSpan value) in Durations())
+        {
+            Check(value > TimeSpan.Zero, errors, $"{name} is {value}: it must be positive");
+        }
+
+        if (errors.Count > 0)
+        {
+            throw new ArgumentException("stream storage options are wrong:\n  " + string.Join("\n  ", errors));
+        }
+    }
+
+    private static void Check(bool holds, List<string> errors, string error)
+    {
+        if (!holds)
+        {
+            errors.Add(error);
+        }
+    }
+
+    private (string Name, TimeSpan Value)[] Durations() =>
+    [
+        (nameof(UploadAge), UploadAge), (nameof(PreparedTimeToLive), PreparedTimeToLive), (nameof(ReadGrace), ReadGrace),
+        (nameof(CleanInterval), CleanInterval), (nameof(StoreRetryDelay), StoreRetryDelay),
+        (nameof(StoreRetryDelayMax), StoreRetryDelayMax),
+    ];
+}

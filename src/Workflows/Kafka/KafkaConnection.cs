@@ -1,0 +1,78 @@
+using Confluent.Kafka;
+
+namespace PipeRoll.Workflows.Kafka;
+
+/// <summary>
+/// How to reach a cluster: bootstrap addresses ("host:port,host:port") and any further librdkafka settings (security, for instance).
+/// Every client of Workflows is built from here, so that what we rely on (idempotence, no silent gaps, no auto-commit) is said once.
+/// </summary>
+public sealed record KafkaConnection(string Bootstrap)
+{
+    /// <summary>Further librdkafka settings, by their librdkafka names; they win over ours.</summary>
+    public IReadOnlyDictionary<string, string> Properties { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>
+    /// An idempotent producer that never gives up by itself and never leaves a gap: a record that cannot be delivered is a fatal error,
+    /// not a hole that later records jump over (the recovery of <c>Deciding</c> rests on that).
+    /// </summary>
+    public ProducerConfig ProducerConfig(string clientId)
+    {
+        var config = new ProducerConfig
+        {
+            EnableIdempotence = true,
+            EnableGaplessGuarantee = true,
+            MessageTimeoutMs = 0,
+            Acks = Acks.All,
+            LingerMs = 5,
+            BatchSize = 1 << 20,
+            CompressionType = CompressionType.Lz4,
+            QueueBufferingMaxMessages = 200_000,
+            QueueBufferingMaxKbytes = 256 * 1024,
+            MessageMaxBytes = 1_000_000,
+            DeliveryReportFields = "status",
+        };
+        return Common(config, clientId);
+    }
+
+    /// <summary>A consumer that commits only what it is told to commit and starts at the beginning where nothing was committed.</summary>
+    public ConsumerConfig ConsumerConfig(string clientId, string group)
+    {
+        var config = new ConsumerConfig
+        {
+            GroupId = group,
+            EnableAutoCommit = false,
+            EnableAutoOffsetStore = false,
+            AutoOffsetReset = AutoOffsetReset.Earliest,
+            EnablePartitionEof = true,
+            FetchWaitMaxMs = 100,
+            FetchMinBytes = 1,
+            QueuedMaxMessagesKbytes = 32 * 1024,
+            QueuedMinMessages = 50_000,
+            AllowAutoCreateTopics = false,
+            PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range,
+        };
+        return Common(config, clientId);
+    }
+
+    /// <summary>Settings of an admin client.</summary>
+    public AdminClientConfig AdminConfig(string clientId) => Common(new AdminClientConfig(), clientId);
+
+    private T Common<T>(T config, string clientId)
+        where T : ClientConfig
+    {
+        config.BootstrapServers = Bootstrap;
+        config.ClientId = clientId;
+        config.EnableMetricsPush = false;
+        config.LogConnectionClose = false;
+        config.ReconnectBackoffMs = 50;
+        config.ReconnectBackoffMaxMs = 1_000;
+        config.TopicMetadataRefreshIntervalMs = 30_000;
+        config.BrokerAddressFamily = BrokerAddressFamily.V4;
+        foreach ((string name, string value) in Properties)
+        {
+            config.Set(name, value);
+        }
+
+        return config;
+    }
+}

@@ -1,0 +1,148 @@
+// A user's kafkajs program: node client.js BOOTSTRAP TOPIC MODE [ARGUMENT]; prints one line of JSON.
+const { Kafka, CompressionTypes, CompressionCodecs, logLevel } = require('kafkajs');
+const lz4 = require('lz4js');
+const snappy = require('kafkajs-snappy');
+const { ZstdCodec } = require('zstd-codec');
+
+const [bootstrap, topic, mode, argument] = process.argv.slice(2);
+const kafka = new Kafka({ clientId: 'kafkajs-e2e', brokers: [bootstrap], logLevel: logLevel.ERROR, retry: { retries: 8 } });
+
+CompressionCodecs[CompressionTypes.Snappy] = snappy;
+CompressionCodecs[CompressionTypes.LZ4] = () => ({
+  compress: async (encoder) => Buffer.from(lz4.compress(encoder.buffer)),
+  decompress: async (buffer) => Buffer.from(lz4.decompress(buffer)),
+});
+
+const zstdReady = new Promise((resolve) => ZstdCodec.run((zstd) => resolve(new zstd.Simple())));
+CompressionCodecs[CompressionTypes.ZSTD] = () => ({
+  compress: async (encoder) => Buffer.from((await zstdReady).compress(encoder.buffer)),
+  decompress: async (buffer) => Buffer.from((await zstdReady).decompress(buffer)),
+});
+
+const print = (value) => console.log(JSON.stringify(value));
+
+// Reads until `count` records have come, or fails after 30 s.
+async function consume(groupId, count, onStart = async () => {}) {
+  const consumer = kafka.consumer({ groupId, sessionTimeout: 10000, rebalanceTimeout: 10000 });
+  const records = [];
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  let finish;
+  const finished = new Promise((resolve, reject) => {
+    finish = resolve;
+    setTimeout(() => reject(new Error(`only ${records.length} of ${count} records came`)), 30000).unref();
+  });
+  await consumer.run({
+    eachMessage: async ({ partition, message }) => {
+      records.push({
+        partition,
+        offset: Number(message.offset),
+        key: message.key && message.key.toString(),
+        value: message.value && message.value.toString(),
+        timestamp: Number(message.timestamp),
+        headers: Object.fromEntries(Object.entries(message.headers).map(([name, value]) => [name, value.toString()])),
+      });
+      if (records.length >= count) finish();
+    },
+  });
+  await onStart(consumer);
+  await finished;
+  return { consumer, records };
+}
+
+const modes = {
+  // Every codec in turn; what was produced is what is consumed.
+  async roundTrip() {
+    const producer = kafka.producer({ idempotent: argument === 'idempotent', maxInFlightRequests: 1 });
+    await producer.connect();
+    const codecs = [CompressionTypes.None, CompressionTypes.GZIP, CompressionTypes.Snappy, CompressionTypes.LZ4, CompressionTypes.ZSTD];
+    for (const compression of codecs) {
+      const messages = [...Array(100).keys()].map((i) => ({
+        key: `key-${i % 7}`, value: `codec ${compression} value ${i} ${'y'.repeat(i)}`, headers: { codec: `${compression}` }, timestamp: `${1700000000000 + i}`,
+      }));
+      await producer.send({ topic, compression, acks: -1, messages });
+    }
+    await producer.disconnect();
+    const { consumer, records } = await consume(`kafkajs-${topic}`, codecs.length * 100);
+    await consumer.disconnect();
+    print({ count: records.length, distinct: new Set(records.map((r) => r.value)).size, headersRight: records.every((r) => r.value.startsWith(`codec ${r.headers.codec} `)), firstTimestamp: Math.min(...records.map((r) => r.timestamp)) });
+  },
+
+  // Two members share four partitions; one leaves; the other takes over.
+  async rebalance() {
+    const admin = kafka.admin();
+    const producer = kafka.producer();
+    await Promise.all([admin.connect(), producer.connect()]);
+    await producer.send({ topic, messages: [...Array(200).keys()].map((i) => ({ key: `${i}`, value: `${i}` })) });
+    const groupId = `kafkajs-group-${topic}`;
+    const seen = new Set();
+    const start = async () => {
+      const consumer = kafka.consumer({ groupId, sessionTimeout: 10000, rebalanceTimeout: 10000, heartbeatInterval: 500 });
+      let assigned = 0;
+      const waiting = [];
+      consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+        assigned = (payload.memberAssignment[topic] || []).length;
+        waiting.splice(0).forEach((wake) => wake());
+      });
+      await consumer.connect();
+      await consumer.subscribe({ topic, fromBeginning: true });
+      await consumer.run({ eachMessage: async ({ message }) => { seen.add(message.value.toString()); } });
+      const until = async (n) => {
+        const limit = Date.now() + 30000;
+        while (assigned !== n) {
+          if (Date.now() > limit) throw new Error(`${assigned} partitions assigned, not ${n}`);
+          await new Promise((wake) => { waiting.push(wake); setTimeout(wake, 200); });
+        }
+      };
+      return { consumer, until };
+    };
+    const first = await start();
+    await first.until(4);
+    const second = await start();
+    await Promise.all([first.until(2), second.until(2)]);
+    const described = await admin.describeGroups([groupId]);
+    await second.consumer.disconnect();
+    await first.until(4);
+    const limit = Date.now() + 30000;
+    while (seen.size < 200 && Date.now() < limit) await new Promise((wake) => setTimeout(wake, 100));
+    await first.consumer.disconnect();
+    print({ seen: seen.size, members: described.groups[0].members.length, protocol: described.groups[0].protocol, state: described.groups[0].state });
+    await Promise.all([admin.disconnect(), producer.disconnect()]);
+  },
+
+  // Seeks while running, and asks for offsets by time.
+  async seek() {
+    const producer = kafka.producer();
+    await producer.connect();
+    await producer.send({ topic, messages: [...Array(50).keys()].map((i) => ({ value: `${i}`, timestamp: `${1700000000000 + i * 1000}` })) });
+    await producer.disconnect();
+    const { consumer, records } = await consume(`kafkajs-seek-${topic}`, 10, async (c) => c.seek({ topic, partition: 0, offset: '40' }));
+    await consumer.disconnect();
+    const admin = kafka.admin();
+    await admin.connect();
+    const byTime = await admin.fetchTopicOffsetsByTimestamp(topic, 1700000000000 + 25500);
+    const offsets = await admin.fetchTopicOffsets(topic);
+    await admin.disconnect();
+    print({ tail: records.slice(-10).map((r) => r.value), byTime: byTime[0].offset, low: offsets[0].low, high: offsets[0].high });
+  },
+
+  // The admin calls of a user interface.
+  async admin() {
+    const admin = kafka.admin();
+    await admin.connect();
+    const created = await admin.createTopics({ topics: [{ topic: `${topic}-made`, numPartitions: 2, configEntries: [{ name: 'retention.ms', value: '60000' }] }] });
+    await admin.createPartitions({ topicPartitions: [{ topic: `${topic}-made`, count: 5 }] });
+    const configs = await admin.describeConfigs({ resources: [{ type: 2, name: `${topic}-made`, configNames: ['retention.ms'] }], includeSynonyms: false });
+    const metadata = await admin.fetchTopicMetadata({ topics: [`${topic}-made`] });
+    const cluster = await admin.describeCluster();
+    await admin.deleteTopics({ topics: [`${topic}-made`] });
+    const left = await admin.listTopics();
+    await admin.disconnect();
+    print({
+      created, retention: configs.resources[0].configEntries[0].configValue, partitions: metadata.topics[0].partitions.length,
+      brokers: cluster.brokers.length, clusterId: cluster.clusterId, gone: !left.includes(`${topic}-made`),
+    });
+  },
+};
+
+modes[mode]().then(() => process.exit(0), (error) => { console.error(error); process.exit(1); });

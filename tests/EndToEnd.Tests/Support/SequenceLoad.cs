@@ -1,0 +1,112 @@
+using Confluent.Kafka;
+
+namespace PipeRoll.EndToEnd.Tests.Support;
+
+/// <summary>
+/// A producer that writes 1, 2, 3, … over the partitions of a topic and notes what was acknowledged at which offset. One client
+/// from beginning to end, so that its producer id and sequence numbers live through every restart of the server.
+/// </summary>
+internal sealed class SequenceLoad : IDisposable
+{
+    private const int InFlightMax = 5_000;
+
+    private readonly IProducer<Null, long> _producer;
+    private readonly string _topic;
+    private readonly int _partitions;
+    private readonly Lock _gate = new();
+    private int _inFlight;
+    private int _failed;
+
+    public SequenceLoad(string bootstrap, string topic, int partitions)
+    {
+        _topic = topic;
+        _partitions = partitions;
+        Acknowledged = [.. Enumerable.Range(0, partitions).Select(_ => new List<(long, long)>())];
+        _producer = new ProducerBuilder<Null, long>(new ProducerConfig
+        {
+            BootstrapServers = bootstrap,
+            EnableIdempotence = true,
+            LingerMs = 1,
+            MessageTimeoutMs = 300_000,
+            RetryBackoffMs = 20,
+            RetryBackoffMaxMs = 100,
+            ReconnectBackoffMs = 20,
+            ReconnectBackoffMaxMs = 100,
+        })
+        .SetLogHandler((_, _) => { })
+        .Build();
+    }
+
+    public long Produced { get; private set; }
+
+    public int Failed => Volatile.Read(ref _failed);
+
+    /// <summary>By partition: offset and value of each acknowledged record.</summary>
+    public IReadOnlyList<List<(long Offset, long Value)>> Acknowledged { get; }
+
+    public async Task RunForAsync(TimeSpan time)
+    {
+        DateTime end = DateTime.UtcNow + time;
+        while (DateTime.UtcNow < end)
+        {
+            if (Volatile.Read(ref _inFlight) >= InFlightMax)
+            {
+                await Task.Delay(1);
+                continue;
+            }
+
+            Interlocked.Increment(ref _inFlight);
+            long value = ++Produced;
+            _producer.Produce(new TopicPartition(_topic, (int)(value % _partitions)), new Message<Null, long> { Value = value }, Delivered);
+            if (value % 100 == 0)
+            {
+                await Task.Delay(1);
+            }
+        }
+    }
+
+    /// <summary>Waits until every record has its answer.</summary>
+    public async Task FinishAsync()
+    {
+        await Task.Factory.StartNew(() => _producer.Flush(TimeSpan.FromSeconds(120)), TaskCreationOptions.LongRunning);
+        Assert.Equal(0, Volatile.Read(ref _inFlight));
+    }
+
+    /// <summary>All values of a partition in offset order; fails when an offset is missing.</summary>
+    public static async Task<IReadOnlyList<long>> ReadAllAsync(string bootstrap, string topic, int partition)
+    {
+        await Task.Yield();
+        using IConsumer<Ignore, long> consumer = new ConsumerBuilder<Ignore, long>(
+            new ConsumerConfig { BootstrapServers = bootstrap, GroupId = "sequence-reader", EnablePartitionEof = true, EnableAutoCommit = false }).Build();
+        consumer.Assign(new TopicPartitionOffset(topic, partition, Offset.Beginning));
+        var values = new List<long>();
+        while (true)
+        {
+            ConsumeResult<Ignore, long> record = consumer.Consume(TimeSpan.FromSeconds(30)) ?? throw new TimeoutException("no record came in 30 s");
+            if (record.IsPartitionEOF)
+            {
+                return values;
+            }
+
+            Assert.Equal(values.Count, record.Offset.Value);
+            values.Add(record.Message.Value);
+        }
+    }
+
+    public void Dispose() => _producer.Dispose();
+
+    private void Delivered(DeliveryReport<Null, long> report)
+    {
+        Interlocked.Decrement(ref _inFlight);
+        if (report.Error.IsError)
+        {
+            Interlocked.Increment(ref _failed);
+            return;
+        }
+
+        lock (_gate)
+        {
+            Acknowledged[report.Partition.Value].Add((report.Offset.Value, report.Message.Value));
+        }
+    }
+}
