@@ -36,7 +36,7 @@ internal interface IWriteAheadLog
 
     /// <summary>
     /// Queues the batch; the task, shared by everything that is written with it, ends when it is durable and
-    /// <paramref name="client"/> was told. The caller keeps the bytes alive until then.
+    /// <paramref name="client"/> was told. Until then it keeps a reference of its own on the batch's owner.
     /// </summary>
     Task Append(StreamId stream, long epoch, in StreamBatch batch, IWalClient client);
 

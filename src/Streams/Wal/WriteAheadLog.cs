@@ -98,6 +98,8 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
                 Post(_open = new WalGroup());
             }
 
+            // The writer and the client's observers read the bytes later, when caches and callers may have let go of them.
+            batch.Owner?.AddReference();
             _open.Add(new WalRecord(stream, epoch, batch, crc, client));
             return _open.Done;
         }
@@ -219,6 +221,12 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
 
         Volatile.Write(ref _confirmedGroup, group.Sequence);
         group.Complete();
+        // A group that fails keeps its references: the device may still be reading, and the process ends.
+        foreach (WalRecord record in group.Records)
+        {
+            record.Batch.Owner?.Release();
+        }
+
         return ValueTask.CompletedTask;
     }
 
