@@ -43,7 +43,7 @@ internal interface IWriteAheadLog
     /// <summary>No group up to and with <paramref name="group"/> is needed any more.</summary>
     void Trim(ulong group);
 
-    /// <summary>Ends when everything appended so far is durable and confirmed.</summary>
+    /// <summary>Takes no more appends; ends when everything appended before is durable and confirmed.</summary>
     Task DrainAsync();
 
     /// <summary>

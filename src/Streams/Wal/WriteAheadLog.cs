@@ -35,6 +35,7 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
     private Task _newest = Task.CompletedTask;
     private Exception? _failure;
     private bool _stopped;
+    private bool _drained;
     private ulong _logId;
     private ulong _nextGroup = 1;
     private ulong _confirmedGroup;
@@ -111,6 +112,7 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
     {
         lock (_lock)
         {
+            _drained = true;
             return _newest;
         }
     }
@@ -157,7 +159,7 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
             throw Unavailable(_failure);
         }
 
-        if (_stopped)
+        if (_stopped || _drained)
         {
             throw new StreamUnavailableException(StreamUnavailableReason.Closed, "the write-ahead log was stopped");
         }
