@@ -150,21 +150,6 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
         }
     }
 
-    /// <summary>Bytes of batches that no committed object holds yet.</summary>
-    public long UncommittedBytes()
-    {
-        lock (_lock)
-        {
-            long bytes = 0;
-            for (int i = _ring.Find(_committed); i < _ring.Count; i++)
-            {
-                bytes += _ring[i].Batch.Bytes.Length;
-            }
-
-            return bytes;
-        }
-    }
-
     /// <summary>
     /// The confirmed batches from <paramref name="from"/> on, up to about <paramref name="bytesMax"/>, each with a
     /// reference for the caller.

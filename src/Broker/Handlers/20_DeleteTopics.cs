@@ -7,7 +7,9 @@ namespace PipeRoll.Broker.Handlers;
 /// <summary>
 /// DeleteTopics (20): takes topics away, by name or (version 6 on) by id. The records are deleted in the background.
 /// </summary>
-/// <remarks>Internal topics are protected. With delete.topic.enable=false: TOPIC_DELETION_DISABLED (version 3 on), else INVALID_REQUEST.</remarks>
+/// <remarks>
+/// Internal topics are protected. With delete.topic.enable=false: TOPIC_DELETION_DISABLED (version 3 on), else INVALID_REQUEST.
+/// </remarks>
 internal sealed class DeleteTopicsHandler(BrokerServices services) : Handler<DeleteTopicsRequest, DeleteTopicsResponse>
 {
     public override async ValueTask<DeleteTopicsResponse> HandleAsync(DeleteTopicsRequest request, RequestContext context)

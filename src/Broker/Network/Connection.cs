@@ -16,7 +16,7 @@ internal sealed record ConnectionServices(
     TimeProvider Time,
     IStreamStorage Storage,
     RequestDispatcher Dispatcher,
-    ByteBudget RequestBytes,
+    RequestBudget RequestBytes,
     BrokerMetrics Metrics,
     ILogger Logger);
 
@@ -61,7 +61,9 @@ internal sealed partial class Connection
 
     public ClientIdentity Client { get; }
 
-    /// <summary>Serves the client until it leaves, misbehaves, or <see cref="StopReading"/> and all answers are sent. Never throws.</summary>
+    /// <summary>
+    /// Serves the client until it leaves or misbehaves, or until all is answered after <see cref="StopReading"/>. Never throws.
+    /// </summary>
     public async Task RunAsync()
     {
         Task writing = Task.Factory.StartNew(
@@ -84,7 +86,7 @@ internal sealed partial class Connection
         }
 
         // Nobody sends any more: a long poll has nobody to wait for, acknowledgements still go out.
-        await _gone.CancelAsync();
+        _gone.Cancel();
         _inFlight.Writer.Complete();
         await writing;
         await CloseAsync();

@@ -131,7 +131,8 @@ internal sealed partial class Partition
         IStream stream, ProducerStateTable producers, LeaderEpochs epochs, CancellationToken cancellation)
     {
         long from = stream.StartOffset;
-        long checkpointOffset = -1;
+        // Without a checkpoint there is nothing to remember of an empty log.
+        long checkpointOffset = from;
         if (await stream.ReadCheckpointAsync(cancellation) is { } checkpoint)
         {
             ProducerStateCodec.Read(checkpoint.State.Span, producers, epochs);

@@ -8,7 +8,7 @@ namespace PipeRoll.Operations.Demo;
 
 /// <summary>What the demo captures, under which policies, and what is known about it.</summary>
 public sealed record DemoInput(
-    CaptureSource Source, string Workflow, long? Rows, PolicyBundle Policy, string PolicyFile, PolicyBundle? SecondPolicy, string? SecondPolicyFile, ScoreRequest? Labels)
+    CaptureSource Source, string Workflow, long Rows, PolicyBundle Policy, string PolicyFile, PolicyBundle? SecondPolicy, string? SecondPolicyFile, ScoreRequest? Labels)
 {
     private const int DefaultEvents = 50_000;
 
@@ -61,7 +61,8 @@ public sealed record DemoInput(
         var source = CaptureSource.Open(file, new CaptureHints { KeyField = options.KeyField, TimeField = options.TimeField, Policy = policy.Event });
         tell($"{source.Name}: {source.Format}, {source.Columns.Count} columns, key {source.Schema.KeyField}, time {source.Schema.TimeField ?? "none"} ({source.Schema.TimeFormat})");
         string name = string.Concat(policy.Name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'));
-        return new DemoInput(source, name, options.Events, policy, first, second is null ? null : Load(second), second, LabelsFor(options, file, source, tell));
+        long rows = Math.Min(source.CountRows(), options.Events ?? long.MaxValue);
+        return new DemoInput(source, name, rows, policy, first, second is null ? null : Load(second), second, LabelsFor(options, file, source, tell));
     }
 
     private static PolicyBundle Load(string file)

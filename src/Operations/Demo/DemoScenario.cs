@@ -139,17 +139,32 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
     private async Task<(CaptureReport Capture, double Seconds)> CaptureAndDecide(DemoInput input, WorkflowPlan plan, KafkaConnection connection, CancellationToken stop)
     {
         view.Step($"Capturing into {plan.Manifest.SourceTopic} ({plan.Manifest.Partitions} partitions), deciding with {options.Workers} workers");
-        long started = time.GetTimestamp();
         using var progress = new WorkflowProgress();
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var capture = new CaptureRun(input.Source, plan.Manifest.SourceTopic, plan.Manifest.Partitions, plan.Manifest.DeadLetterTopic, connection, log);
+        var capture = new CaptureRun(input.Source, plan.Manifest.SourceTopic, plan.Manifest.Partitions, plan.Manifest.DeadLetterTopic, connection, log)
+        {
+            // Few enough under way that even a short input has a middle.
+            InFlightMax = (int)Math.Clamp(input.Rows / 8, 50, EventProducer.InFlightMax),
+        };
         var moment = new DemoMoment(capture, progress, input.Rows);
         var runner = new WorkflowRunner(plan, connection, new WorkerOptions { SessionTimeoutMs = 6_000 }, progress, log);
         Task deciding = runner.RunAsync(options.Workers, enough.Token);
-        Task<CaptureReport> capturing = Task.Run(() => capture.Run(time, enough.Token, input.Rows ?? long.MaxValue), stop);
+        await AllAtWork(plan, progress, deciding, stop);
+        long started = time.GetTimestamp();
+        Task<CaptureReport> capturing = Task.Run(() => capture.Run(time, enough.Token, input.Rows), stop);
         Task<CaptureReport> work = Finish(input, plan, connection, capture, capturing, deciding, progress, moment, enough);
         await view.WatchAsync(moment, time, work);
         return (await work, time.GetElapsedTime(started).TotalSeconds);
+    }
+
+    /// <summary>Begins only when every partition has its worker, so that the kill strikes deciding as well as capturing.</summary>
+    private async Task AllAtWork(WorkflowPlan plan, WorkflowProgress progress, Task deciding, CancellationToken stop)
+    {
+        long started = time.GetTimestamp();
+        while (progress.Committed.Count < plan.Manifest.Partitions && !deciding.IsCompleted && time.GetElapsedTime(started) < TimeSpan.FromSeconds(20))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(10), time, stop);
+        }
     }
 
     private async Task<CaptureReport> Finish(
@@ -178,8 +193,7 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
             return;
         }
 
-        long bytesTotal = Math.Max(1, input.Source.BytesTotal);
-        while (!capturing.IsCompleted && !deciding.IsCompleted && Share(input.Rows, capture, bytesTotal) < 0.5)
+        while (!capturing.IsCompleted && !deciding.IsCompleted && capture.Latency.Count < input.Rows / 2)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(5), time, stop);
         }
@@ -192,9 +206,6 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
         _restarts++;
         moment.Note = "killed once and started again";
     }
-
-    private static double Share(long? rows, CaptureRun capture, long bytesTotal) =>
-        rows is { } expected ? (double)capture.Latency.Count / expected : (double)capture.BytesRead / bytesTotal;
 
     /// <summary>Waits until every captured event is decided, its outputs acknowledged and its offset committed.</summary>
     private async Task Decided(WorkflowPlan plan, KafkaConnection connection, Task deciding, WorkflowProgress progress, CancellationToken stop)

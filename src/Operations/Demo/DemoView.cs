@@ -8,7 +8,7 @@ using Spectre.Console.Rendering;
 namespace PipeRoll.Operations.Demo;
 
 /// <summary>What is to be seen while capture and decisions run. Any thread may read.</summary>
-public sealed class DemoMoment(CaptureRun capture, WorkflowProgress progress, long? expected)
+public sealed class DemoMoment(CaptureRun capture, WorkflowProgress progress, long expected)
 {
     private long _lastCaptured;
     private long _lastDecided;
@@ -16,7 +16,7 @@ public sealed class DemoMoment(CaptureRun capture, WorkflowProgress progress, lo
 
     public long Captured => capture.Latency.Count;
 
-    public long? Expected => expected;
+    public long Expected => expected;
 
     public long Decided => progress.Decided;
 
@@ -112,7 +112,7 @@ public sealed class LiveDemoView(IAnsiConsole console) : IDemoView
     private static IRenderable Draw(DemoMoment moment)
     {
         Table table = new Table().Border(TableBorder.Rounded).AddColumns("captured", "events/s", "decided", "decisions/s", "produce p50 / p99", "allow", "alert", "hold", "block");
-        string captured = moment.Expected is { } expected ? $"{moment.Captured:N0} of {expected:N0}" : $"{moment.Captured:N0}";
+        string captured = $"{moment.Captured:N0} of {moment.Expected:N0}";
         table.AddRow(
             captured, $"{moment.EventsPerSecond:N0}", $"{moment.Decided:N0}", $"{moment.DecisionsPerSecond:N0}",
             $"{moment.LatencyP50Ms:0.0} / {moment.LatencyP99Ms:0.0} ms",

@@ -27,7 +27,8 @@ internal sealed class PolicyCompiler
         _problems = problems;
         _lists = new ListValues(model.Lists);
         _eventType = new CelStructType("Event", model.Event!.Fields.Select(field => new CelField(field.Name, TypeOf(field.Type))));
-        _windowsType = new CelStructType("Windows", model.Windows.Select(window => new CelField(window.Value.Name, TypeOf(window.Value.Aggregate))));
+        _windowsType = new CelStructType(
+            "Windows", model.Windows.Select(window => new CelField(window.Value.Name, TypeOf(window.Value.Aggregate))));
         var map = new SourceMap(source.Yaml);
         _overEvent = new ExpressionCompiler(NewEnvironment().Build(), map, model, problems);
         _overAll = new ExpressionCompiler(NewEnvironment().Variable("windows", _windowsType.Type).Build(), map, model, problems);

@@ -102,7 +102,7 @@ public sealed class DecisionEngine
         return _decision;
     }
 
-    /// <summary>Folds one event into the state without writing a record: what <see cref="Decide"/> does to the state, and nothing else.</summary>
+    /// <summary>Folds one event into the state without a record: what <see cref="Decide"/> does to the state, and nothing else.</summary>
     /// <param name="offset">As for <see cref="Decide"/>.</param>
     /// <param name="recordTimestampMs">As for <see cref="Decide"/>.</param>
     /// <param name="key">As for <see cref="Decide"/>.</param>
@@ -160,7 +160,8 @@ public sealed class DecisionEngine
     {
         if (offset < NextOffset)
         {
-            throw new InvalidOperationException($"{Topic}/{Partition}: offset {offset} was folded already; the next is {NextOffset} or later.");
+            throw new InvalidOperationException(
+                $"{Topic}/{Partition}: offset {offset} was folded already; the next is {NextOffset} or later.");
         }
         NextOffset = offset + 1;
         _chain.Add(offset, recordTimestampMs, key, valueJson);

@@ -3,7 +3,6 @@ using System.Text;
 using PipeRoll.Cel;
 using PipeRoll.Policies.Compilation;
 using PipeRoll.Policies.Events;
-using PipeRoll.Policies.Records;
 using PipeRoll.Policies.Windows;
 
 namespace PipeRoll.Policies.Engine;
@@ -29,10 +28,14 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
     /// <summary>Whether the last value came from a window that had to drop events of its key.</summary>
     public bool IsClipped { get; private set; }
 
+    /// <summary>Whether the last value is missing because no event counts: not an error of the event.</summary>
+    public bool IsEmpty { get; private set; }
+
     /// <summary>Folds the event, and gives the value that rules see.</summary>
     public CelValue Observe(ReadOnlySpan<CelValue> variables, long eventTimeMs)
     {
         IsClipped = false;
+        IsEmpty = false;
         bool counts = true;
         if (compiled.Where is not null && !compiled.Where.TryEvaluateBool(variables, out counts, out CelError? error))
         {
@@ -61,6 +64,7 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
     private CelValue Reading(WindowReading reading)
     {
         IsClipped = reading.IsClipped;
+        IsEmpty = reading.IsEmpty;
         if (reading.IsEmpty)
         {
             return CelValue.Error(
@@ -86,9 +90,7 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
             return given.ErrorValue;
         }
         // A comparison that NaN fails as well.
-        return Math.Abs(value) <= ExactSum.ValueMax
-            ? null
-            : new CelError(CelErrorCode.Host, $"the value of window '{_window.Name}' is no number up to {NumberText.ToText(ExactSum.ValueMax)} in size");
+        return Math.Abs(value) <= ExactSum.ValueMax ? null : Wrong($"value of window '{_window.Name}' is no number up to 10^18 in size");
     }
 
     /// <summary>A key or text in UTF-8: the field's own bytes where the expression is just a field.</summary>
@@ -115,11 +117,11 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
             CelKind.Error => given.ErrorValue,
             _ when fits => null,
             CelKind.String => TooLong(what),
-            _ => new CelError(
-                CelErrorCode.Host, $"the {what} of window '{_window.Name}' is a {given.Kind.ToString().ToLowerInvariant()}, no text or whole number"),
+            _ => Wrong($"{what} of window '{_window.Name}' is a {given.Kind.ToString().ToLowerInvariant()}, no text or whole number"),
         };
     }
 
-    private CelError TooLong(string what) =>
-        new(CelErrorCode.Host, $"the {what} of window '{_window.Name}' is longer than {TextBytesMax} bytes");
+    private CelError TooLong(string what) => Wrong($"{what} of window '{_window.Name}' is longer than {TextBytesMax} bytes");
+
+    private static CelError Wrong(string message) => new(CelErrorCode.Host, $"the {message}");
 }

@@ -113,7 +113,7 @@ internal sealed class RecordWriter
         _json.Raw("},\"windows\":{"u8);
         if (error is null)
         {
-            WriteWindows(variables[CompiledPolicy.WindowsSlot].StructValue);
+            WriteWindows(windows, variables[CompiledPolicy.WindowsSlot].StructValue);
         }
         _json.Raw("},\"clipped\":["u8);
         if (error is null)
@@ -211,7 +211,7 @@ internal sealed class RecordWriter
         }
     }
 
-    private void WriteWindows(CelStruct values)
+    private void WriteWindows(WindowEvaluator[] windows, CelStruct values)
     {
         for (int i = 0; i < _windowNames.Length; i++)
         {
@@ -225,7 +225,7 @@ internal sealed class RecordWriter
                 case CelKind.Double:
                     _json.Number(value.DoubleValue);
                     break;
-                case CelKind.Error when value.ErrorValue.Code != CelErrorCode.NoSuchField:
+                case CelKind.Error when !windows[i].IsEmpty:
                     _json.String(value.ErrorValue.Message);
                     break;
                 default:

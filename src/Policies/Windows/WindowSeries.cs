@@ -79,7 +79,7 @@ internal struct WindowSeries
         RemoveFirst(1);
     }
 
-    /// <summary>Takes an event in at the place of its own time, after those of the same time. Returns by how much <see cref="Count"/> changed.</summary>
+    /// <summary>Takes an event in at its own time, after those of the same time. Returns by how much <see cref="Count"/> changed.</summary>
     public int Insert(long timeMs, double value, ReadOnlySpan<byte> text)
     {
         int before = Count;
@@ -101,7 +101,7 @@ internal struct WindowSeries
         return Count - before;
     }
 
-    /// <summary>Takes an event in behind all others without judging it: for reading what <see cref="Entries"/> and the others gave.</summary>
+    /// <summary>Takes an event in behind all others without judging it: for reading back what <see cref="Entries"/> gave.</summary>
     public void Append(long timeMs, double value, byte[]? text)
     {
         MakeRoom();

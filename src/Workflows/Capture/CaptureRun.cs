@@ -35,15 +35,14 @@ public sealed class CaptureRun(CaptureSource source, string topic, int partition
     private readonly LatencyHistogram _latency = new();
     private long _captured;
     private long _deadLetters;
-    private long _bytesRead;
+
+    /// <summary>Events under way, at most.</summary>
+    public int InFlightMax { get; init; } = EventProducer.InFlightMax;
 
     /// <summary>Events handed over so far.</summary>
     public long Captured => Interlocked.Read(ref _captured);
 
     public long DeadLetters => Interlocked.Read(ref _deadLetters);
-
-    /// <summary>Bytes of the source that were read so far.</summary>
-    public long BytesRead => Interlocked.Read(ref _bytesRead);
 
     /// <summary>Time from handing an event over to its acknowledgement.</summary>
     public LatencyHistogram Latency => _latency;
@@ -53,7 +52,7 @@ public sealed class CaptureRun(CaptureSource source, string topic, int partition
     {
         long started = time.GetTimestamp();
         var placed = new Dictionary<string, int> { [topic] = partitions };
-        using var producer = new EventProducer(connection, placed, _latency, log);
+        using var producer = new EventProducer(connection, placed, _latency, log, InFlightMax);
         using ISourceReader reader = source.Read();
         long nowMs = time.GetUtcNow().ToUnixTimeMilliseconds();
         long rows = 0;
@@ -61,7 +60,6 @@ public sealed class CaptureRun(CaptureSource source, string topic, int partition
         {
             stop.ThrowIfCancellationRequested();
             rows++;
-            Interlocked.Exchange(ref _bytesRead, reader.BytesRead);
             Send(producer, row, nowMs, stop);
         }
 

@@ -90,14 +90,17 @@ public sealed class CaptureSource
         return new CaptureSource(name, format, columns, schema, inferred, separator, open);
     }
 
-    /// <summary>The source's size.</summary>
-    public long BytesTotal
+    /// <summary>Reads everything once and counts the rows, broken ones too.</summary>
+    public long CountRows()
     {
-        get
+        long rows = 0;
+        using ISourceReader reader = Read();
+        while (reader.TryNext(out _))
         {
-            using Stream stream = _open();
-            return stream.Length;
+            rows++;
         }
+
+        return rows;
     }
 
     /// <summary>For each column, the share of a sample's values that are in a set.</summary>
@@ -139,7 +142,7 @@ public sealed class CaptureSource
 
         var csv = new CsvReader(lines, _separator);
         csv.ReadHeader();
-        return new CsvSource(lines, csv, Schema);
+        return new CsvSource(csv, Schema);
     }
 
     private static (CaptureFormat Format, char Separator) Sniff(string name, LineSource lines)

@@ -37,9 +37,6 @@ internal sealed class LineSource(Stream stream)
     private long _number;
     private long _bytesRead;
 
-    /// <summary>Bytes taken from the stream so far, for progress.</summary>
-    public long BytesRead => _bytesRead;
-
     /// <summary>The next line; false at the end of the stream.</summary>
     public bool TryNext(out SourceLine line)
     {

@@ -41,6 +41,20 @@ public sealed class DurableFilesTests : IDisposable
     }
 
     [Fact]
+    public void A_name_is_given_once()
+    {
+        string first = Path.Combine(_root, "first");
+        string second = Path.Combine(_root, "second");
+        File.WriteAllText(first, "1");
+        File.WriteAllText(second, "2");
+        string name = Path.Combine(_root, "name");
+        Assert.True(DurableFiles.TryPublish(first, name));
+        Assert.False(DurableFiles.TryPublish(second, name));
+        Assert.Equal("1", File.ReadAllText(name));
+        Assert.Throws<IOException>(() => DurableFiles.TryPublish(Path.Combine(_root, "missing"), Path.Combine(_root, "other")));
+    }
+
+    [Fact]
     public void A_sync_that_the_system_refuses_is_reported()
     {
         // A pipe has nothing to sync.
