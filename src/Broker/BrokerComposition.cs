@@ -1,17 +1,35 @@
 using PipeRoll.Broker.Handlers;
+using PipeRoll.Broker.Partitions;
 
 namespace PipeRoll.Broker;
 
 /// <summary>The inventory of what a broker serves: the one list to add a handler or a module to.</summary>
 internal static class BrokerComposition
 {
-    public static IEnumerable<IHandler> Handlers(BrokerServices services)
-    {
-        return [new ApiVersionsHandler()];
-    }
+    public static IEnumerable<IHandler> Handlers(BrokerServices services, DecompressorPool decompressors) =>
+    [
+        new ProduceHandler(services, decompressors),
+        new FetchHandler(services),
+        new ListOffsetsHandler(services, decompressors),
+        new MetadataHandler(services),
+        new FindCoordinatorHandler(services),
+        new ApiVersionsHandler(),
+        new CreateTopicsHandler(services),
+        new DeleteTopicsHandler(services),
+        new DeleteRecordsHandler(services),
+        new InitProducerIdHandler(services),
+        new OffsetForLeaderEpochHandler(services),
+        new DescribeConfigsHandler(services),
+        new AlterConfigsHandler(services),
+        new CreatePartitionsHandler(services),
+        new IncrementalAlterConfigsHandler(services),
+        new DescribeClusterHandler(services),
+    ];
 
-    public static IEnumerable<IBrokerModule> Modules(BrokerServices services)
-    {
-        return [];
-    }
+    /// <summary>In the order in which they are started.</summary>
+    public static IEnumerable<IBrokerModule> Modules(BrokerServices services) =>
+    [
+        new Groups.GroupModule(services, services.Options.Groups),
+        new Compaction.CompactionModule(services, services.Options.Compaction),
+    ];
 }

@@ -30,6 +30,9 @@ public sealed class EmbeddedStorage : IAsyncDisposable
 
     public IMetadataStore Metadata => _metadata;
 
+    /// <inheritdoc cref="StreamStorage.RecoveredBatches"/>
+    public long RecoveredBatches => _streams.RecoveredBatches;
+
     /// <summary>Opens or makes the storage and recovers what a crash left.</summary>
     /// <param name="onFatal">Called when the log's device has failed: end the process.</param>
     /// <exception cref="CorruptDataException">Stored bytes are damaged; the message says which and what to do.</exception>

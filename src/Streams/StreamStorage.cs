@@ -55,6 +55,9 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 
     public bool HasRoom => Cache.HasRoom;
 
+    /// <summary>Batches that the start had to read back from the log: none after a clean stop.</summary>
+    public long RecoveredBatches { get; private set; }
+
     internal StreamStorageOptions Options { get; }
 
     internal IWriteAheadLog Wal { get; }
@@ -74,6 +77,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         long replayed = await Wal.StartAsync(this, cancellation);
         CancellationToken background = _background.Token;
         _loops = Task.WhenAll(Background(() => _uploader.RunAsync(background)), Background(() => _cleaner.RunAsync(background)));
+        RecoveredBatches = replayed;
         if (replayed > 0)
         {
             LogRecovered(_logger, replayed, _cores.Count);

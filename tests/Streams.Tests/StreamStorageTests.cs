@@ -199,7 +199,7 @@ public sealed class StreamStorageTests
         Assert.Equal(0, await stream.ApplyRetentionAsync(new RetentionPolicy(-1, -1)));
         Assert.Equal(0, await stream.ApplyRetentionAsync(new RetentionPolicy(4500, -1)));
         Assert.Equal(10, await stream.ApplyRetentionAsync(new RetentionPolicy(3500, -1)));
-        Assert.Equal(20, await stream.ApplyRetentionAsync(new RetentionPolicy(-1, 3000)));
+        Assert.Equal(20, await stream.ApplyRetentionAsync(new RetentionPolicy(-1, 2000)));
         Assert.Equal(40, await stream.ApplyRetentionAsync(new RetentionPolicy(0, -1)));
         Assert.Equal(1000, (await stream.ReadAllAsync(40)).Length);
     }

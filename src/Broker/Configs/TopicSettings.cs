@@ -1,11 +1,15 @@
 using System.Globalization;
 using PipeRoll.Streams;
+using PipeRoll.Wire.Records;
 
 namespace PipeRoll.Broker.Configs;
 
 /// <summary>What a topic's settings come to, parsed once, so that produce and retention read plain fields. Immutable.</summary>
 internal sealed record TopicSettings
 {
+    private RecordBatchRules? _rules;
+    private RecordBatchRules? _rulesWithoutZstd;
+
     public required int BatchBytesMax { get; init; }
 
     public required bool UsesAppendTime { get; init; }
@@ -21,6 +25,17 @@ internal sealed record TopicSettings
     public required bool Compacts { get; init; }
 
     public required RetentionPolicy Retention { get; init; }
+
+    /// <summary>What is asked of batches from clients.</summary>
+    public RecordBatchRules Rules => _rules ??= new RecordBatchRules
+    {
+        BatchBytesMax = BatchBytesMax,
+        KeepsProducerTime = !UsesAppendTime,
+        RequiresKeys = Compacts,
+    };
+
+    /// <summary>The same for clients whose consumers may not know zstd.</summary>
+    public RecordBatchRules RulesWithoutZstd => _rulesWithoutZstd ??= Rules with { AllowsZstd = false };
 
     /// <param name="explicitly">What was set on the topic itself.</param>
     /// <param name="brokerDefaults">What the operator set for all topics, by topic config name.</param>

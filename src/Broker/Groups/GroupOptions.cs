@@ -3,6 +3,8 @@ namespace PipeRoll.Broker.Groups;
 /// <summary>Limits and times of the classic groups. Names and defaults follow Kafka's broker configs where there is one.</summary>
 public sealed record GroupOptions
 {
+    private const int OffsetMetadataBytesLimit = 10_000;
+
     /// <summary><c>group.min.session.timeout.ms</c>.</summary>
     public int SessionTimeoutMinMs { get; init; } = 6_000;
 
@@ -24,6 +26,9 @@ public sealed record GroupOptions
     /// <summary>Bytes of subscriptions and assignments that one group may hold.</summary>
     public long MemberBytesMax { get; init; } = 64L * 1024 * 1024;
 
+    /// <summary>Bytes of subscriptions, assignments and offsets that all groups of one broker may hold.</summary>
+    public long GroupsBytesMax { get; init; } = 1024L * 1024 * 1024;
+
     /// <summary>How many groups one broker coordinates.</summary>
     public int GroupsMax { get; init; } = 100_000;
 
@@ -41,4 +46,40 @@ public sealed record GroupOptions
 
     /// <summary><c>offsets.topic.num.partitions</c>.</summary>
     public int OffsetsTopicPartitions { get; init; } = 50;
+
+    /// <summary>Every error at once, each saying the setting, its value and what is allowed; empty when all is well.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        List<string> errors = [];
+        AtLeast(errors, nameof(SessionTimeoutMinMs), SessionTimeoutMinMs, 1);
+        AtLeast(errors, nameof(SessionTimeoutMaxMs), SessionTimeoutMaxMs, SessionTimeoutMinMs);
+        AtLeast(errors, nameof(InitialRebalanceDelayMs), InitialRebalanceDelayMs, 0);
+        AtLeast(errors, nameof(NewMemberJoinTimeoutMs), NewMemberJoinTimeoutMs, 1);
+        AtLeast(errors, nameof(MembersMax), MembersMax, 1);
+        AtLeast(errors, nameof(PendingMembersMax), PendingMembersMax, 1);
+        AtLeast(errors, nameof(MemberBytesMax), MemberBytesMax, 1024);
+        AtLeast(errors, nameof(GroupsBytesMax), GroupsBytesMax, 1024);
+        AtLeast(errors, nameof(GroupsMax), GroupsMax, 1);
+        AtLeast(errors, nameof(OffsetsPerGroupMax), OffsetsPerGroupMax, 1);
+        AtLeast(errors, nameof(OffsetMetadataBytesMax), OffsetMetadataBytesMax, 0);
+        if (OffsetMetadataBytesMax > OffsetMetadataBytesLimit)
+        {
+            errors.Add(
+                $"{nameof(BrokerOptions.Groups)}.{nameof(OffsetMetadataBytesMax)} is {OffsetMetadataBytesMax}: "
+                + $"it must be at most {OffsetMetadataBytesLimit}, for the record format has no room for more");
+        }
+
+        AtLeast(errors, nameof(OffsetsRetentionMs), OffsetsRetentionMs, 1);
+        AtLeast(errors, nameof(OffsetsRetentionCheckIntervalMs), OffsetsRetentionCheckIntervalMs, 1);
+        AtLeast(errors, nameof(OffsetsTopicPartitions), OffsetsTopicPartitions, 1);
+        return errors;
+    }
+
+    private static void AtLeast(List<string> errors, string name, long value, long min)
+    {
+        if (value < min)
+        {
+            errors.Add($"{nameof(BrokerOptions.Groups)}.{name} is {value}: it must be at least {min}");
+        }
+    }
 }

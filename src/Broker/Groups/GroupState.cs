@@ -82,7 +82,7 @@ public sealed class GroupState
         {
             Member member = new(stored.MemberId, stored.InstanceId, stored.ClientId, stored.ClientHost)
             {
-                RebalanceTimeoutMs = stored.RebalanceTimeoutMs < 0 ? stored.SessionTimeoutMs : stored.RebalanceTimeoutMs,
+                RebalanceTimeoutMs = Math.Max(stored.RebalanceTimeoutMs < 0 ? stored.SessionTimeoutMs : stored.RebalanceTimeoutMs, 1),
                 SessionTimeoutMs = stored.SessionTimeoutMs,
             };
             _members.Add(member, [new GroupProtocol(snapshot.ProtocolName ?? "", stored.Subscription)], snapshot.ProtocolType);

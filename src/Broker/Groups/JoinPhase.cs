@@ -10,6 +10,9 @@ namespace PipeRoll.Broker.Groups;
 internal sealed class JoinPhase(
     MemberTable members, Rebalance rebalance, StoredGenerations stored, GroupEffects effects, GroupOptions options, Func<Guid> newGuid)
 {
+    /// <summary>A member id must fit the protocol's strings, whatever a client calls itself.</summary>
+    private const int NameInIdMax = 1_000;
+
     public void Join(JoinCall call, long ticket, long nowMs)
     {
         if (call.SessionTimeoutMs < options.SessionTimeoutMinMs || call.SessionTimeoutMs > options.SessionTimeoutMaxMs)
@@ -68,7 +71,8 @@ internal sealed class JoinPhase(
 
     private void JoinWithoutId(JoinCall call, long ticket, long nowMs)
     {
-        string newId = $"{call.InstanceId ?? call.ClientId}-{newGuid():D}";
+        string name = call.InstanceId ?? call.ClientId;
+        string newId = $"{name[..Math.Min(name.Length, NameInIdMax)]}-{newGuid():D}";
         if (call.InstanceId is not null)
         {
             if (members.FindStaticId(call.InstanceId) is { } oldId)
@@ -148,7 +152,7 @@ internal sealed class JoinPhase(
     {
         Member member = new(memberId, call.InstanceId, call.ClientId, call.ClientHost)
         {
-            RebalanceTimeoutMs = call.RebalanceTimeoutMs,
+            RebalanceTimeoutMs = AtLeastOne(call.RebalanceTimeoutMs),
             SessionTimeoutMs = call.SessionTimeoutMs,
             IsNew = true,
             SessionDeadlineMs = nowMs + options.NewMemberJoinTimeoutMs,
@@ -187,10 +191,13 @@ internal sealed class JoinPhase(
     private void Update(Member member, JoinCall call, long ticket)
     {
         members.SetProtocols(member, call.Protocols);
-        member.RebalanceTimeoutMs = call.RebalanceTimeoutMs;
+        member.RebalanceTimeoutMs = AtLeastOne(call.RebalanceTimeoutMs);
         member.SessionTimeoutMs = call.SessionTimeoutMs;
         members.AwaitJoin(member, ticket);
     }
+
+    /// <summary>A deadline must lie in the future, or waiting for it would spin.</summary>
+    private static int AtLeastOne(int timeoutMs) => Math.Max(timeoutMs, 1);
 
     private void Refuse(long ticket, KafkaError error, string memberId) => effects.Answer(ticket, new JoinResult(error, memberId));
 }

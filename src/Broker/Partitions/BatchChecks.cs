@@ -1,136 +1,69 @@
+using System.Runtime.InteropServices;
 using PipeRoll.Broker.Configs;
 using PipeRoll.Wire;
+using PipeRoll.Wire.Records;
 
 namespace PipeRoll.Broker.Partitions;
 
-/// <summary>What must hold of records before they may be appended. Pure; allocates nothing when all is well.</summary>
+/// <summary>Why records are refused.</summary>
+/// <param name="RecordIndex">The record at fault (KIP-467), -1 if it is the batch.</param>
+internal readonly record struct BatchRefusal(KafkaError Error, string Message, int RecordIndex);
+
+/// <summary>
+/// What must hold of a produce request's records before they may be appended, and the broker's time where the topic
+/// wants it. Allocates nothing when all is well and nothing is compressed.
+/// </summary>
 internal static class BatchChecks
 {
-    private const byte MagicV2 = 2;
-    private const int CompressionCodeMax = 4;
-
-    /// <summary>Checks every batch of one partition of a produce request. On success the bytes are whole, sound v2 batches.</summary>
-    /// <returns><see cref="KafkaError.None"/>, or the error and what to tell the client.</returns>
-    public static (KafkaError Error, string? Message) Validate(ReadOnlySpan<byte> records, TopicSettings settings, long nowMs)
+    /// <summary>
+    /// Checks every batch of one partition; Kafka allows one, older clients and tools send several. On success the bytes are
+    /// whole, sound batches of format 2, whose largest timestamp is true.
+    /// </summary>
+    /// <param name="records">In memory that may be changed: nobody else has seen it yet.</param>
+    /// <param name="version">Of the produce request: zstd is allowed from 7 on (KIP-110).</param>
+    /// <returns>Null when all may be appended.</returns>
+    public static BatchRefusal? Validate(
+        ReadOnlyMemory<byte> records, TopicSettings settings, RecordDecompressor decompressor, long nowMs, short version)
     {
-        if (records.IsEmpty)
+        RecordBatchRules rules = version >= 7 ? settings.Rules : settings.RulesWithoutZstd;
+        long timestampMin = settings.TimestampBeforeMaxMs >= nowMs ? long.MinValue : nowMs - settings.TimestampBeforeMaxMs;
+        long timestampMax = settings.TimestampAfterMaxMs >= long.MaxValue - nowMs ? long.MaxValue : nowMs + settings.TimestampAfterMaxMs;
+        for (ReadOnlyMemory<byte> rest = records; ;)
         {
-            return (KafkaError.InvalidRecord, "the request carries no record batch for this partition");
-        }
-
-        for (int at = 0; at < records.Length;)
-        {
-            ReadOnlySpan<byte> rest = records[at..];
-            (KafkaError Error, string? Message) verdict = ValidateFrame(rest);
-            if (verdict.Error == KafkaError.None)
+            long size = RecordBatches.PeekSizeBytes(rest.Span);
+            ReadOnlyMemory<byte> batch = size >= RecordBatchHeader.Bytes && size <= rest.Length ? rest[..(int)size] : rest;
+            RecordBatchVerdict verdict = RecordBatchValidator.Validate(batch, rules, decompressor, timestampMin, timestampMax);
+            if (!verdict.IsValid)
             {
-                verdict = ValidateBatch(new BatchView(rest), settings, nowMs);
+                return new BatchRefusal(verdict.Error, verdict.Reason ?? "", verdict.RecordIndex);
             }
 
-            if (verdict.Error != KafkaError.None)
+            if (verdict.Header.IsTransactional)
             {
-                return verdict;
+                // Fatal for the client, unlike the coordinator's errors, which it would retry for ever.
+                return new BatchRefusal(
+                    KafkaError.UnsupportedForMessageFormat, "transactions are not supported: produce without a transactional.id", -1);
             }
 
-            at += (int)new BatchView(rest).SizeBytes;
+            Stamp(MemoryMarshal.AsMemory(batch).Span, verdict, settings, nowMs);
+            rest = rest[batch.Length..];
+            if (rest.IsEmpty)
+            {
+                return null;
+            }
         }
-
-        return default;
     }
 
-    private static (KafkaError Error, string? Message) ValidateFrame(ReadOnlySpan<byte> rest)
-    {
-        if (rest.Length <= BatchView.MagicAt)
-        {
-            return (KafkaError.CorruptMessage, $"{rest.Length} bytes are left, less than a batch header");
-        }
-
-        var view = new BatchView(rest);
-        if (view.Magic < MagicV2)
-        {
-            return (KafkaError.UnsupportedForMessageFormat,
-                $"message format v{view.Magic} is not supported: use a client of 2017 or later, which writes v2");
-        }
-
-        if (view.Magic > MagicV2)
-        {
-            return (KafkaError.CorruptMessage, $"the batch has the unknown format {view.Magic}");
-        }
-
-        return view.SizeBytes < BatchView.HeaderBytes || view.SizeBytes > rest.Length
-            ? (KafkaError.CorruptMessage, $"the batch claims {view.SizeBytes} bytes, {rest.Length} are there")
-            : default;
-    }
-
-    private static (KafkaError Error, string? Message) ValidateBatch(BatchView view, TopicSettings settings, long nowMs)
-    {
-        if (view.SizeBytes > settings.BatchBytesMax)
-        {
-            return (KafkaError.MessageTooLarge,
-                $"the batch has {view.SizeBytes} bytes, allowed are {settings.BatchBytesMax} ({TopicConfigs.MaxMessageBytes})");
-        }
-
-        if (view.ComputeCrc() != view.Crc)
-        {
-            return (KafkaError.CorruptMessage, "the batch does not match its checksum: it was damaged on the way");
-        }
-
-        if (view.Count < 1 || view.LastOffsetDelta != view.Count - 1)
-        {
-            return (KafkaError.InvalidRecord,
-                $"the batch counts {view.Count} records and ends at offset delta {view.LastOffsetDelta}: these must agree");
-        }
-
-        if (view.CompressionCode > CompressionCodeMax)
-        {
-            return (KafkaError.UnsupportedCompressionType, $"the compression code {view.CompressionCode} is unknown");
-        }
-
-        return ValidateProducer(view) is { Error: not KafkaError.None } refused ? refused : ValidateTime(view, settings, nowMs);
-    }
-
-    private static (KafkaError Error, string? Message) ValidateProducer(BatchView view)
-    {
-        if (view.IsControl)
-        {
-            return (KafkaError.InvalidRecord, "clients may not write control batches");
-        }
-
-        // Not retriable, unlike the coordinator errors: a transactional client ends with this message instead of trying for ever.
-        if (view.IsTransactional)
-        {
-            return (KafkaError.UnsupportedForMessageFormat, "transactions are not supported: produce without a transactional.id");
-        }
-
-        return view.ProducerId >= 0 && (view.ProducerEpoch < 0 || view.BaseSequence < 0)
-            ? (KafkaError.InvalidRecord,
-                $"the batch of producer {view.ProducerId} has epoch {view.ProducerEpoch} and sequence {view.BaseSequence}")
-            : default;
-    }
-
-    private static (KafkaError Error, string? Message) ValidateTime(BatchView view, TopicSettings settings, long nowMs)
+    private static void Stamp(Span<byte> batch, in RecordBatchVerdict verdict, TopicSettings settings, long nowMs)
     {
         if (settings.UsesAppendTime)
         {
-            return default;
+            RecordBatchPatch.SetLogAppendTime(batch, nowMs);
         }
-
-        if (view.UsesAppendTime)
+        else if (verdict.MaxTimestamp != verdict.Header.MaxTimestamp)
         {
-            return (KafkaError.InvalidTimestamp, "the batch claims the broker's time, which only the broker gives");
+            // Searches by time and retention rely on it.
+            RecordBatchPatch.SetMaxTimestamp(batch, verdict.MaxTimestamp);
         }
-
-        if (view.MaxTimestamp > nowMs && view.MaxTimestamp - nowMs > settings.TimestampAfterMaxMs)
-        {
-            return (KafkaError.InvalidTimestamp,
-                $"the time {view.MaxTimestamp} lies {view.MaxTimestamp - nowMs} ms ahead of the broker's, "
-                + $"allowed are {settings.TimestampAfterMaxMs} ({TopicConfigs.TimestampAfterMaxMs}); times are in milliseconds");
-        }
-
-        return view.BaseTimestamp >= 0 && view.BaseTimestamp < nowMs && nowMs - view.BaseTimestamp > settings.TimestampBeforeMaxMs
-            ? (KafkaError.InvalidTimestamp,
-                $"the time {view.BaseTimestamp} lies {nowMs - view.BaseTimestamp} ms behind the broker's, "
-                + $"allowed are {settings.TimestampBeforeMaxMs} ({TopicConfigs.TimestampBeforeMaxMs})")
-            : default;
     }
 }

@@ -29,6 +29,20 @@ internal sealed class LeaderEpochs
         _entries.Add((epoch, offset));
     }
 
+    /// <summary>The epoch that wrote the record at <paramref name="offset"/>, or -1 when that is no longer known.</summary>
+    public int At(long offset)
+    {
+        for (int i = _entries.Count - 1; i >= 0; i--)
+        {
+            if (_entries[i].StartOffset <= offset)
+            {
+                return _entries[i].Epoch;
+            }
+        }
+
+        return -1;
+    }
+
     /// <summary>
     /// The largest epoch not above <paramref name="requested"/> and the offset where the next one starts
     /// (<paramref name="endOffset"/> for the newest); (-1, -1) when the log knows no such epoch.

@@ -3,6 +3,7 @@ using PipeRoll.Broker.Configs;
 using PipeRoll.Foundation.Buffers;
 using PipeRoll.Streams;
 using PipeRoll.Wire;
+using PipeRoll.Wire.Records;
 
 namespace PipeRoll.Broker.Partitions;
 
@@ -79,7 +80,9 @@ internal sealed partial class Partition : IStreamObserver
 
     public long LogStartOffset => _stream?.StartOffset ?? -1;
 
-    /// <summary>Exclusive end of what can be read; also the last stable offset, for there are no transactions yet. -1 until opened.</summary>
+    /// <summary>
+    /// Exclusive end of what can be read; also the last stable offset, for there are no transactions yet. -1 until opened.
+    /// </summary>
     public long HighWatermark => _stream?.ConfirmedOffset ?? -1;
 
     public long NextOffset => _stream?.NextOffset ?? -1;
@@ -88,23 +91,21 @@ internal sealed partial class Partition : IStreamObserver
 
     /// <summary>
     /// Appends record batches that <see cref="BatchChecks"/> found sound. Their place in the log is fixed when the call
-    /// returns; the task ends when they are durable. The bytes are changed in place (offset, epoch, time).
+    /// returns; the task ends when they are durable. Offset and leader epoch are written into the bytes.
     /// </summary>
     /// <param name="records">Whole batches; a slice of <paramref name="owner"/> if that is given.</param>
     public ValueTask<AppendResult> AppendAsync(ReadOnlyMemory<byte> records, SharedBuffer? owner)
     {
-        long? appendTimeMs = _settings.UsesAppendTime ? _registry.NowMs : null;
-        Stamp(records, appendTimeMs);
         Appended appended;
         lock (_gate)
         {
             switch (_state)
             {
                 case PartitionState.Open:
-                    appended = AppendOpen(records, owner, appendTimeMs);
+                    appended = AppendOpen(records, owner);
                     break;
                 case PartitionState.Closed or PartitionState.Opening when !_registry.IsStopping:
-                    return EnqueueAsync(records, owner, appendTimeMs);
+                    return EnqueueAsync(records, owner);
                 default:
                     return ValueTask.FromResult(Unavailable());
             }
@@ -129,6 +130,15 @@ internal sealed partial class Partition : IStreamObserver
         lock (_gate)
         {
             return _state == PartitionState.Open ? _epochs.EndOf(epoch, _leaderEpoch, HighWatermark) : (-1, -1);
+        }
+    }
+
+    /// <summary>The leader epoch that wrote the record at <paramref name="offset"/>; the current one at the end of the log.</summary>
+    public int EpochAt(long offset)
+    {
+        lock (_gate)
+        {
+            return offset >= HighWatermark ? _leaderEpoch : _epochs.At(offset);
         }
     }
 
@@ -168,31 +178,18 @@ internal sealed partial class Partition : IStreamObserver
         _observer?.Confirmed(stream, batch);
     }
 
-    private static void Stamp(ReadOnlyMemory<byte> records, long? appendTimeMs)
-    {
-        for (int at = 0; at < records.Length;)
-        {
-            // The memory is the request's own buffer, not yet shared with anybody.
-            Span<byte> batch = MemoryMarshal.AsMemory(records)[at..].Span;
-            int size = (int)new BatchView(batch).SizeBytes;
-            BatchView.Stamp(batch[..size], appendTimeMs);
-            at += size;
-        }
-    }
-
     /// <summary>Under the lock, state open.</summary>
-    private Appended AppendOpen(ReadOnlyMemory<byte> records, SharedBuffer? owner, long? appendTimeMs)
+    private Appended AppendOpen(ReadOnlyMemory<byte> records, SharedBuffer? owner)
     {
         IStream stream = _stream!;
-        var appended = new Appended { BaseOffset = -1, AppendTimeMs = appendTimeMs ?? -1, Durable = Task.CompletedTask, Stream = stream };
+        var appended = new Appended { BaseOffset = -1, AppendTimeMs = -1, Durable = Task.CompletedTask, Stream = stream };
         for (int at = 0; at < records.Length;)
         {
-            var view = new BatchView(records.Span[at..]);
-            int size = (int)view.SizeBytes;
             bool isFirst = at == 0;
-            ReadOnlyMemory<byte> batch = records.Slice(at, size);
-            at += size;
-            if (view.ProducerId >= 0 && RefuseProducer(view, ref appended, isFirst))
+            _ = RecordBatchHeader.TryRead(records.Span[at..], out RecordBatchHeader header);
+            Memory<byte> batch = MemoryMarshal.AsMemory(records.Slice(at, (int)header.SizeBytes));
+            at += batch.Length;
+            if (header.IsIdempotent && RefuseProducer(header, ref appended, isFirst))
             {
                 if (appended.Error != KafkaError.None)
                 {
@@ -203,11 +200,13 @@ internal sealed partial class Partition : IStreamObserver
             }
 
             long baseOffset = stream.NextOffset;
-            BatchView.Place(MemoryMarshal.AsMemory(batch).Span, baseOffset, _leaderEpoch);
+            // The memory is the request's own, not yet shared with anybody.
+            RecordBatchPatch.SetBaseOffset(batch.Span, baseOffset);
+            RecordBatchPatch.SetPartitionLeaderEpoch(batch.Span, _leaderEpoch);
             try
             {
                 appended.Durable = stream.Append(
-                    new StreamBatch(baseOffset, view.LastOffsetDelta + 1, view.MaxTimestamp, batch, owner));
+                    new StreamBatch(baseOffset, header.RecordCount, header.MaxTimestamp, batch, owner));
             }
             catch (StreamUnavailableException error)
             {
@@ -218,8 +217,13 @@ internal sealed partial class Partition : IStreamObserver
             }
 
             appended.HasNew = true;
-            Note(view, baseOffset, appended);
-            appended.BaseOffset = isFirst ? baseOffset : appended.BaseOffset;
+            if (isFirst)
+            {
+                appended.BaseOffset = baseOffset;
+                appended.AppendTimeMs = header.IsLogAppendTime ? header.MaxTimestamp : -1;
+            }
+
+            Note(header, baseOffset, appended.Durable);
         }
 
         appended.Checkpoint = TakeCheckpointIfDue(stream);
@@ -227,9 +231,9 @@ internal sealed partial class Partition : IStreamObserver
     }
 
     /// <returns>True when the batch is not to be appended: an error, or a duplicate of one that was.</returns>
-    private bool RefuseProducer(BatchView view, ref Appended appended, bool isFirst)
+    private bool RefuseProducer(in RecordBatchHeader header, ref Appended appended, bool isFirst)
     {
-        ProducerBatch producer = view.Producer;
+        ProducerBatch producer = ProducerBatch.Of(header);
         switch (_producers.Check(producer, out AppendedBatch original, out int expected))
         {
             case ProducerVerdict.Accept:
@@ -256,16 +260,17 @@ internal sealed partial class Partition : IStreamObserver
         }
     }
 
-    private void Note(BatchView view, long baseOffset, in Appended appended)
+    private void Note(in RecordBatchHeader header, long baseOffset, Task durable)
     {
-        _lastAppend = appended.Durable;
+        _lastAppend = durable;
         _epochs.Note(_leaderEpoch, baseOffset);
-        _bytesSinceCheckpoint += view.SizeBytes;
+        _bytesSinceCheckpoint += header.SizeBytes;
         _batchesSinceCheckpoint++;
-        if (view.ProducerId >= 0)
+        if (header.IsIdempotent)
         {
+            long timestamp = header.IsLogAppendTime ? header.MaxTimestamp : -1;
             _producers.Append(
-                view.Producer, baseOffset, baseOffset + view.LastOffsetDelta, appended.AppendTimeMs, appended.Durable, _registry.NowMs);
+                ProducerBatch.Of(header), baseOffset, baseOffset + header.LastOffsetDelta, timestamp, durable, _registry.NowMs);
         }
     }
 

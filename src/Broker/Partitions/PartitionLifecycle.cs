@@ -1,5 +1,6 @@
 using PipeRoll.Foundation.Buffers;
 using PipeRoll.Streams;
+using PipeRoll.Wire.Records;
 
 namespace PipeRoll.Broker.Partitions;
 
@@ -28,33 +29,33 @@ internal sealed partial class Partition
     }
 
     /// <summary>Opens the stream and folds its state; then serves what has been waiting. Throws when that fails.</summary>
-    internal async Task OpenAsync(IStreamStorage storage, int epoch, CancellationToken cancellation)
+    /// <returns>False when the partition was deleted meanwhile.</returns>
+    internal async Task<bool> OpenAsync(IStreamStorage storage, int epoch, CancellationToken cancellation)
     {
         IStream stream = await storage.OpenAsync(Identity.Stream, epoch, this, cancellation);
         var producers = new ProducerStateTable(_registry.Options.ProducersPerPartitionMax);
         var epochs = new LeaderEpochs();
         long checkpointOffset = await FoldAsync(stream, producers, epochs, cancellation);
         var started = new List<(PendingAppend Waiting, Appended Appended)>();
+        bool wasDeleted;
         lock (_gate)
         {
-            if (_state == PartitionState.Deleted)
+            wasDeleted = _state == PartitionState.Deleted;
+            if (!wasDeleted)
             {
-                throw new StreamUnavailableException(StreamUnavailableReason.Closed, $"{Identity} was deleted while it was opened");
+                Install(stream, producers, epochs, epoch, checkpointOffset);
             }
 
-            _stream = stream;
-            _producers = producers;
-            _epochs = epochs;
-            _leaderEpoch = epoch;
-            _checkpointOffset = checkpointOffset;
-            _bytesSinceCheckpoint = 0;
-            _batchesSinceCheckpoint = 0;
-            _lastAppend = Task.CompletedTask;
-            _state = PartitionState.Open;
             while (_pending.TryDequeue(out PendingAppend? waiting))
             {
-                started.Add((waiting, AppendOpen(waiting.Records, waiting.Owner, waiting.AppendTimeMs)));
+                started.Add((waiting, AppendOpen(waiting.Records, waiting.Owner)));
             }
+        }
+
+        if (wasDeleted)
+        {
+            await stream.CloseAsync(cancellation);
+            return false;
         }
 
         foreach ((PendingAppend waiting, Appended appended) in started)
@@ -63,6 +64,7 @@ internal sealed partial class Partition
         }
 
         Waiters.WakeAll();
+        return true;
     }
 
     /// <summary>The try to open failed: whoever waits is told to come again.</summary>
@@ -111,11 +113,26 @@ internal sealed partial class Partition
         }
     }
 
+    /// <summary>Under the lock.</summary>
+    private void Install(IStream stream, ProducerStateTable producers, LeaderEpochs epochs, int epoch, long checkpointOffset)
+    {
+        _stream = stream;
+        _producers = producers;
+        _epochs = epochs;
+        _leaderEpoch = epoch;
+        _checkpointOffset = checkpointOffset;
+        _bytesSinceCheckpoint = 0;
+        _batchesSinceCheckpoint = 0;
+        _lastAppend = Task.CompletedTask;
+        _state = PartitionState.Open;
+    }
+
     private async ValueTask<long> FoldAsync(
         IStream stream, ProducerStateTable producers, LeaderEpochs epochs, CancellationToken cancellation)
     {
         long from = stream.StartOffset;
-        long checkpointOffset = -1;
+        // Without a checkpoint there is nothing to remember of an empty log.
+        long checkpointOffset = from;
         if (await stream.ReadCheckpointAsync(cancellation) is { } checkpoint)
         {
             ProducerStateCodec.Read(checkpoint.State.Span, producers, epochs);
@@ -139,7 +156,7 @@ internal sealed partial class Partition
 
             foreach (ReadOnlyMemory<byte> segment in batches.Segments)
             {
-                Fold(segment.Span, producers, epochs, _registry.NowMs);
+                Fold(segment, producers, epochs, _registry.NowMs);
             }
 
             from = batches.EndOffset;
@@ -149,19 +166,17 @@ internal sealed partial class Partition
         return checkpointOffset;
     }
 
-    private static void Fold(ReadOnlySpan<byte> segment, ProducerStateTable producers, LeaderEpochs epochs, long nowMs)
+    private static void Fold(ReadOnlyMemory<byte> segment, ProducerStateTable producers, LeaderEpochs epochs, long nowMs)
     {
-        for (int at = 0; at < segment.Length;)
+        while (RecordBatches.TryTakeFirst(ref segment, out RecordBatchHeader header, out _))
         {
-            var view = new BatchView(segment[at..]);
-            epochs.Note(view.LeaderEpoch, view.BaseOffset);
-            if (view.ProducerId >= 0)
+            epochs.Note(header.PartitionLeaderEpoch, header.BaseOffset);
+            if (header.IsIdempotent)
             {
-                long answeredTime = view.UsesAppendTime ? view.MaxTimestamp : -1;
-                producers.Append(view.Producer, view.BaseOffset, view.LastOffset, answeredTime, Task.CompletedTask, nowMs);
+                long timestamp = header.IsLogAppendTime ? header.MaxTimestamp : -1;
+                producers.Append(
+                    ProducerBatch.Of(header), header.BaseOffset, header.LastOffset, timestamp, Task.CompletedTask, nowMs);
             }
-
-            at += (int)view.SizeBytes;
         }
     }
 
@@ -185,10 +200,10 @@ internal sealed partial class Partition
         return new PartitionCheckpoint(stream, stream.NextOffset, ProducerStateCodec.Write(_producers, _epochs), _lastAppend);
     }
 
-    private ValueTask<AppendResult> EnqueueAsync(ReadOnlyMemory<byte> records, SharedBuffer? owner, long? appendTimeMs)
+    private ValueTask<AppendResult> EnqueueAsync(ReadOnlyMemory<byte> records, SharedBuffer? owner)
     {
         // Bounded by the bytes of requests in flight: the request that waits here holds its share of them.
-        var waiting = new PendingAppend(records, owner, appendTimeMs);
+        var waiting = new PendingAppend(records, owner);
         _pending.Enqueue(waiting);
         _registry.RequestOpen(this);
         return waiting.ResultAsync();
@@ -232,7 +247,7 @@ internal sealed partial class Partition
     }
 
     /// <summary>An append that came before the partition was open; it keeps its place in the order.</summary>
-    private sealed class PendingAppend(ReadOnlyMemory<byte> records, SharedBuffer? owner, long? appendTimeMs)
+    private sealed class PendingAppend(ReadOnlyMemory<byte> records, SharedBuffer? owner)
     {
         private readonly TaskCompletionSource<ValueTask<AppendResult>> _started =
             new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -240,8 +255,6 @@ internal sealed partial class Partition
         public ReadOnlyMemory<byte> Records { get; } = records;
 
         public SharedBuffer? Owner { get; } = owner;
-
-        public long? AppendTimeMs { get; } = appendTimeMs;
 
         public void Started(ValueTask<AppendResult> append) => _started.SetResult(append);
 

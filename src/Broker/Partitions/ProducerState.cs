@@ -1,3 +1,5 @@
+using PipeRoll.Wire.Records;
+
 namespace PipeRoll.Broker.Partitions;
 
 /// <summary>What the table says of a batch before it is appended.</summary>
@@ -21,8 +23,8 @@ internal readonly record struct ProducerBatch(long ProducerId, short Epoch, int 
     /// <summary>Sequence numbers run from 0 to 2^31-1 and then start again.</summary>
     public static int Advance(int sequence, int by) => (int)(((long)sequence + by) & int.MaxValue);
 
-    public static ProducerBatch Of(long producerId, short epoch, int firstSequence, int lastOffsetDelta) =>
-        new(producerId, epoch, firstSequence, Advance(firstSequence, lastOffsetDelta));
+    public static ProducerBatch Of(in RecordBatchHeader header) =>
+        new(header.ProducerId, header.ProducerEpoch, header.BaseSequence, header.LastSequence);
 }
 
 /// <summary>One remembered batch: enough to answer a retry as if it were the first try.</summary>

@@ -30,7 +30,7 @@ internal static class ProducerStateCodec
         }
 
         byte[] state = new byte[size];
-        var cursor = new Cursor(state);
+        var cursor = new Cursor(state.AsSpan());
         cursor.PutUInt32(Magic);
         cursor.PutInt16(Version);
         cursor.PutInt32(epochs.Entries.Count);
@@ -65,7 +65,8 @@ internal static class ProducerStateCodec
         if (magic != Magic || version != Version)
         {
             throw new CorruptDataException(
-                $"a producer state starts with {magic:x8} version {version}, known is {Magic:x8} version {Version}: use the program that wrote it");
+                $"a producer state starts with {magic:x8} version {version}, known is {Magic:x8} version {Version}: "
+                + "use the program that wrote it");
         }
 
         int epochCount = cursor.TakeInt32();

@@ -20,7 +20,6 @@ internal static class RuntimeTypes
         "map" => Map,
         "null_type" => CelType.Null,
         "type" => TypeOfTypes,
-        "dyn" => CelType.Dyn,
         "optional_type" => Optional,
         "google.protobuf.Timestamp" => CelType.Timestamp,
         "google.protobuf.Duration" => CelType.Duration,

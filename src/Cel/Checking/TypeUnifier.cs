@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 
 namespace PipeRoll.Cel.Checking;
 
@@ -12,7 +13,7 @@ internal sealed class TypeUnifier
     private readonly List<(string Name, CelType? Before)> _trail = [];
     private int _fresh;
 
-    public CelType Fresh() => CelType.TypeParameter(string.Create(null, $"%{_fresh++}"));
+    public CelType Fresh() => CelType.TypeParameter(string.Create(CultureInfo.InvariantCulture, $"%{_fresh++}"));
 
     /// <summary>A copy of an overload's types with its parameters renamed, so that each use binds its own.</summary>
     public (ImmutableArray<CelType> Arguments, CelType Result) Instantiate(CelOverload overload)
@@ -158,7 +159,7 @@ internal sealed class TypeUnifier
 
     private static bool CanBeNull(CelType type) =>
         type.Kind is CelTypeKind.Null or CelTypeKind.Nullable or CelTypeKind.Struct or CelTypeKind.Timestamp or CelTypeKind.Duration
-            or CelTypeKind.Opaque;
+            or CelTypeKind.Opaque or CelTypeKind.Optional;
 
     private bool AssignConcrete(CelType target, CelType source)
     {

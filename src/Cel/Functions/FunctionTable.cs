@@ -11,12 +11,36 @@ internal static class FunctionTable
         OperatorLibrary.AddTo(library);
         StandardLibrary.AddTo(library);
         ConversionLibrary.AddTo(library);
+        TimeLibrary.AddTo(library);
+        AddExtensions(library, extensions);
         foreach ((string name, List<CelOverload> overloads) in host)
         {
             library.Add(name, [.. overloads]);
         }
 
         return library.Functions.ToFrozenDictionary(pair => pair.Key, pair => pair.Value.ToArray(), StringComparer.Ordinal);
+    }
+
+    private static void AddExtensions(Library library, CelExtensions extensions)
+    {
+        (CelExtensions Extension, Action<Library> Add)[] libraries =
+        [
+            (CelExtensions.Strings, StringLibrary.AddTo),
+            (CelExtensions.Strings, FormatLibrary.AddTo),
+            (CelExtensions.Math, MathLibrary.AddTo),
+            (CelExtensions.Lists, ListLibrary.AddTo),
+            (CelExtensions.Sets, SetLibrary.AddTo),
+            (CelExtensions.Encoders, EncoderLibrary.AddTo),
+            (CelExtensions.Optionals, OptionalLibrary.AddTo),
+            (CelExtensions.Network, NetworkLibrary.AddTo),
+        ];
+        foreach ((CelExtensions extension, Action<Library> add) in libraries)
+        {
+            if (extensions.HasFlag(extension))
+            {
+                add(library);
+            }
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 using PipeRoll.Cel.Checking;
+using PipeRoll.Cel.RegularExpressions;
 using static PipeRoll.Cel.CelOverload;
 
 namespace PipeRoll.Cel.Functions;
@@ -15,6 +16,10 @@ internal static class StandardLibrary
         Text("contains", (text, part) => text.Contains(part, StringComparison.Ordinal));
         Text("startsWith", (text, part) => text.StartsWith(part, StringComparison.Ordinal));
         Text("endsWith", (text, part) => text.EndsWith(part, StringComparison.Ordinal));
+        library.Add(
+            "matches",
+            Static(CelType.String, CelType.String, CelType.Bool, Matches),
+            Receiver(CelType.String, CelType.String, CelType.Bool, Matches));
         library.Add("type", Static(A, CelType.Type(A), (in a) => CelValue.Type(RuntimeTypes.Of(a))));
         library.Add("dyn", Static(A, CelType.Dyn, (in a) => a));
 
@@ -22,6 +27,12 @@ internal static class StandardLibrary
             name,
             Receiver(CelType.String, CelType.String, CelType.Bool, (in a, in b) => CelValue.Bool(holds(a.StringValue, b.StringValue))));
     }
+
+    // The compiler has a node of its own that keeps the compiled pattern.
+    private static CelValue Matches(in CelValue text, in CelValue pattern) =>
+        CelRegex.Create(pattern.StringValue, out string? problem) is CelRegex regex
+            ? CelValue.Bool(regex.IsMatch(text.StringValue))
+            : CelValue.Error(CelErrorCode.BadArgument, $"invalid regular expression: {problem}");
 
     private static void AddSize(Library library)
     {

@@ -1,12 +1,12 @@
 namespace PipeRoll.Cel;
 
-/// <summary>Ranges of timestamps and durations (google.protobuf.Timestamp and Duration).</summary>
+/// <summary>Arithmetic within the ranges: timestamps of the years 0001 to 9999, durations of 64 bits of nanoseconds.</summary>
 internal static class CelTime
 {
     public const int NanosPerSecond = 1_000_000_000;
     public const long MinTimestampSeconds = -62_135_596_800;
     public const long MaxTimestampSeconds = 253_402_300_799;
-    public const long MaxDurationSeconds = 315_576_000_000;
+    public const long MaxDurationSeconds = 9_223_372_036;
 
     public static CelValue Add(in CelValue timestamp, in CelValue duration) =>
         Normalized(timestamp.Seconds + duration.Seconds, timestamp.Nanos + duration.Nanos);
@@ -15,20 +15,15 @@ internal static class CelTime
         Normalized(timestamp.Seconds - duration.Seconds, timestamp.Nanos - duration.Nanos);
 
     public static CelValue AddDurations(in CelValue a, in CelValue b) =>
-        DurationOf((Int128)a.Seconds + b.Seconds, a.Nanos + b.Nanos);
+        DurationOf((((Int128)a.Seconds + b.Seconds) * NanosPerSecond) + a.Nanos + b.Nanos);
 
     /// <summary>a − b, for two durations or two timestamps.</summary>
     public static CelValue Difference(in CelValue a, in CelValue b) =>
-        DurationOf((Int128)a.Seconds - b.Seconds, a.Nanos - b.Nanos);
+        DurationOf((((Int128)a.Seconds - b.Seconds) * NanosPerSecond) + a.Nanos - b.Nanos);
 
-    public static CelValue DurationOf(Int128 seconds, long nanos)
-    {
-        Int128 total = (seconds * NanosPerSecond) + nanos;
-        (Int128 whole, Int128 rest) = Int128.DivRem(total, NanosPerSecond);
-        return whole > MaxDurationSeconds || whole < -MaxDurationSeconds
-            ? CelValue.Duration(long.MaxValue)
-            : CelValue.Duration((long)whole, (int)rest);
-    }
+    public static CelValue DurationOf(Int128 nanos) => nanos > long.MaxValue || nanos < long.MinValue
+        ? CelValue.Duration(long.MaxValue)
+        : CelValue.Duration((long)(nanos / NanosPerSecond), (int)(nanos % NanosPerSecond));
 
     private static CelValue Normalized(long seconds, int nanos)
     {

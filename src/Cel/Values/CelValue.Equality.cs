@@ -10,8 +10,8 @@ public readonly partial struct CelValue
     public static bool operator !=(CelValue left, CelValue right) => !left.Equals(right);
 
     /// <summary>
-    /// The language's <c>==</c>: numbers of different kinds are compared by their exact mathematical value, NaN equals nothing,
-    /// values of other different kinds are unequal (never an error).
+    /// The language's <c>==</c>: an int or uint and a double are compared as doubles (beyond 2^53 that is not exact, as in other
+    /// implementations), int and uint exactly; NaN equals nothing; values of other different kinds are unequal, never an error.
     /// </summary>
     public static bool AreEqual(in CelValue left, in CelValue right)
     {
@@ -37,7 +37,7 @@ public readonly partial struct CelValue
         };
     }
 
-    /// <summary>The order of two values, <see cref="CelOrder.Unordered"/> with NaN, or <see cref="CelOrder.None"/> where none is defined.</summary>
+    /// <summary>The order: <see cref="CelOrder.Unordered"/> with NaN, <see cref="CelOrder.None"/> where none is defined.</summary>
     internal static CelOrder Compare(in CelValue left, in CelValue right)
     {
         if (left._kind != right._kind)
@@ -65,8 +65,8 @@ public readonly partial struct CelValue
     {
         CelKind.Null => 0,
         CelKind.Bool => _bits == 0 ? 1 : 2,
-        CelKind.Int => _bits.GetHashCode(),
-        CelKind.Uint => _bits >= 0 ? _bits.GetHashCode() : ((double)unchecked((ulong)_bits)).GetHashCode(),
+        CelKind.Int => HashOf(_bits),
+        CelKind.Uint => HashOf(unchecked((ulong)_bits)),
         CelKind.Double => HashOf(DoubleValue),
         CelKind.String => StringValue.GetHashCode(),
         CelKind.Bytes => BytesHash(BytesValue),
@@ -94,78 +94,18 @@ public readonly partial struct CelValue
         (CelKind.Double, CelKind.Double) => OrderOf(left.DoubleValue, right.DoubleValue),
         (CelKind.Int, CelKind.Uint) => left._bits < 0 ? CelOrder.Less : Order(((ulong)left._bits).CompareTo(right.UintValue)),
         (CelKind.Uint, CelKind.Int) => right._bits < 0 ? CelOrder.Greater : Order(left.UintValue.CompareTo((ulong)right._bits)),
-        (CelKind.Int, CelKind.Double) => OrderOf(left._bits, right.DoubleValue),
-        (CelKind.Double, CelKind.Int) => Reverse(OrderOf(right._bits, left.DoubleValue)),
-        (CelKind.Uint, CelKind.Double) => OrderOf(left.UintValue, right.DoubleValue),
-        (CelKind.Double, CelKind.Uint) => Reverse(OrderOf(right.UintValue, left.DoubleValue)),
+        (CelKind.Int, CelKind.Double) => OrderOf((double)left._bits, right.DoubleValue),
+        (CelKind.Double, CelKind.Int) => OrderOf(left.DoubleValue, (double)right._bits),
+        (CelKind.Uint, CelKind.Double) => OrderOf((double)left.UintValue, right.DoubleValue),
+        (CelKind.Double, CelKind.Uint) => OrderOf(left.DoubleValue, (double)right.UintValue),
         _ => Order(left._bits.CompareTo(right._bits)),
     };
 
     private static CelOrder OrderOf(double left, double right) =>
         left < right ? CelOrder.Less : left > right ? CelOrder.Greater : left == right ? CelOrder.Equal : CelOrder.Unordered;
 
-    // A double of 2^63 or more is above every int; below that its integral part converts exactly.
-    private static CelOrder OrderOf(long left, double right)
-    {
-        if (double.IsNaN(right))
-        {
-            return CelOrder.Unordered;
-        }
-
-        if (right >= 9223372036854775808.0)
-        {
-            return CelOrder.Less;
-        }
-
-        if (right < -9223372036854775808.0)
-        {
-            return CelOrder.Greater;
-        }
-
-        double whole = Math.Truncate(right);
-        int order = left.CompareTo((long)whole);
-        return order != 0 ? Order(order) : OrderOf(0.0, right - whole);
-    }
-
-    private static CelOrder OrderOf(ulong left, double right)
-    {
-        if (double.IsNaN(right))
-        {
-            return CelOrder.Unordered;
-        }
-
-        if (right >= 18446744073709551616.0)
-        {
-            return CelOrder.Less;
-        }
-
-        if (right < 0)
-        {
-            return CelOrder.Greater;
-        }
-
-        double whole = Math.Truncate(right);
-        int order = left.CompareTo((ulong)whole);
-        return order != 0 ? Order(order) : OrderOf(0.0, right - whole);
-    }
-
-    private static CelOrder Reverse(CelOrder order) => order switch
-    {
-        CelOrder.Less => CelOrder.Greater,
-        CelOrder.Greater => CelOrder.Less,
-        _ => order,
-    };
-
-    // Equal numbers of different kinds must have equal hashes: they are the same map key.
-    private static int HashOf(double value)
-    {
-        if (value >= -9223372036854775808.0 && value < 9223372036854775808.0 && Math.Truncate(value) == value)
-        {
-            return ((long)value).GetHashCode();
-        }
-
-        return value.GetHashCode();
-    }
+    // Equal numbers of different kinds must have equal hashes, since they are the same map key; adding 0 makes -0.0 the same as 0.0.
+    private static int HashOf(double value) => (value + 0.0).GetHashCode();
 
     private static int BytesHash(byte[] bytes)
     {

@@ -102,16 +102,17 @@ public readonly partial struct CelValue : IEquatable<CelValue>
         return Timestamp(seconds, (int)rest * 1_000_000);
     }
 
-    /// <summary>A length of time of at most ±315,576,000,000 seconds; both parts have the same sign.</summary>
+    /// <summary>A length of time that fits into 64 bits of nanoseconds (±292 years); both parts have the same sign.</summary>
     /// <returns>The duration, or an overflow error value.</returns>
     public static CelValue Duration(long seconds, int nanos = 0) =>
         seconds is < -CelTime.MaxDurationSeconds or > CelTime.MaxDurationSeconds
-            || (Math.Abs(seconds) == CelTime.MaxDurationSeconds && nanos != 0)
-            ? Error(CelErrorCode.Overflow, "duration out of range: it must lie within ±315576000000s")
+            || ((Int128)seconds * CelTime.NanosPerSecond) + nanos is var total && (total > long.MaxValue || total < long.MinValue)
+            ? Error(CelErrorCode.Overflow, "duration out of range: it must lie within ±9223372036s")
             : new CelValue(CelKind.Duration, seconds, null, nanos);
 
+    /// <summary>The duration of a time span, or an overflow error value.</summary>
     public static CelValue Duration(TimeSpan value) =>
-        new(CelKind.Duration, value.Ticks / TimeSpan.TicksPerSecond, null, (int)(value.Ticks % TimeSpan.TicksPerSecond) * 100);
+        Duration(value.Ticks / TimeSpan.TicksPerSecond, (int)(value.Ticks % TimeSpan.TicksPerSecond) * 100);
 
     /// <summary>An optional that holds a value.</summary>
     public static CelValue OptionalOf(in CelValue value) => new(CelKind.Optional, 1, new CelOptional(value));
@@ -155,7 +156,22 @@ public readonly partial struct CelValue : IEquatable<CelValue>
 
     internal long RawBits => _bits;
 
+    /// <summary>0 for scalars, else the number of UTF-16 units, bytes or elements inside, however deep.</summary>
+    internal long Weight => _kind switch
+    {
+        CelKind.String => Unsafe.As<string>(_reference!).Length,
+        CelKind.Bytes => Unsafe.As<byte[]>(_reference!).Length,
+        CelKind.List => Unsafe.As<CelList>(_reference!).Weight,
+        CelKind.Map => Unsafe.As<CelMap>(_reference!).Weight,
+        CelKind.Struct => Unsafe.As<CelStruct>(_reference!).Weight,
+        CelKind.Optional when _bits != 0 => 1 + OptionalValue.Weight,
+        _ => 0,
+    };
+
     internal object? RawReference => _reference;
+
+    /// <summary>The sum, which never overflows.</summary>
+    internal static long AddWeights(long left, long right) => Math.Min(left + right, long.MaxValue / 4);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool Is(CelKind kind)

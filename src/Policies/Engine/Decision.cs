@@ -6,9 +6,13 @@ namespace PipeRoll.Policies;
 /// </summary>
 public sealed class Decision
 {
-    internal List<string> LabelList { get; } = [];
+    internal Decision(IReadOnlyList<string> labels, IReadOnlyList<string> routes)
+    {
+        Labels = labels;
+        Routes = routes;
+    }
 
-    internal List<string> RouteList { get; } = [];
+    internal List<string> HeldList { get; } = [];
 
     /// <summary>What shall happen to the event.</summary>
     public Outcome Outcome { get; internal set; }
@@ -25,11 +29,14 @@ public sealed class Decision
     /// <summary>When the event happened, in milliseconds since 1970; the record's timestamp if the event could not be read.</summary>
     public long EventTimeMs { get; internal set; }
 
+    /// <summary>The ids of the rules that hold, in the order of the policy.</summary>
+    public IReadOnlyList<string> RulesHeld => HeldList;
+
     /// <summary>The labels of the rules that hold, in the order of the policy.</summary>
-    public IReadOnlyList<string> Labels => LabelList;
+    public IReadOnlyList<string> Labels { get; }
 
     /// <summary>The topics to which the event goes: the outcome's, then those of the rules that hold.</summary>
-    public IReadOnlyList<string> Routes => RouteList;
+    public IReadOnlyList<string> Routes { get; }
 
     /// <summary>The decision record: canonical JSON (docs/formats/decision-record.md).</summary>
     public ReadOnlyMemory<byte> Record { get; internal set; }

@@ -1,3 +1,11 @@
+using PipeRoll.Cel;
+using PipeRoll.Policies.Compilation;
+using PipeRoll.Policies.Engine;
+using PipeRoll.Policies.Events;
+using PipeRoll.Policies.Records;
+using PipeRoll.Policies.Snapshots;
+using PipeRoll.Policies.Windows;
+
 namespace PipeRoll.Policies;
 
 /// <summary>
@@ -8,14 +16,44 @@ namespace PipeRoll.Policies;
 /// </summary>
 public sealed class DecisionEngine
 {
-    private readonly byte[] _stateHash = new byte[32];
+    private readonly CompiledRule[] _rules;
+    private readonly WindowEvaluator[] _windows;
+    private readonly StateChain _chain;
+    private readonly EventReader _reader;
+    private readonly WindowValues _windowValues;
+    private readonly CelValue[] _variables = new CelValue[CompiledPolicy.SlotCount];
+    private readonly RuleResults _results;
+    private readonly OutcomeCombiner _combiner;
+    private readonly RecordWriter _records;
+    private readonly Decision _decision;
 
     /// <summary>The state before the first event.</summary>
     public DecisionEngine(PolicyBundle policy, string topic, int partition)
+        : this(policy, topic, partition, 0, StateChain.Start(policy, topic, partition), [.. policy.Windows.Select(w => new KeyedWindow(w))])
+    {
+    }
+
+    private DecisionEngine(
+        PolicyBundle policy, string topic, int partition, long nextOffset, ReadOnlySpan<byte> stateHash, KeyedWindow[] windows)
     {
         Policy = policy;
         Topic = topic;
         Partition = partition;
+        NextOffset = nextOffset;
+        CompiledPolicy compiled = policy.Compiled;
+        _rules = compiled.Rules;
+        _chain = new StateChain(stateHash);
+        var slots = new EventSlots(compiled.EventType, policy.Event.Fields.Count, new TextCache());
+        _windows = [.. compiled.Windows.Select((window, i) => new WindowEvaluator(window, windows[i], slots))];
+        _reader = new EventReader(policy.Event, slots);
+        _windowValues = new WindowValues(compiled.WindowsType, _windows.Length);
+        _variables[CompiledPolicy.EventSlot] = CelValue.Struct(slots);
+        _variables[CompiledPolicy.ListsSlot] = CelValue.Struct(compiled.Lists);
+        _variables[CompiledPolicy.WindowsSlot] = CelValue.Struct(_windowValues);
+        _results = new RuleResults(_rules.Length);
+        _combiner = new OutcomeCombiner(policy, topic);
+        _decision = new Decision(_combiner.Labels.Gathered, _combiner.Routes.Gathered);
+        _records = new RecordWriter(policy, topic, partition);
     }
 
     /// <summary>The policy that decides.</summary>
@@ -30,8 +68,8 @@ public sealed class DecisionEngine
     /// <summary>The least offset that may come next.</summary>
     public long NextOffset { get; private set; }
 
-    /// <summary>The head of the hash chain over everything that was folded: 32 bytes.</summary>
-    public ReadOnlySpan<byte> StateHash => _stateHash;
+    /// <summary>The head of the hash chain over everything that was folded: 32 bytes, valid until the next call.</summary>
+    public ReadOnlySpan<byte> StateHash => _chain.Head;
 
     /// <summary>Decides one event and folds it into the state.</summary>
     /// <param name="offset">At least <see cref="NextOffset"/>; offsets may be left out (compaction, transaction markers).</param>
@@ -40,19 +78,113 @@ public sealed class DecisionEngine
     /// <param name="valueJson">The record's value; a null value and an empty one are the same here.</param>
     /// <returns>The decision, valid until the next call.</returns>
     /// <exception cref="InvalidOperationException">The offset was already folded.</exception>
-    public Decision Decide(long offset, long recordTimestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> valueJson) =>
-        throw new NotSupportedException($"Events of {Topic}/{Partition} cannot be decided before expressions are compiled.");
+    public Decision Decide(long offset, long recordTimestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> valueJson)
+    {
+        // 1. State: the chain and the windows.
+        string? unreadable = Advance(offset, recordTimestampMs, key, valueJson);
 
-    /// <summary>Folds one event into the state without writing a record: what <see cref="Decide"/> does to the state, and nothing else.</summary>
+        // 2. Rules, over the event and the windows' values.
+        _results.Clear();
+        if (unreadable is null)
+        {
+            EvaluateRules();
+        }
+
+        // 3. One outcome out of all rules.
+        _combiner.Combine(_decision, _results, unreadable is not null);
+
+        // 4. The record.
+        long? eventTimeMs = unreadable is null ? _reader.EventTimeMs : null;
+        _decision.EventTimeMs = eventTimeMs ?? recordTimestampMs;
+        _records.Begin(offset, recordTimestampMs, eventTimeMs, key, _chain);
+        _decision.Record = _records.Complete(_decision, _combiner, _results, _windows, _variables, unreadable);
+        _decision.RecordKey = _records.KeyOf(offset);
+        return _decision;
+    }
+
+    /// <summary>Folds one event into the state without a record: what <see cref="Decide"/> does to the state, and nothing else.</summary>
+    /// <param name="offset">As for <see cref="Decide"/>.</param>
+    /// <param name="recordTimestampMs">As for <see cref="Decide"/>.</param>
+    /// <param name="key">As for <see cref="Decide"/>.</param>
+    /// <param name="valueJson">As for <see cref="Decide"/>.</param>
+    /// <exception cref="InvalidOperationException">The offset was already folded.</exception>
     public void Fold(long offset, long recordTimestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> valueJson) =>
-        throw new NotSupportedException($"Events of {Topic}/{Partition} cannot be folded before expressions are compiled.");
+        Advance(offset, recordTimestampMs, key, valueJson);
 
     /// <summary>The state as bytes (docs/formats/snapshot.md). Equal states give equal bytes.</summary>
-    public byte[] Snapshot() => throw new NotSupportedException($"{Topic}/{Partition} has no state before expressions are compiled.");
+    public byte[] Snapshot()
+    {
+        var writer = new ByteWriter();
+        new SnapshotHeader(Policy.Hash, Topic, Partition, NextOffset, Convert.ToHexStringLower(StateHash)).Write(writer);
+        writer.Int32(_windows.Length);
+        foreach (WindowEvaluator window in _windows)
+        {
+            WindowSnapshot.Write(writer, window.Window, window.State);
+        }
+        return SnapshotHeader.Seal(writer);
+    }
 
     /// <summary>The engine as it was when <see cref="Snapshot"/> was called.</summary>
     /// <exception cref="CorruptSnapshotException">The bytes are damaged.</exception>
     /// <exception cref="SnapshotException">The snapshot belongs to another policy version, topic or partition.</exception>
-    public static DecisionEngine Restore(PolicyBundle policy, string topic, int partition, ReadOnlySpan<byte> snapshot) =>
-        throw new NotSupportedException($"A snapshot of {snapshot.Length} bytes cannot be read before expressions are compiled.");
+    public static DecisionEngine Restore(PolicyBundle policy, string topic, int partition, ReadOnlySpan<byte> snapshot)
+    {
+        ByteReader reader = SnapshotHeader.Open(snapshot);
+        SnapshotHeader header = SnapshotHeader.Read(ref reader);
+        if (header.PolicyHash != policy.Hash)
+        {
+            throw new SnapshotException(
+                $"The snapshot was made under the policy with hash {header.PolicyHash}, not under '{policy.Name}' version {policy.Version} "
+                + $"({policy.Hash}). Fold the partition from its start under this policy.");
+        }
+        if (header.Topic != topic || header.Partition != partition)
+        {
+            throw new SnapshotException($"The snapshot is of {header.Topic}/{header.Partition}, not of {topic}/{partition}.");
+        }
+        if (reader.Int32() != policy.Windows.Count)
+        {
+            throw new CorruptSnapshotException("The snapshot is damaged: it has not as many windows as its policy.");
+        }
+        var windows = new KeyedWindow[policy.Windows.Count];
+        for (int i = 0; i < windows.Length; i++)
+        {
+            windows[i] = WindowSnapshot.Read(ref reader, policy.Windows[i]);
+        }
+        return reader.Remaining == 0
+            ? new DecisionEngine(policy, topic, partition, header.NextOffset, Convert.FromHexString(header.StateHash), windows)
+            : throw new CorruptSnapshotException($"The snapshot is damaged: {reader.Remaining} bytes follow its end.");
+    }
+
+    /// <summary>Returns null, or why the event could not be read; the chain has it in any case.</summary>
+    private string? Advance(long offset, long recordTimestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> valueJson)
+    {
+        if (offset < NextOffset)
+        {
+            throw new InvalidOperationException(
+                $"{Topic}/{Partition}: offset {offset} was folded already; the next is {NextOffset} or later.");
+        }
+        NextOffset = offset + 1;
+        _chain.Add(offset, recordTimestampMs, key, valueJson);
+        string? unreadable = _reader.Read(valueJson, recordTimestampMs);
+        if (unreadable is null)
+        {
+            for (int i = 0; i < _windows.Length; i++)
+            {
+                _windowValues.Set(i, _windows[i].Observe(_variables, _reader.EventTimeMs));
+            }
+        }
+        return unreadable;
+    }
+
+    private void EvaluateRules()
+    {
+        bool[] held = _results.Held;
+        for (int i = 0; i < _rules.Length; i++)
+        {
+            if (!_rules[i].When.TryEvaluateBool(_variables, out held[i], out CelError? error))
+            {
+                _results.SetError(i, error!);
+            }
+        }
+    }
 }

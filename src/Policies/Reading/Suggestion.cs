@@ -10,11 +10,14 @@ internal static class Suggestion
         {
             return $"There are no {what} here; remove it.";
         }
-        string? nearest = allowed.MinBy(word => Distance(written, word));
-        bool near = nearest is not null && Distance(written, nearest) <= Math.Max(1, Math.Min(written.Length, nearest.Length) / 2);
+        string nearest = allowed.MinBy(word => DistanceOrBeginning(written, word))!;
+        bool near = DistanceOrBeginning(written, nearest) <= Math.Max(1, Math.Min(written.Length, nearest.Length) / 2);
         string list = $"Possible {what}: {string.Join(", ", allowed)}.";
         return near ? $"Did you mean `{nearest}`? {list}" : list;
     }
+
+    private static int DistanceOrBeginning(string written, string word) =>
+        written.Length >= 2 && word.StartsWith(written, StringComparison.OrdinalIgnoreCase) ? 1 : Distance(written, word);
 
     /// <summary>Levenshtein's distance, case not counted.</summary>
     private static int Distance(string left, string right)

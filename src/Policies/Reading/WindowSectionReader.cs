@@ -93,10 +93,18 @@ internal static class WindowSectionReader
                 $"window '{window.Name}' has no `value`",
                 $"Say what `{window.Aggregate.ToString().ToLowerInvariant()}` is taken of, such as `value: event.amount`.");
         }
+        if (window.EventsPerKeyMax > window.EventsMax)
+        {
+            section.Problems.Add(
+                section.Map,
+                $"window '{window.Name}' may keep {window.EventsPerKeyMax} events for one key, but only {window.EventsMax} for all",
+                "Lower `eventsPerKeyMax` or raise `eventsMax`.");
+        }
         bool canBeNothing = window.Aggregate is WindowAggregate.Min or WindowAggregate.Max or WindowAggregate.Avg;
         if (window.WhenEmpty is not null && !canBeNothing)
         {
-            section.Problems.Add(section.Find("empty")!, "`empty` is only for min, max and avg", "Remove it: the others are 0 over no event.");
+            const string Advice = "Remove it: the others are 0 over no event.";
+            section.Problems.Add(section.Find("empty")!, "`empty` is only for min, max and avg", Advice);
         }
     }
 }

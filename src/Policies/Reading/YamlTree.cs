@@ -35,7 +35,7 @@ internal static class YamlTree
         catch (YamlException e)
         {
             problems.Add(
-                LineOf(e.Start),
+                Math.Min(LineOf(e.Start), LinesOf(text)),
                 ColumnOf(e.Start),
                 $"this is not YAML: {e.Message.TrimEnd('.')}",
                 "Check indentation and quotes here; write texts with `: `, `#` or a leading `{` in quotes.");
@@ -108,6 +108,8 @@ internal static class YamlTree
         ScalarStyle.Folded => YamlStyle.Folded,
         _ => YamlStyle.Plain,
     };
+
+    private static int LinesOf(string text) => text.AsSpan().TrimEnd('\n').Count('\n') + 1;
 
     private static int LineOf(Mark mark) => (int)Math.Max(mark.Line, 1);
 

@@ -14,12 +14,6 @@ public sealed class DataFolder : IDisposable
 
     public string Path { get; }
 
-    public string WalFolder => System.IO.Path.Combine(Path, "wal");
-
-    public string ObjectFolder => System.IO.Path.Combine(Path, "objects");
-
-    public string MetadataFile => System.IO.Path.Combine(Path, "metadata.db");
-
     /// <exception cref="ServerStartException">The folder can't be made or written, or another server holds it.</exception>
     public static DataFolder Open(string path)
     {

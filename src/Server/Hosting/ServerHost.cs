@@ -2,13 +2,12 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
 using PipeRoll.Broker;
 using PipeRoll.Server.Http;
 using PipeRoll.Streams;
-using PipeRoll.Streams.Metadata;
-using PipeRoll.Streams.Stores;
-using PipeRoll.Streams.Wal;
 
 namespace PipeRoll.Server.Hosting;
 
@@ -22,16 +21,14 @@ internal sealed class ServerHost : IAsyncDisposable
 
     private readonly DataFolder _folder;
     private readonly WebApplication _web;
-    private readonly SqliteMetadataStore _metadata;
-    private readonly StreamStorage _storage;
+    private readonly EmbeddedStorage _storage;
     private readonly Broker.Broker _broker;
     private bool _stopped;
 
-    private ServerHost(DataFolder folder, WebApplication web, SqliteMetadataStore metadata, StreamStorage storage, Broker.Broker broker)
+    private ServerHost(DataFolder folder, WebApplication web, EmbeddedStorage storage, Broker.Broker broker)
     {
         _folder = folder;
         _web = web;
-        _metadata = metadata;
         _storage = storage;
         _broker = broker;
     }
@@ -46,21 +43,20 @@ internal sealed class ServerHost : IAsyncDisposable
         DataFolder folder = DataFolder.Open(settings.Server.DataFolder);
         WebApplication web = BuildWeb(settings.Server);
         var loggers = web.Services.GetRequiredService<ILoggerFactory>();
-        var metadata = new SqliteMetadataStore(folder.MetadataFile, TimeProvider.System);
-        StreamStorage storage = BuildStorage(settings, folder, metadata, loggers);
+        EmbeddedStorage storage = await OpenStorageAsync(settings, folder, loggers);
         var broker = new Broker.Broker(settings.Broker, new BrokerDependencies
         {
-            Storage = storage,
-            Catalog = metadata,
+            Storage = storage.Streams,
+            Catalog = storage.Metadata,
             Time = TimeProvider.System,
             Loggers = loggers,
             Random = new Random(),
             NewGuid = Guid.NewGuid,
         });
         HealthEndpoints.Map(web, broker, storage);
-        await OpenAsync(settings, folder, metadata, storage, broker, web);
+        await ListenAsync(settings.Server, broker, web);
         string address = settings.Server.Listen.ToString();
-        return new ServerHost(folder, web, metadata, storage, broker)
+        return new ServerHost(folder, web, storage, broker)
         {
             KafkaAddress = $"{address}:{broker.Port}",
             HttpAddress = $"{address}:{HttpPort(web)}",
@@ -78,7 +74,7 @@ internal sealed class ServerHost : IAsyncDisposable
     {
         await StopAsync();
         await _broker.DisposeAsync();
-        await _metadata.DisposeAsync();
+        await _storage.DisposeAsync();
         await _web.DisposeAsync();
         _folder.Dispose();
     }
@@ -90,46 +86,36 @@ internal sealed class ServerHost : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
-        builder.Logging.AddConsole(console =>
+        if (options.LogFormat == LogFormat.Json)
         {
-            // Standard output is for the one line that says that the server is ready.
-            console.LogToStandardErrorThreshold = LogLevel.Trace;
-            console.FormatterName = options.LogFormat == LogFormat.Json ? "json" : "simple";
-        });
-        builder.Logging.AddJsonConsole(json => (json.UseUtcTimestamp, json.TimestampFormat) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ"));
-        builder.Logging.AddSimpleConsole(text => (text.SingleLine, text.UseUtcTimestamp, text.TimestampFormat) = (true, true, "yyyy-MM-ddTHH:mm:ss.fffZ "));
-        builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics
+            builder.Logging.AddJsonConsole(json => (json.UseUtcTimestamp, json.TimestampFormat) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ"));
+        }
+        else
+        {
+            builder.Logging.AddSimpleConsole(text => (text.SingleLine, text.UseUtcTimestamp, text.TimestampFormat) = (true, true, "yyyy-MM-ddTHH:mm:ss.fffZ "));
+        }
+
+        // Standard output is for the one line that says that the server is ready.
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("piperoll")).WithMetrics(metrics => metrics
             .AddMeter("PipeRoll.*").AddRuntimeInstrumentation().AddPrometheusExporter());
         return builder.Build();
     }
 
-    private static StreamStorage BuildStorage(ServerSettings settings, DataFolder folder, SqliteMetadataStore metadata, ILoggerFactory loggers) => new(
-        settings.Storage,
-        new StreamStorageParts
-        {
-            WalDevice = new FileWalDevice(folder.WalFolder),
-            WalScheduler = new DedicatedThreadScheduler("piperoll-wal"),
-            Metadata = metadata,
-            Objects = new DiskObjectStore(folder.ObjectFolder),
-            Time = TimeProvider.System,
-            Random = new Random(),
-            OnFatal = EndProcess,
-            Loggers = loggers,
-        });
-
-    private static async Task OpenAsync(
-        ServerSettings settings, DataFolder folder, SqliteMetadataStore metadata, StreamStorage storage, Broker.Broker broker, WebApplication web)
+    private static async Task<EmbeddedStorage> OpenStorageAsync(ServerSettings settings, DataFolder folder, ILoggerFactory loggers)
     {
         try
         {
-            await metadata.StartAsync();
-            await storage.StartAsync();
+            return await EmbeddedStorage.StartAsync(folder.Path, settings.Storage, TimeProvider.System, loggers, EndProcess, Guid.NewGuid);
         }
         catch (Exception refused) when (refused is CorruptDataException or IOException or UnauthorizedAccessException)
         {
             throw new ServerStartException($"what is stored in {folder.Path} can't be opened: {refused.Message}", refused);
         }
+    }
 
+    private static async Task ListenAsync(ServerOptions options, Broker.Broker broker, WebApplication web)
+    {
         try
         {
             await broker.StartAsync();
@@ -137,7 +123,7 @@ internal sealed class ServerHost : IAsyncDisposable
         catch (SocketException taken)
         {
             throw new ServerStartException(
-                $"Kafka can't listen on {settings.Server.Listen} port {settings.Server.KafkaPort} ({taken.Message}); give another with --kafka-port", taken);
+                $"Kafka can't listen on {options.Listen} port {options.KafkaPort} ({taken.Message}); give another with --kafka-port", taken);
         }
 
         try
@@ -147,12 +133,12 @@ internal sealed class ServerHost : IAsyncDisposable
         catch (IOException taken)
         {
             throw new ServerStartException(
-                $"HTTP can't listen on {settings.Server.Listen} port {settings.Server.HttpPort} ({taken.Message}); give another with --http-port", taken);
+                $"HTTP can't listen on {options.Listen} port {options.HttpPort} ({taken.Message}); give another with --http-port", taken);
         }
     }
 
     private static int HttpPort(WebApplication web) =>
-        new Uri(web.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First()).Port;
+        new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
 
     // A log whose device has failed can acknowledge nothing any more, and an orderly stop would write to it: the process ends at once.
     private static void EndProcess(Exception failure)

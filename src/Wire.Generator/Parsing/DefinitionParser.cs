@@ -5,7 +5,9 @@ using System.Linq;
 
 namespace PipeRoll.Wire.Generator.Parsing;
 
-/// <summary>Turns the text of a definition file (docs/formats/kafka-definitions.md) into the model, or into problems with their places.</summary>
+/// <summary>
+/// Turns the text of a definition file (docs/formats/kafka-definitions.md) into the model, or into problems with their places.
+/// </summary>
 public static class DefinitionParser
 {
     public static DefinitionFile Parse(string path, string text)
@@ -54,7 +56,8 @@ public static class DefinitionParser
                         ParseEmbedded(line);
                         break;
                     default:
-                        Problem(Rules.Syntax, line.First, $"'{line.First.Text}': a line at the margin begins with api, request, response or message");
+                        string expected = "a line at the margin begins with api, request, response or message";
+                        Problem(Rules.Syntax, line.First, $"'{line.First.Text}': {expected}");
                         break;
                 }
             }
@@ -69,10 +72,11 @@ public static class DefinitionParser
             }
 
             _fileComment = line.Comment ?? string.Empty;
+            int problemsBefore = problems.Count;
             Header header = ParseHeader(line, ["key", "versions", "flexible", "advertised", "served"]);
             if (header.Versions is null || header.Key is null)
             {
-                Problem(Rules.Syntax, line.First, "an api has 'key NUMBER' and 'versions LOW-HIGH'");
+                ProblemUnlessKnown(problemsBefore, line.First, "an api has 'key NUMBER' and 'versions LOW-HIGH'");
                 return;
             }
 
@@ -92,7 +96,8 @@ public static class DefinitionParser
 
             if (line.Words.Count > 1)
             {
-                Problem(Rules.Syntax, line.Words[1], $"'{line.Words[1].Text}': {line.First.Text} stands alone, versions are on the api line");
+                string text = $"'{line.Words[1].Text}': {line.First.Text} stands alone, versions are on the api line";
+                Problem(Rules.Syntax, line.Words[1], text);
             }
 
             string name = Api.Name + (isRequest ? "Request" : "Response");
@@ -103,10 +108,11 @@ public static class DefinitionParser
 
         private void ParseEmbedded(SourceLine line)
         {
+            int problemsBefore = problems.Count;
             Header header = ParseHeader(line, ["versions", "flexible"]);
             if (header.Versions is null)
             {
-                Problem(Rules.Syntax, line.First, "a message has 'versions LOW-HIGH'");
+                ProblemUnlessKnown(problemsBefore, line.First, "a message has 'versions LOW-HIGH'");
                 SkipBlock();
                 return;
             }
@@ -162,6 +168,15 @@ public static class DefinitionParser
             while (_next < lines.Count && lines[_next].Depth > 0)
             {
                 _next++;
+            }
+        }
+
+        /// <summary>What is missing is said only if nothing was said about the line yet.</summary>
+        private void ProblemUnlessKnown(int problemsBefore, Word word, string text)
+        {
+            if (problems.Count == problemsBefore)
+            {
+                Problem(Rules.Syntax, word, text);
             }
         }
 

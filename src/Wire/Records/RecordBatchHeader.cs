@@ -64,6 +64,9 @@ public readonly record struct RecordBatchHeader(
 
     public bool IsControl => (Attributes & ControlBit) != 0;
 
+    /// <summary>When compaction may drop the tombstones of the batch, in milliseconds since 1970 UTC (KIP-534); null until it is set.</summary>
+    public long? DeleteHorizonMs => (Attributes & DeleteHorizonBit) != 0 ? BaseTimestamp : null;
+
     /// <summary>The batch has a producer id: duplicates can be recognised.</summary>
     public bool IsIdempotent => ProducerId >= 0;
 

@@ -17,6 +17,7 @@ public readonly record struct OutputTailResult(long? SourceOffset, long NewestCl
 public static class OutputTail
 {
     private const int FirstWindow = OutputHeaders.InFlightMax + 100;
+    private const long Unknown = -2;
 
     /// <summary>Reads backwards from <paramref name="before"/> (exclusive) in growing windows until the answer is certain.</summary>
     public static OutputTailResult Read(LogReader log, TopicPartition output, long before)
@@ -27,7 +28,7 @@ public static class OutputTail
         {
             long from = Math.Max(low, end - window);
             List<Entry> entries = ReadEntries(log, output, from, end);
-            if (Judge(entries, isLogStart: from == low) is { } result)
+            if (Judge(entries, isLogStart: from == low, OutputHeaders.InFlightMax) is { } result)
             {
                 return result with { RecordsRead = entries.Count };
             }
@@ -35,11 +36,11 @@ public static class OutputTail
     }
 
     /// <summary>The judgement over the records of a window, oldest first; null if the window is too short to judge.</summary>
-    internal static OutputTailResult? Judge(List<Entry> entries, bool isLogStart)
+    internal static OutputTailResult? Judge(List<Entry> entries, bool isLogStart, int inFlightMax)
     {
         int firstClaim = entries.FindIndex(entry => entry.IsClaim);
         int unclaimed = firstClaim < 0 ? entries.Count : firstClaim;
-        long before = NewestBeforeWindow(entries, unclaimed, isLogStart);
+        long before = NewestBeforeWindow(entries, unclaimed, isLogStart, inFlightMax);
         if (before == Unknown && unclaimed == entries.Count)
         {
             return null;
@@ -65,9 +66,7 @@ public static class OutputTail
         return isCertain ? new OutputTailResult(last, newest, entries.Count) : null;
     }
 
-    private const long Unknown = -2;
-
-    private static long NewestBeforeWindow(List<Entry> entries, int unclaimed, bool isLogStart)
+    private static long NewestBeforeWindow(List<Entry> entries, int unclaimed, bool isLogStart, int inFlightMax)
     {
         if (isLogStart)
         {
@@ -83,7 +82,7 @@ public static class OutputTail
             newest = Math.Max(newest, epoch);
         }
 
-        return records > OutputHeaders.InFlightMax ? newest : Unknown;
+        return records > inFlightMax ? newest : Unknown;
     }
 
     private static List<Entry> ReadEntries(LogReader log, TopicPartition output, long from, long to)

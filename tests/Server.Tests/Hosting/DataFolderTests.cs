@@ -16,7 +16,7 @@ public sealed class DataFolderTests : IDisposable
         }
 
         using DataFolder again = DataFolder.Open(_folder);
-        Assert.Equal(Path.Combine(_folder, "wal"), again.WalFolder);
+        Assert.Equal(Path.GetFullPath(_folder), again.Path);
     }
 
     [Fact]

@@ -1,4 +1,6 @@
 using Confluent.Kafka;
+using Microsoft.Extensions.Logging.Abstractions;
+using PipeRoll.Workflows.Kafka;
 
 namespace PipeRoll.Workflows.Tests.Kafka;
 
@@ -9,12 +11,12 @@ public class MockClusterTests
     {
         using var cluster = new MockCluster();
         cluster.CreateTopic("t", 3);
-        using (var producer = new ProducerBuilder<byte[], byte[]>(cluster.Connection.ProducerConfig("p")).Build())
+        using (var producer = KafkaClients.Producer(cluster.Connection.ProducerConfig("p"), NullLogger.Instance))
         {
             for (int i = 0; i < 1000; i++)
             {
                 var headers = new Headers { { "n", [(byte)i] } };
-                producer.Produce(new TopicPartition("t", i % 3), new Message<byte[], byte[]> { Value = [(byte)i], Headers = headers });
+                producer.Produce(new TopicPartition("t", i % 3), new Message<byte[]?, byte[]?> { Value = [(byte)i], Headers = headers });
             }
 
             producer.Flush(TimeSpan.FromSeconds(10));

@@ -1,0 +1,324 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Wire;
+
+namespace PipeRoll.Broker.Groups;
+
+public sealed record ListedGroup(string GroupId, string ProtocolType, GroupPhase Phase);
+
+/// <summary>
+/// All classic groups of this broker: finds or makes the group, answers while the offsets topic is being loaded, and
+/// removes what has expired.
+/// </summary>
+/// <remarks>
+/// Owner: the broker, which disposes it before the partitions close. Any thread. Loads at start when the offsets topic
+/// exists, else makes it when the first group is asked for; until a group's partition has been read to its end, requests
+/// are told to come again. Background work ends before <see cref="DisposeAsync"/> does.
+/// </remarks>
+internal sealed partial class GroupCoordinator : IAsyncDisposable
+{
+    private readonly GroupServices _services;
+    private readonly OffsetsLoader _loader;
+    private readonly ConcurrentDictionary<string, GroupLoop> _groups = new(StringComparer.Ordinal);
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _gate = new();
+    private Task? _expiring;
+
+    public GroupCoordinator(GroupServices services)
+    {
+        _services = services;
+        _loader = new OffsetsLoader(services, Loaded, _stopping.Token);
+    }
+
+    public int GroupCount => _groups.Count;
+
+    /// <summary>Loads the groups in the background if there are any, and starts to expire offsets.</summary>
+    public void Start()
+    {
+        lock (_gate)
+        {
+            _expiring ??= ExpireLoopAsync();
+        }
+
+        if (_services.Log.IsReady)
+        {
+            _loader.Start();
+        }
+    }
+
+    /// <summary>
+    /// Whether this broker can serve the group now. COORDINATOR_LOAD_IN_PROGRESS until its partition is loaded, which
+    /// asking begins.
+    /// </summary>
+    public KafkaError Status(string groupId)
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            return KafkaError.CoordinatorNotAvailable;
+        }
+
+        return _loader.IsLoaded(groupId) ? KafkaError.None : KafkaError.CoordinatorLoadInProgress;
+    }
+
+    public Task<JoinResult> JoinAsync(string groupId, JoinCall call)
+    {
+        KafkaError error = groupId.Length == 0 ? KafkaError.InvalidGroupId : Status(groupId);
+        if (error != KafkaError.None)
+        {
+            return Task.FromResult(new JoinResult(error, call.MemberId));
+        }
+
+        bool isNew = call.MemberId.Length == 0;
+        if (isNew && _services.Budget.IsExhausted)
+        {
+            LogFull(_services.Logger, groupId);
+            return Task.FromResult(new JoinResult(KafkaError.GroupMaxSizeReached, ""));
+        }
+
+        GroupLoop? group = Find(groupId);
+        if (group is null && isNew)
+        {
+            group = TryAdd(groupId);
+            error = KafkaError.GroupMaxSizeReached;
+        }
+        else if (group is null)
+        {
+            error = KafkaError.UnknownMemberId;
+        }
+
+        return group is null ? Task.FromResult(new JoinResult(error, call.MemberId)) : group.JoinAsync(call);
+    }
+
+    public Task<SyncResult> SyncAsync(string groupId, SyncCall call)
+    {
+        KafkaError error = groupId.Length == 0 ? KafkaError.InvalidGroupId : Status(groupId);
+        if (error == KafkaError.CoordinatorLoadInProgress)
+        {
+            // The rebalance is forgotten anyway, and older clients don't know the other error here.
+            error = KafkaError.RebalanceInProgress;
+        }
+
+        if (error == KafkaError.None && Find(groupId) is { } group)
+        {
+            return group.SyncAsync(call);
+        }
+
+        return Task.FromResult(new SyncResult(error == KafkaError.None ? KafkaError.UnknownMemberId : error));
+    }
+
+    public KafkaError Heartbeat(string groupId, string memberId, string? instanceId, int generation)
+    {
+        KafkaError error = groupId.Length == 0 ? KafkaError.InvalidGroupId : Status(groupId);
+        return error switch
+        {
+            // Nobody's session runs while its group is loaded: a member that lives is well.
+            KafkaError.CoordinatorLoadInProgress => KafkaError.None,
+            KafkaError.None => Find(groupId)?.Heartbeat(memberId, instanceId, generation) ?? KafkaError.UnknownMemberId,
+            _ => error,
+        };
+    }
+
+    /// <returns>An error for all, or one result per member.</returns>
+    public (KafkaError Error, IReadOnlyList<KafkaError> Members) Leave(string groupId, IReadOnlyList<LeavingMember> leaving)
+    {
+        KafkaError error = groupId.Length == 0 ? KafkaError.InvalidGroupId : Status(groupId);
+        if (error != KafkaError.None)
+        {
+            return (error, []);
+        }
+
+        return Find(groupId) is { } group
+            ? (KafkaError.None, group.Leave(leaving))
+            : (KafkaError.None, [.. leaving.Select(static _ => KafkaError.UnknownMemberId)]);
+    }
+
+    /// <summary>All entries are committed, durably, or none is. The place in the log is fixed when the call returns.</summary>
+    public Task<KafkaError> CommitAsync(
+        string groupId, string memberId, string? instanceId, int generation, IReadOnlyList<OffsetCommitEntry> entries, Committer by)
+    {
+        KafkaError error = Status(groupId);
+        if (error != KafkaError.None)
+        {
+            return Task.FromResult(error);
+        }
+
+        GroupLoop? group = Find(groupId);
+        if (group is null && generation >= 0)
+        {
+            return Task.FromResult(KafkaError.IllegalGeneration);
+        }
+
+        if (_services.Budget.IsExhausted && entries.Count > 0)
+        {
+            LogFull(_services.Logger, groupId);
+            return Task.FromResult(KafkaError.InvalidCommitOffsetSize);
+        }
+
+        group ??= TryAdd(groupId);
+        return group is null
+            ? Task.FromResult(KafkaError.GroupMaxSizeReached)
+            : group.CommitAsync(memberId, instanceId, generation, entries, by);
+    }
+
+    /// <param name="partitions">Null for all that have a committed offset.</param>
+    public (KafkaError Error, IReadOnlyList<FetchedOffset> Offsets) FetchOffsets(
+        string groupId, IReadOnlyList<GroupPartition>? partitions, bool requireStable)
+    {
+        KafkaError error = Status(groupId);
+        if (error != KafkaError.None)
+        {
+            return (error, []);
+        }
+
+        return Find(groupId) is { } group
+            ? (KafkaError.None, group.FetchOffsets(partitions, requireStable))
+            : (KafkaError.None, [.. (partitions ?? []).Select(static partition => new FetchedOffset(partition, null, KafkaError.None))]);
+    }
+
+    /// <returns>The description, or null when there is no such group.</returns>
+    public (KafkaError Error, GroupDescription? Group) Describe(string groupId)
+    {
+        KafkaError error = Status(groupId);
+        return (error, error == KafkaError.None ? Find(groupId)?.Describe() : null);
+    }
+
+    /// <summary>What is loaded so far; the error says whether more will come.</summary>
+    public (KafkaError Error, IReadOnlyList<ListedGroup> Groups) List()
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            return (KafkaError.CoordinatorNotAvailable, []);
+        }
+
+        List<ListedGroup> groups = [];
+        foreach ((string groupId, GroupLoop group) in _groups)
+        {
+            GroupDescription description = group.Describe();
+            groups.Add(new ListedGroup(groupId, description.ProtocolType, description.Phase));
+        }
+
+        return (_loader.IsLoading ? KafkaError.CoordinatorLoadInProgress : KafkaError.None, groups);
+    }
+
+    public async Task<KafkaError> DeleteAsync(string groupId, Committer by)
+    {
+        KafkaError error = Status(groupId);
+        if (error != KafkaError.None)
+        {
+            return error;
+        }
+
+        if (Find(groupId) is not { } group)
+        {
+            return KafkaError.GroupIdNotFound;
+        }
+
+        error = await group.DeleteAsync(by);
+        if (error == KafkaError.None)
+        {
+            Forget(group);
+        }
+
+        return error;
+    }
+
+    /// <summary>Forgets all offsets of a topic that was deleted: in memory when the call returns, in the log when the task ends.</summary>
+    public Task TopicDeletedAsync(string topic) =>
+        Task.WhenAll(_groups.Values.Select(group => ForgetIfGoneAsync(group, group.TopicDeletedAsync(topic))).ToArray());
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _loader.WhenStoppedAsync();
+        if (_expiring is not null)
+        {
+            await _expiring;
+        }
+
+        foreach (GroupLoop group in _groups.Values)
+        {
+            group.Dispose();
+        }
+
+        _stopping.Dispose();
+    }
+
+    private GroupLoop? Find(string groupId) => _groups.GetValueOrDefault(groupId);
+
+    private GroupLoop? TryAdd(string groupId)
+    {
+        lock (_gate)
+        {
+            if (_groups.TryGetValue(groupId, out GroupLoop? known))
+            {
+                return known;
+            }
+
+            if (_groups.Count >= _services.Options.GroupsMax)
+            {
+                LogFull(_services.Logger, groupId);
+                return null;
+            }
+
+            GroupLoop added = new(groupId, _loader.PartitionOf(groupId), _services);
+            _groups[groupId] = added;
+            return added;
+        }
+    }
+
+    private void Loaded(int partition, LoadedGroups loaded)
+    {
+        lock (_gate)
+        {
+            foreach ((string groupId, LoadedGroup group) in loaded.Groups)
+            {
+                _groups.TryAdd(groupId, new GroupLoop(groupId, partition, _services, group));
+            }
+        }
+
+        LogLoaded(_services.Logger, partition, loaded.Groups.Count);
+    }
+
+    private void Forget(GroupLoop group)
+    {
+        if (_groups.TryRemove(KeyValuePair.Create(group.GroupId, group)))
+        {
+            group.Dispose();
+        }
+    }
+
+    private async Task ForgetIfGoneAsync(GroupLoop group, Task<bool> isGone)
+    {
+        if (await isGone)
+        {
+            Forget(group);
+        }
+    }
+
+    private async Task ExpireLoopAsync()
+    {
+        using PeriodicTimer timer = new(TimeSpan.FromMilliseconds(_services.Options.OffsetsRetentionCheckIntervalMs), _services.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token))
+            {
+                foreach (GroupLoop group in _groups.Values)
+                {
+                    await ForgetIfGoneAsync(group, group.ExpireAsync());
+                }
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // The broker stops.
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message =
+        "group {GroupId} was refused: the bound on groups or on their bytes is reached; delete unused groups or raise the bound")]
+    private static partial void LogFull(ILogger logger, string groupId);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "offsets partition {Partition} loaded, {Groups} groups")]
+    private static partial void LogLoaded(ILogger logger, int partition, int groups);
+}

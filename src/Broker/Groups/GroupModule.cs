@@ -1,0 +1,60 @@
+using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Handlers;
+using PipeRoll.Broker.Topics;
+
+namespace PipeRoll.Broker.Groups;
+
+/// <summary>The classic consumer groups as a part of the broker: the coordinator and the nine APIs that speak to it.</summary>
+/// <remarks>Owner: the broker.</remarks>
+internal sealed class GroupModule : IBrokerModule
+{
+    private readonly BrokerServices _services;
+    private readonly GroupOptions _options;
+    private readonly BackgroundTasks _background = new();
+
+    public GroupModule(BrokerServices services, GroupOptions options)
+    {
+        _services = services;
+        _options = options;
+        Coordinator = new GroupCoordinator(new GroupServices(
+            options, new PartitionOffsetsLog(services.Topics, options, services.Time), services.Time, new GroupClock(services.Time),
+            new GroupBudget(options.GroupsBytesMax), services.NewGuid, services.Loggers.CreateLogger<GroupCoordinator>()));
+    }
+
+    public GroupCoordinator Coordinator { get; }
+
+    public IEnumerable<IHandler> Handlers =>
+    [
+        new OffsetCommitHandler(Coordinator, _services.Topics, _options, _services.Time),
+        new OffsetFetchHandler(Coordinator),
+        new JoinGroupHandler(Coordinator),
+        new HeartbeatHandler(Coordinator),
+        new LeaveGroupHandler(Coordinator),
+        new SyncGroupHandler(Coordinator),
+        new DescribeGroupsHandler(Coordinator),
+        new ListGroupsHandler(Coordinator),
+        new DeleteGroupsHandler(Coordinator),
+    ];
+
+    public ValueTask StartAsync(CancellationToken cancellation)
+    {
+        _services.Topics.Deleted += ForgetOffsets;
+        Coordinator.Start();
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask StopAsync()
+    {
+        _services.Topics.Deleted -= ForgetOffsets;
+        await _background.WhenAllAsync();
+        await Coordinator.DisposeAsync();
+    }
+
+    /// <summary>A topic of the same name begins at offset 0: nobody may be told an offset of the old one.</summary>
+    private void ForgetOffsets(Topic topic)
+    {
+        Task forgotten = Coordinator.TopicDeletedAsync(topic.Name);
+        _background.Start(() => forgotten);
+    }
+}

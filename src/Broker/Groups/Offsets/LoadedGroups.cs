@@ -1,0 +1,58 @@
+namespace PipeRoll.Broker.Groups.Offsets;
+
+/// <summary>What one partition of the offsets topic says, folded record by record: the last of each key holds.</summary>
+internal sealed class LoadedGroups
+{
+    private readonly Dictionary<string, LoadedGroup> _groups = new(StringComparer.Ordinal);
+
+    public IReadOnlyDictionary<string, LoadedGroup> Groups => _groups;
+
+    public void Offset(string groupId, GroupPartition partition, CommittedOffset? offset)
+    {
+        LoadedGroup group = Get(groupId);
+        if (offset is null)
+        {
+            group.Offsets.Remove(partition);
+        }
+        else
+        {
+            group.Offsets[partition] = offset;
+        }
+
+        ForgetIfNothingIsLeft(groupId, group);
+    }
+
+    public void Group(string groupId, GroupSnapshot? snapshot)
+    {
+        LoadedGroup group = Get(groupId);
+        group.Snapshot = snapshot;
+        ForgetIfNothingIsLeft(groupId, group);
+    }
+
+    private LoadedGroup Get(string groupId)
+    {
+        if (!_groups.TryGetValue(groupId, out LoadedGroup? group))
+        {
+            group = new LoadedGroup();
+            _groups.Add(groupId, group);
+        }
+
+        return group;
+    }
+
+    private void ForgetIfNothingIsLeft(string groupId, LoadedGroup group)
+    {
+        if (group.Snapshot is null && group.Offsets.Count == 0)
+        {
+            _groups.Remove(groupId);
+        }
+    }
+}
+
+/// <summary>One group as it was stored. Without a snapshot it is one of simple consumers, of which only offsets are kept.</summary>
+internal sealed class LoadedGroup
+{
+    public GroupSnapshot? Snapshot { get; set; }
+
+    public Dictionary<GroupPartition, CommittedOffset> Offsets { get; } = [];
+}

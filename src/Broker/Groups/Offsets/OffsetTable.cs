@@ -1,0 +1,128 @@
+using System.Collections.Immutable;
+
+namespace PipeRoll.Broker.Groups.Offsets;
+
+/// <summary>What a commit that is being written may turn into.</summary>
+internal readonly record struct PendingCommit(long Sequence, IReadOnlyList<OffsetCommitEntry> Entries);
+
+/// <summary>The committed offsets of one group, and those on their way to the log.</summary>
+/// <remarks>Owner: <see cref="GroupLoop"/>, under its lock. A later commit wins, in whatever order the writes end.</remarks>
+internal sealed class OffsetTable
+{
+    private const int EntryOverheadBytes = 160;
+
+    private readonly Dictionary<GroupPartition, (CommittedOffset Offset, long Sequence)> _offsets = [];
+    private readonly Dictionary<GroupPartition, long> _pending = [];
+    private long _lastSequence;
+
+    public int Count => _offsets.Count;
+
+    public bool HasPending => _pending.Count > 0;
+
+    public long Bytes { get; private set; }
+
+    public IEnumerable<GroupPartition> Partitions => _offsets.Keys;
+
+    public CommittedOffset? Find(GroupPartition partition) =>
+        _offsets.TryGetValue(partition, out (CommittedOffset Offset, long Sequence) entry) ? entry.Offset : null;
+
+    public bool IsPending(GroupPartition partition) => _pending.ContainsKey(partition);
+
+    /// <summary>How many partitions the group would have offsets for after this commit.</summary>
+    public int CountWith(IReadOnlyList<OffsetCommitEntry> entries) =>
+        _offsets.Count + entries.Count(entry => !_offsets.ContainsKey(entry.Partition));
+
+    public PendingCommit Begin(IReadOnlyList<OffsetCommitEntry> entries)
+    {
+        _lastSequence++;
+        foreach (OffsetCommitEntry entry in entries)
+        {
+            _pending[entry.Partition] = _lastSequence;
+        }
+
+        return new PendingCommit(_lastSequence, entries);
+    }
+
+    public void End(PendingCommit commit, bool isDurable)
+    {
+        foreach (OffsetCommitEntry entry in commit.Entries)
+        {
+            bool isLatest = _pending.TryGetValue(entry.Partition, out long latest) && latest == commit.Sequence;
+            if (isLatest)
+            {
+                _pending.Remove(entry.Partition);
+            }
+
+            if (isDurable)
+            {
+                Put(entry.Partition, entry.Offset, commit.Sequence);
+            }
+        }
+    }
+
+    public void Load(GroupPartition partition, CommittedOffset offset) => Put(partition, offset, ++_lastSequence);
+
+    public void Remove(IEnumerable<GroupPartition> partitions)
+    {
+        foreach (GroupPartition partition in partitions)
+        {
+            if (_offsets.Remove(partition, out (CommittedOffset Offset, long Sequence) entry))
+            {
+                Bytes -= BytesOf(partition, entry.Offset);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Offsets past their retention (KIP-211): of an empty group by the time it ran empty, of a stable consumer group
+    /// only those of topics that nobody subscribes to, of simple consumers by the commit.
+    /// </summary>
+    public ImmutableArray<GroupPartition> Expired(GroupState group, long retentionMs, long nowMs)
+    {
+        ImmutableHashSet<string>? kept = null;
+        long? emptySinceMs = null;
+        if (group.ProtocolType is not null)
+        {
+            if (group.Phase == GroupPhase.Empty)
+            {
+                emptySinceMs = group.StateTimestampMs < 0 ? null : group.StateTimestampMs;
+            }
+            else if (group.Phase == GroupPhase.Stable && group.SubscribedTopics is not null)
+            {
+                kept = group.SubscribedTopics;
+            }
+            else
+            {
+                return [];
+            }
+        }
+
+        bool IsExpired(GroupPartition partition, CommittedOffset offset) =>
+            kept?.Contains(partition.Topic) != true
+            && !_pending.ContainsKey(partition)
+            && (offset.ExpireTimestampMs >= 0
+                ? nowMs >= offset.ExpireTimestampMs
+                : nowMs - (emptySinceMs ?? offset.CommitTimestampMs) >= retentionMs);
+
+        return [.. _offsets.Where(entry => IsExpired(entry.Key, entry.Value.Offset)).Select(static entry => entry.Key)];
+    }
+
+    private static long BytesOf(GroupPartition partition, CommittedOffset offset) =>
+        EntryOverheadBytes + (2L * (partition.Topic.Length + offset.Metadata.Length));
+
+    private void Put(GroupPartition partition, CommittedOffset offset, long sequence)
+    {
+        if (_offsets.TryGetValue(partition, out (CommittedOffset Offset, long Sequence) old))
+        {
+            if (old.Sequence > sequence)
+            {
+                return;
+            }
+
+            Bytes -= BytesOf(partition, old.Offset);
+        }
+
+        _offsets[partition] = (offset, sequence);
+        Bytes += BytesOf(partition, offset);
+    }
+}

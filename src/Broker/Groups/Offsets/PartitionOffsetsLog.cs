@@ -1,0 +1,142 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Topics;
+using PipeRoll.Streams;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Records;
+
+namespace PipeRoll.Broker.Groups.Offsets;
+
+/// <summary>The offsets topic over the partitions of the broker itself: an internal topic that is compacted by key.</summary>
+/// <remarks>Any thread. Order of appends per partition is the order of the calls, as <see cref="Partition.AppendAsync"/> gives it.</remarks>
+internal sealed class PartitionOffsetsLog(TopicDirectory topics, GroupOptions options, TimeProvider time) : IOffsetsLog
+{
+    public const string TopicName = "__consumer_offsets";
+
+    private const int ReadBytes = 1024 * 1024;
+
+    /// <summary>The largest batch that is written: a generation of a very large group.</summary>
+    private const int BatchBytesMax = 16 * 1024 * 1024;
+
+    private const int RecordsBytesMax = 256 * 1024 * 1024;
+    private const int OpenPollMs = 20;
+
+    private static readonly Dictionary<string, string> Configs = new()
+    {
+        ["cleanup.policy"] = "compact",
+        ["compression.type"] = "producer",
+        ["max.message.bytes"] = "16777216",
+    };
+
+    public bool IsReady => topics.Find(TopicName) is not null;
+
+    public int PartitionCount => topics.Find(TopicName)?.Partitions.Count ?? throw new InvalidOperationException("not prepared yet");
+
+    public async Task PrepareAsync(CancellationToken cancellation)
+    {
+        TopicChange made = await topics.EnsureInternalAsync(TopicName, options.OffsetsTopicPartitions, Configs, cancellation);
+        if (made.Error != KafkaError.None)
+        {
+            throw new InvalidOperationException($"the topic {TopicName} can't be made: {made.Error}, {made.Message}");
+        }
+    }
+
+    public async Task<KafkaError> AppendAsync(int partition, IReadOnlyList<GroupLogRecord> records)
+    {
+        if (topics.Find(TopicName, partition) is not { } log)
+        {
+            return KafkaError.UnknownTopicOrPartition;
+        }
+
+        long bytes = records.Sum(static record => (long)record.Key.Length + (record.Value?.Length ?? 0));
+        if (bytes > BatchBytesMax)
+        {
+            return KafkaError.MessageTooLarge;
+        }
+
+        return (await log.AppendAsync(Build(records), owner: null)).Error;
+    }
+
+    public async IAsyncEnumerable<GroupLogRecord> ReadAsync(int partition, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        Partition log = topics.Find(TopicName, partition)
+            ?? throw new InvalidOperationException($"{TopicName} has no partition {partition}");
+        await WhenOpenAsync(log, cancellation);
+        long end = log.HighWatermark;
+        using RecordDecompressor decompressor = new();
+        for (long offset = log.LogStartOffset; offset < end;)
+        {
+            List<GroupLogRecord> records = [];
+            using (FetchedBatches batches = await log.ReadAsync(offset, ReadBytes, cancellation))
+            {
+                if (batches.EndOffset <= offset)
+                {
+                    break;
+                }
+
+                foreach (ReadOnlyMemory<byte> segment in batches.Segments)
+                {
+                    Read(segment, decompressor, records);
+                }
+
+                offset = batches.EndOffset;
+            }
+
+            foreach (GroupLogRecord record in records)
+            {
+                yield return record;
+            }
+        }
+    }
+
+    private static void Read(ReadOnlyMemory<byte> segment, RecordDecompressor decompressor, List<GroupLogRecord> into)
+    {
+        while (RecordBatches.TryTakeFirst(ref segment, out RecordBatchHeader header, out ReadOnlyMemory<byte> batch))
+        {
+            if (header.IsControl)
+            {
+                continue;
+            }
+
+            ReadOnlyMemory<byte> records = RecordBatches.OpenRecords(header, batch, decompressor, RecordsBytesMax, out PooledBytes? lease);
+            using (lease)
+            {
+                foreach (Record record in new RecordReader(header, records.Span))
+                {
+                    ReadOnlyMemory<byte>? value = record.IsValueNull ? default(ReadOnlyMemory<byte>?) : record.Value.ToArray();
+                    into.Add(new GroupLogRecord(record.Key.ToArray(), value));
+                }
+            }
+        }
+    }
+
+    private byte[] Build(IReadOnlyList<GroupLogRecord> records)
+    {
+        long nowMs = time.GetUtcNow().ToUnixTimeMilliseconds();
+        using RecordBatchBuilder builder = new();
+        foreach (GroupLogRecord record in records)
+        {
+            // Kafka writes no headers here; its tools ignore them. Ours are evidence of who committed.
+            RecordHeader[] headers = record.By is { } by ? [Header("principal", by.Principal), Header("client.id", by.ClientId)] : [];
+            builder.Append(nowMs, record.Key, record.Value, headers);
+        }
+
+        return builder.Build();
+    }
+
+    private static RecordHeader Header(string key, string value) => new(key, Encoding.UTF8.GetBytes(value));
+
+    private async Task WhenOpenAsync(Partition log, CancellationToken cancellation)
+    {
+        while (log.Stream is null)
+        {
+            if (log.State is PartitionState.Failed or PartitionState.Deleted)
+            {
+                throw new StreamUnavailableException(StreamUnavailableReason.Closed, $"{log.Identity} is {log.State}");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(OpenPollMs), time, cancellation);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+using PipeRoll.Broker.Admission;
+using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Topics;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Framing;
+using PipeRoll.Wire.Messages;
+using PipeRoll.Wire.Records;
+
+namespace PipeRoll.Broker.Handlers;
+
+/// <summary>
+/// Produce (0): appends record batches; answers when they are durable.
+/// </summary>
+/// <remarks>
+/// 1. Check the request. 2. Find each partition. 3. Validate its batches, record by record. 4. Ask for admission.
+/// 5. Append: the place in the log is fixed. All this happens before the first wait, so that requests of a connection
+/// append in the order sent. 6. Wait until everything is durable. 7. Answer.
+/// acks=1 is as strong as acks=all: there is one durability. acks=0 is not answered; if it fails, the connection is closed,
+/// as Kafka does, since that is the only way to tell. A compressed batch is opened to be checked and stored as it came.
+/// Versions: 3 is the first one served (record batches v2); 7 zstd; 8 record errors. Transactional requests are refused
+/// with UNSUPPORTED_FOR_MESSAGE_FORMAT, which clients take as final.
+/// </remarks>
+internal sealed class ProduceHandler(BrokerServices services, DecompressorPool decompressors) : Handler<ProduceRequest, ProduceResponse>
+{
+    public override ValueTask<ProduceResponse> HandleAsync(ProduceRequest request, RequestContext context)
+    {
+        context.SuppressResponse = request.Acks == 0;
+        var response = new ProduceResponse { Responses = new(request.TopicData.Count) };
+        List<PendingAnswer>? pending = null;
+        KafkaError refused = request.Acks is < -1 or > 1 ? KafkaError.InvalidRequiredAcks
+            : request.TransactionalId is not null ? KafkaError.UnsupportedForMessageFormat
+            : KafkaError.None;
+        foreach (ProduceRequest.TopicProduceData topicData in request.TopicData)
+        {
+            var topicAnswer = new ProduceResponse.TopicProduceResponse
+            {
+                Name = topicData.Name,
+                PartitionResponses = new(topicData.PartitionData.Count),
+            };
+            response.Responses.Add(topicAnswer);
+            Topic? topic = services.Topics.Find(topicData.Name);
+            foreach (ProduceRequest.PartitionProduceData data in topicData.PartitionData)
+            {
+                var answer = new ProduceResponse.PartitionProduceResponse { Index = data.Index, BaseOffset = -1, RecordErrors = [] };
+                topicAnswer.PartitionResponses.Add(answer);
+                if (refused != KafkaError.None)
+                {
+                    Refuse(answer, refused, RefusalText(refused));
+                }
+                else if (Start(topic, data, answer, context) is { } append)
+                {
+                    (pending ??= []).Add(append);
+                }
+            }
+        }
+
+        return FinishAsync(response, pending, context);
+    }
+
+    /// <returns>Null when the answer is complete already.</returns>
+    private PendingAnswer? Start(
+        Topic? topic, ProduceRequest.PartitionProduceData data, ProduceResponse.PartitionProduceResponse answer, RequestContext context)
+    {
+        if (topic?.Partition(data.Index) is not { } partition)
+        {
+            Refuse(answer, KafkaError.UnknownTopicOrPartition, "this broker has no such partition");
+            return null;
+        }
+
+        if (topic.IsInternal)
+        {
+            Refuse(answer, KafkaError.TopicAuthorizationFailed, $"{topic.Name} is written by the broker only");
+            return null;
+        }
+
+        ReadOnlyMemory<byte> records = data.Records ?? default;
+        if (Validate(topic, partition, records, context.Version) is { } refusal)
+        {
+            Refuse(answer, refusal.Error, refusal.Message, refusal.RecordIndex);
+            return null;
+        }
+
+        AdmissionVerdict verdict = Admit(topic.Name, data.Index, records, context.Client.Principal);
+        if (verdict.Error != KafkaError.None)
+        {
+            Refuse(answer, verdict.Error, verdict.Message ?? "the broker's policy does not let these records in");
+            return null;
+        }
+
+        return new PendingAnswer(answer, partition, partition.AppendAsync(records, context.Buffer), records);
+    }
+
+    private BatchRefusal? Validate(Topic topic, Partition partition, ReadOnlyMemory<byte> records, short version)
+    {
+        RecordDecompressor decompressor = decompressors.Take();
+        try
+        {
+            return BatchChecks.Validate(records, topic.Settings, decompressor, services.Partitions.NowMs, version);
+        }
+        finally
+        {
+            decompressors.Return(decompressor);
+        }
+    }
+
+    private AdmissionVerdict Admit(string topic, int partition, ReadOnlyMemory<byte> records, string principal)
+    {
+        while (RecordBatches.TryTakeFirst(ref records, out _, out ReadOnlyMemory<byte> batch))
+        {
+            AdmissionVerdict verdict = services.Admission.Admit(new ProduceCandidate(topic, partition, principal, batch.Span));
+            if (verdict.Error != KafkaError.None)
+            {
+                return verdict;
+            }
+        }
+
+        return AdmissionVerdict.Allowed;
+    }
+
+    private async ValueTask<ProduceResponse> FinishAsync(ProduceResponse response, List<PendingAnswer>? pending, RequestContext context)
+    {
+        foreach (PendingAnswer append in pending ?? [])
+        {
+            AppendResult result = await append.Append;
+            ProduceResponse.PartitionProduceResponse answer = append.Answer;
+            if (result.Error != KafkaError.None)
+            {
+                Refuse(answer, result.Error, result.Message ?? "");
+                answer.LogStartOffset = result.LogStartOffset;
+                if (context.Version >= 10 && result.Error == KafkaError.NotLeaderOrFollower)
+                {
+                    answer.CurrentLeader = new ProduceResponse.LeaderIdAndEpoch
+                    {
+                        LeaderId = services.Options.NodeId,
+                        LeaderEpoch = append.Partition.LeaderEpoch,
+                    };
+                }
+
+                continue;
+            }
+
+            answer.BaseOffset = result.BaseOffset;
+            answer.LogAppendTimeMs = result.LogAppendTimeMs;
+            answer.LogStartOffset = result.LogStartOffset;
+            CountProduced(append.Records);
+        }
+
+        if (context.SuppressResponse && FirstError(response) is { } error)
+        {
+            context.CloseReason = $"a produce with acks=0 failed with {error}, and closing is the only way to say so";
+        }
+
+        return response;
+    }
+
+    private void CountProduced(ReadOnlyMemory<byte> records)
+    {
+        long bytes = records.Length;
+        long count = 0;
+        while (RecordBatches.TryTakeFirst(ref records, out RecordBatchHeader header, out _))
+        {
+            count += header.RecordCount;
+        }
+
+        services.Metrics.Produced(count, bytes);
+    }
+
+    private static KafkaError? FirstError(ProduceResponse response)
+    {
+        foreach (ProduceResponse.TopicProduceResponse topic in response.Responses)
+        {
+            foreach (ProduceResponse.PartitionProduceResponse partition in topic.PartitionResponses)
+            {
+                if (partition.ErrorCode != 0)
+                {
+                    return (KafkaError)partition.ErrorCode;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private static void Refuse(ProduceResponse.PartitionProduceResponse answer, KafkaError error, string message, int recordIndex = -1)
+    {
+        answer.ErrorCode = (short)error;
+        answer.ErrorMessage = message;
+        if (recordIndex >= 0)
+        {
+            answer.RecordErrors = [new() { BatchIndex = recordIndex, BatchIndexErrorMessage = message }];
+        }
+    }
+
+    private static string RefusalText(KafkaError error) => error == KafkaError.InvalidRequiredAcks
+        ? "acks must be -1, 0 or 1"
+        : "transactions are not supported: produce without a transactional.id";
+
+    private readonly record struct PendingAnswer(
+        ProduceResponse.PartitionProduceResponse Answer, Partition Partition, ValueTask<AppendResult> Append, ReadOnlyMemory<byte> Records);
+}

@@ -1,0 +1,84 @@
+using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Partitions;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Framing;
+using PipeRoll.Wire.Messages;
+
+namespace PipeRoll.Broker.Handlers;
+
+/// <summary>
+/// Fetch (1): reads records, waiting for them if there are too few.
+/// </summary>
+/// <remarks>
+/// Sessions (KIP-227) from version 7 on; topics by id from 13 on. The session is updated when the request is read, records
+/// are taken only when every earlier request of the connection was answered, so that a connection holds one response's
+/// records at a time. The records are references on the log's buffers, never copies. There are no transactions: the last
+/// stable offset is the high watermark, and no transaction is listed as aborted. Every read is served here: no preferred replica.
+/// </remarks>
+internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
+{
+    private const short FirstVersionWithTopicIds = 13;
+    private const short FirstVersionWithSessions = 7;
+
+    private readonly FetchServices _services;
+    private readonly FetchSessions _sessions;
+    private readonly BrokerMetrics _metrics;
+
+    public FetchHandler(BrokerServices services)
+    {
+        BrokerOptions options = services.Options;
+        _services = new FetchServices(
+            options, services.Time, services.Topics, services.FetchBytes, services.Loggers.CreateLogger<FetchHandler>());
+        _sessions = new FetchSessions(
+            options.FetchSessionsMax, options.FetchSessionEvictionMs, services.Time, () => services.Random.Next(1, int.MaxValue));
+        _metrics = services.Metrics;
+    }
+
+    public override ValueTask<FetchResponse> HandleAsync(FetchRequest request, RequestContext context)
+    {
+        if (context.Version < FirstVersionWithSessions)
+        {
+            request.SessionId = 0;
+            request.SessionEpoch = -1;
+        }
+
+        return AnswerAsync(_sessions.Begin(request, context.Version >= FirstVersionWithTopicIds), request, context);
+    }
+
+    private async ValueTask<FetchResponse> AnswerAsync(FetchPlan plan, FetchRequest request, RequestContext context)
+    {
+        var response = new FetchResponse { ErrorCode = (short)plan.Error, SessionId = plan.SessionId, Responses = [] };
+        if (plan.Error != KafkaError.None)
+        {
+            return response;
+        }
+
+        await context.WhenNextInLineAsync();
+        var limits = new FetchLimits(
+            Math.Max(request.MaxWaitMs, 0), request.MinBytes, Math.Clamp(request.MaxBytes, 0, _services.Options.FetchBytesMax));
+        var operation = new FetchOperation(_services, plan.Items, limits);
+        FetchResponse.PartitionData[] answers = await operation.RunAsync(context.Cancellation);
+        FetchResponse.FetchableTopicResponse? topic = null;
+        FetchKey last = default;
+        for (int at = 0; at < answers.Length; at++)
+        {
+            FetchKey key = plan.Items[at].Key;
+            if (!_sessions.MustAnswer(plan, plan.Items[at], answers[at]))
+            {
+                continue;
+            }
+
+            if (topic is null || key.TopicId != last.TopicId || key.Topic != last.Topic)
+            {
+                topic = new FetchResponse.FetchableTopicResponse { Topic = key.Topic ?? "", TopicId = key.TopicId, Partitions = [] };
+                response.Responses.Add(topic);
+                last = key;
+            }
+
+            _metrics.Fetched(operation.RecordCounts[at], answers[at].Records?.Length ?? 0);
+            topic.Partitions.Add(answers[at]);
+        }
+
+        return response;
+    }
+}

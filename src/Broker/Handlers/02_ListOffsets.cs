@@ -1,0 +1,102 @@
+using PipeRoll.Broker.Partitions;
+using PipeRoll.Streams;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
+
+namespace PipeRoll.Broker.Handlers;
+
+/// <summary>
+/// ListOffsets (2): the offset at the start, at the end, or at a time, to the record.
+/// </summary>
+/// <remarks>
+/// Times with a meaning: -1 latest, -2 earliest, -3 the record with the largest time (version 7, KIP-734), -4 earliest
+/// local (8, KIP-405): the earliest, for everything is where it is served; -5 latest tiered (9, KIP-1005): none, as Kafka
+/// answers without tiered storage. read_committed is the same as read_uncommitted: there are no transactions.
+/// </remarks>
+internal sealed class ListOffsetsHandler(BrokerServices services, DecompressorPool decompressors)
+    : Handler<ListOffsetsRequest, ListOffsetsResponse>
+{
+    private const long Latest = -1;
+    private const long Earliest = -2;
+    private const long MaxTimestamp = -3;
+    private const long EarliestLocal = -4;
+    private const long LatestTiered = -5;
+
+    public override async ValueTask<ListOffsetsResponse> HandleAsync(ListOffsetsRequest request, RequestContext context)
+    {
+        var response = new ListOffsetsResponse { Topics = [] };
+        foreach (ListOffsetsRequest.ListOffsetsTopic topic in request.Topics)
+        {
+            var answers = new ListOffsetsResponse.ListOffsetsTopicResponse { Name = topic.Name, Partitions = [] };
+            response.Topics.Add(answers);
+            foreach (ListOffsetsRequest.ListOffsetsPartition wanted in topic.Partitions)
+            {
+                var answer = new ListOffsetsResponse.ListOffsetsPartitionResponse
+                {
+                    PartitionIndex = wanted.PartitionIndex,
+                    OldStyleOffsets = [],
+                };
+                answers.Partitions.Add(answer);
+                await AnswerAsync(topic.Name, wanted, answer, context);
+            }
+        }
+
+        return response;
+    }
+
+    private async ValueTask AnswerAsync(
+        string topic, ListOffsetsRequest.ListOffsetsPartition wanted, ListOffsetsResponse.ListOffsetsPartitionResponse answer,
+        RequestContext context)
+    {
+        Partition? partition = services.Topics.Find(topic, wanted.PartitionIndex);
+        KafkaError error = partition is null ? KafkaError.UnknownTopicOrPartition
+            : PartitionChecks.LeaderEpoch(partition, wanted.CurrentLeaderEpoch);
+        if (error == KafkaError.None && partition!.Stream is null)
+        {
+            error = KafkaError.NotLeaderOrFollower;
+            services.Partitions.RequestOpen(partition);
+        }
+
+        if (error != KafkaError.None)
+        {
+            answer.ErrorCode = (short)error;
+            return;
+        }
+
+        try
+        {
+            TimestampedOffset found = await FindAsync(partition!, wanted.Timestamp, context.Cancellation);
+            answer.Offset = found.Offset;
+            answer.Timestamp = found.Timestamp;
+            answer.LeaderEpoch = found.LeaderEpoch;
+        }
+        catch (UnsupportedTimestampException)
+        {
+            answer.ErrorCode = (short)KafkaError.UnsupportedVersion;
+        }
+        catch (Exception failure) when (failure is StreamUnavailableException or OffsetOutOfRangeException)
+        {
+            // Closed, or trimmed while it was searched: the client asks again.
+            answer.ErrorCode = (short)KafkaError.NotLeaderOrFollower;
+        }
+    }
+
+    private ValueTask<TimestampedOffset> FindAsync(Partition partition, long timestamp, CancellationToken cancellation)
+    {
+        IStream stream = partition.Stream
+            ?? throw new StreamUnavailableException(StreamUnavailableReason.Closed, $"{partition.Identity} was closed");
+        return timestamp switch
+        {
+            Latest => ValueTask.FromResult(new TimestampedOffset(stream.ConfirmedOffset, -1, partition.LeaderEpoch)),
+            Earliest or EarliestLocal => ValueTask.FromResult(
+                new TimestampedOffset(stream.StartOffset, -1, partition.EpochAt(stream.StartOffset))),
+            MaxTimestamp => TimestampSearch.LatestAsync(stream, decompressors, cancellation),
+            LatestTiered => ValueTask.FromResult(TimestampedOffset.None),
+            < 0 => throw new UnsupportedTimestampException(),
+            _ => TimestampSearch.FirstAtOrAfterAsync(stream, timestamp, decompressors, cancellation),
+        };
+    }
+
+    /// <summary>A negative time that means nothing here.</summary>
+    private sealed class UnsupportedTimestampException : Exception;
+}

@@ -1,0 +1,79 @@
+using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Topics;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
+
+namespace PipeRoll.Broker.Handlers;
+
+/// <summary>
+/// OffsetCommit (8): stores how far a group has consumed. Answered when the offsets are durable.
+/// </summary>
+/// <remarks>
+/// A generation of -1 is a simple consumer or an administrator: good while the group is empty. Offsets of topics that do
+/// not exist, and notes that are too long, are refused one by one; everything else is taken whole or not at all. The
+/// retention of version 2 to 4 becomes an expiry of these offsets alone.
+/// </remarks>
+internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirectory topics, GroupOptions options, TimeProvider time)
+    : Handler<OffsetCommitRequest, OffsetCommitResponse>
+{
+    public override async ValueTask<OffsetCommitResponse> HandleAsync(OffsetCommitRequest request, RequestContext context)
+    {
+        long nowMs = time.GetUtcNow().ToUnixTimeMilliseconds();
+        long expireMs = request.RetentionTimeMs < 0 ? -1 : nowMs + request.RetentionTimeMs;
+        List<OffsetCommitEntry> entries = [];
+        foreach (OffsetCommitRequest.OffsetCommitRequestTopic topic in request.Topics)
+        {
+            foreach (OffsetCommitRequest.OffsetCommitRequestPartition partition in topic.Partitions)
+            {
+                if (Check(topic, partition) == KafkaError.None)
+                {
+                    entries.Add(new OffsetCommitEntry(
+                        new GroupPartition(topic.Name, partition.PartitionIndex),
+                        new CommittedOffset(
+                            partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata ?? "", nowMs, expireMs)));
+                }
+            }
+        }
+
+        KafkaError error = await groups.CommitAsync(
+            request.GroupId, request.MemberId, request.GroupInstanceId, request.GenerationIdOrMemberEpoch, entries,
+            new Committer(context.Client.Principal, context.ClientId ?? ""));
+        return Answer(request, error);
+    }
+
+    private KafkaError Check(
+        OffsetCommitRequest.OffsetCommitRequestTopic topic, OffsetCommitRequest.OffsetCommitRequestPartition partition)
+    {
+        if (topics.Find(topic.Name) is null)
+        {
+            return KafkaError.UnknownTopicOrPartition;
+        }
+
+        return partition.CommittedMetadata?.Length > options.OffsetMetadataBytesMax
+            ? KafkaError.OffsetMetadataTooLarge
+            : KafkaError.None;
+    }
+
+    private OffsetCommitResponse Answer(OffsetCommitRequest request, KafkaError error)
+    {
+        OffsetCommitResponse response = new() { Topics = new(request.Topics.Count) };
+        foreach (OffsetCommitRequest.OffsetCommitRequestTopic topic in request.Topics)
+        {
+            OffsetCommitResponse.OffsetCommitResponseTopic answered = new() { Name = topic.Name, Partitions = new(topic.Partitions.Count) };
+            foreach (OffsetCommitRequest.OffsetCommitRequestPartition partition in topic.Partitions)
+            {
+                KafkaError own = Check(topic, partition);
+                answered.Partitions.Add(new OffsetCommitResponse.OffsetCommitResponsePartition
+                {
+                    PartitionIndex = partition.PartitionIndex,
+                    ErrorCode = (short)(own == KafkaError.None ? error : own),
+                });
+            }
+
+            response.Topics.Add(answered);
+        }
+
+        return response;
+    }
+}

@@ -1,0 +1,88 @@
+using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
+
+namespace PipeRoll.Broker.Handlers;
+
+/// <summary>
+/// OffsetFetch (9): the committed offsets of a group, since version 8 of several (KIP-709).
+/// </summary>
+/// <remarks>
+/// No list of topics asks for everything that is committed (version 2 on). What was never committed is -1 without an
+/// error. Version 7 on can insist on stable offsets: a commit on its way is then UNSTABLE_OFFSET_COMMIT. Version 1 has
+/// no place for an error of the group but the partitions.
+/// </remarks>
+internal sealed class OffsetFetchHandler(GroupCoordinator groups) : Handler<OffsetFetchRequest, OffsetFetchResponse>
+{
+    private const long NoOffset = -1;
+
+    public override ValueTask<OffsetFetchResponse> HandleAsync(OffsetFetchRequest request, RequestContext context) =>
+        ValueTask.FromResult(context.Version >= 8 ? Many(request) : One(request, context.Version));
+
+    private OffsetFetchResponse Many(OffsetFetchRequest request)
+    {
+        OffsetFetchResponse response = new() { Groups = new(request.Groups.Count) };
+        foreach (OffsetFetchRequest.OffsetFetchRequestGroup group in request.Groups)
+        {
+            List<GroupPartition>? wanted = group.Topics is null
+                ? null
+                : [.. group.Topics.SelectMany(static topic => topic.PartitionIndexes, static (topic, index) => new GroupPartition(topic.Name, index))];
+            (KafkaError error, IReadOnlyList<FetchedOffset> offsets) = Fetch(group.GroupId, wanted, request.RequireStable);
+            response.Groups.Add(new OffsetFetchResponse.OffsetFetchResponseGroup
+            {
+                GroupId = group.GroupId,
+                ErrorCode = (short)error,
+                Topics = [.. offsets.GroupBy(static offset => offset.Partition.Topic).Select(static topic =>
+                    new OffsetFetchResponse.OffsetFetchResponseTopics
+                    {
+                        Name = topic.Key,
+                        Partitions = [.. topic.Select(static offset => new OffsetFetchResponse.OffsetFetchResponsePartitions
+                        {
+                            PartitionIndex = offset.Partition.Partition,
+                            CommittedOffset = offset.Committed?.Offset ?? NoOffset,
+                            CommittedLeaderEpoch = offset.Committed?.LeaderEpoch ?? -1,
+                            Metadata = offset.Committed?.Metadata ?? "",
+                            ErrorCode = (short)offset.Error,
+                        })],
+                    })],
+            });
+        }
+
+        return response;
+    }
+
+    private OffsetFetchResponse One(OffsetFetchRequest request, short version)
+    {
+        List<GroupPartition>? wanted = request.Topics is null
+            ? null
+            : [.. request.Topics.SelectMany(static topic => topic.PartitionIndexes, static (topic, index) => new GroupPartition(topic.Name, index))];
+        (KafkaError error, IReadOnlyList<FetchedOffset> offsets) = Fetch(request.GroupId, wanted, request.RequireStable);
+        if (error != KafkaError.None && version < 2)
+        {
+            offsets = [.. (wanted ?? []).Select(partition => new FetchedOffset(partition, null, error))];
+        }
+
+        return new OffsetFetchResponse
+        {
+            ErrorCode = (short)error,
+            Topics = [.. offsets.GroupBy(static offset => offset.Partition.Topic).Select(static topic =>
+                new OffsetFetchResponse.OffsetFetchResponseTopic
+                {
+                    Name = topic.Key,
+                    Partitions = [.. topic.Select(static offset => new OffsetFetchResponse.OffsetFetchResponsePartition
+                    {
+                        PartitionIndex = offset.Partition.Partition,
+                        CommittedOffset = offset.Committed?.Offset ?? NoOffset,
+                        CommittedLeaderEpoch = offset.Committed?.LeaderEpoch ?? -1,
+                        Metadata = offset.Committed?.Metadata ?? "",
+                        ErrorCode = (short)offset.Error,
+                    })],
+                })],
+        };
+    }
+
+    private (KafkaError Error, IReadOnlyList<FetchedOffset> Offsets) Fetch(
+        string groupId, IReadOnlyList<GroupPartition>? wanted, bool requireStable) =>
+        groups.FetchOffsets(groupId, wanted, requireStable);
+}

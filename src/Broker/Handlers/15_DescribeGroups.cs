@@ -1,0 +1,60 @@
+using PipeRoll.Broker.Groups;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
+
+namespace PipeRoll.Broker.Handlers;
+
+/// <summary>DescribeGroups (15): state, protocol and members of groups. A group that does not exist is described as Dead.</summary>
+internal sealed class DescribeGroupsHandler(GroupCoordinator groups) : Handler<DescribeGroupsRequest, DescribeGroupsResponse>
+{
+    /// <summary>Read, delete and describe (KIP-430): everybody may everything until security is on.</summary>
+    private const int AllOperations = (1 << 3) | (1 << 6) | (1 << 8);
+
+    public override ValueTask<DescribeGroupsResponse> HandleAsync(DescribeGroupsRequest request, RequestContext context)
+    {
+        DescribeGroupsResponse response = new() { Groups = new(request.Groups.Count) };
+        foreach (string groupId in request.Groups)
+        {
+            DescribeGroupsResponse.DescribedGroup described = Describe(groupId);
+            if (request.IncludeAuthorizedOperations)
+            {
+                described.AuthorizedOperations = AllOperations;
+            }
+
+            response.Groups.Add(described);
+        }
+
+        return ValueTask.FromResult(response);
+    }
+
+    private DescribeGroupsResponse.DescribedGroup Describe(string groupId)
+    {
+        (KafkaError error, GroupDescription? group) = groups.Describe(groupId);
+        if (error != KafkaError.None)
+        {
+            return new DescribeGroupsResponse.DescribedGroup { GroupId = groupId, ErrorCode = (short)error };
+        }
+
+        if (group is null)
+        {
+            return new DescribeGroupsResponse.DescribedGroup { GroupId = groupId, GroupState = nameof(GroupPhase.Dead) };
+        }
+
+        return new DescribeGroupsResponse.DescribedGroup
+        {
+            GroupId = groupId,
+            GroupState = group.Phase.ToString(),
+            ProtocolType = group.ProtocolType,
+            ProtocolData = group.ProtocolName,
+            Members = [.. group.Members.Select(static member => new DescribeGroupsResponse.DescribedGroupMember
+            {
+                MemberId = member.MemberId,
+                GroupInstanceId = member.InstanceId,
+                ClientId = member.ClientId,
+                ClientHost = member.ClientHost,
+                MemberMetadata = member.Subscription,
+                MemberAssignment = member.Assignment,
+            })],
+        };
+    }
+}

@@ -1,0 +1,73 @@
+using PipeRoll.Broker.Topics;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
+
+namespace PipeRoll.Broker.Handlers;
+
+/// <summary>
+/// CreatePartitions (37): adds partitions to topics; a topic never gets fewer.
+/// </summary>
+/// <remarks>Assignments, if given, must name this broker once for each new partition. Internal topics are protected.</remarks>
+internal sealed class CreatePartitionsHandler(BrokerServices services) : Handler<CreatePartitionsRequest, CreatePartitionsResponse>
+{
+    public override async ValueTask<CreatePartitionsResponse> HandleAsync(CreatePartitionsRequest request, RequestContext context)
+    {
+        var response = new CreatePartitionsResponse { Results = new(request.Topics.Count) };
+        foreach (CreatePartitionsRequest.CreatePartitionsTopic wanted in request.Topics)
+        {
+            (KafkaError error, string? message) = Refuse(wanted);
+            if (error == KafkaError.None && !request.ValidateOnly)
+            {
+                TopicChange change =
+                    await services.Topics.AddPartitionsAsync(wanted.Name, wanted.Count, context.Client.Principal, CancellationToken.None);
+                (error, message) = (change.Error, change.Message);
+            }
+
+            response.Results.Add(new CreatePartitionsResponse.CreatePartitionsTopicResult
+            {
+                Name = wanted.Name,
+                ErrorCode = (short)error,
+                ErrorMessage = message,
+            });
+        }
+
+        return response;
+    }
+
+    private (KafkaError Error, string? Message) Refuse(CreatePartitionsRequest.CreatePartitionsTopic wanted)
+    {
+        if (services.Topics.Find(wanted.Name) is not { } topic)
+        {
+            return (KafkaError.UnknownTopicOrPartition, $"Topic '{wanted.Name}' does not exist.");
+        }
+
+        if (topic.IsInternal)
+        {
+            return (KafkaError.InvalidTopicException, $"Topic '{wanted.Name}' is the broker's own: its partitions stay as they are.");
+        }
+
+        int now = topic.Partitions.Count;
+        if (wanted.Count <= now || wanted.Count > services.Options.PartitionsPerTopicMax)
+        {
+            return (KafkaError.InvalidPartitions,
+                $"Topic '{wanted.Name}' has {now} partitions; the new number must be larger and at most "
+                + $"{services.Options.PartitionsPerTopicMax}, but is {wanted.Count}.");
+        }
+
+        if (wanted.Assignments is not { } assignments)
+        {
+            return (KafkaError.None, null);
+        }
+
+        if (assignments.Count != wanted.Count - now)
+        {
+            return (KafkaError.InvalidReplicaAssignment,
+                $"{wanted.Count - now} partitions are added but {assignments.Count} are assigned.");
+        }
+
+        string? wrong = assignments
+            .Select(assignment => TopicRules.RefuseBrokers(assignment.BrokerIds, services.Options.NodeId))
+            .FirstOrDefault(text => text is not null);
+        return wrong is null ? (KafkaError.None, null) : (KafkaError.InvalidReplicaAssignment, $"In the assignments, {wrong}");
+    }
+}

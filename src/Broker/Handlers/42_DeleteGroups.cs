@@ -1,0 +1,26 @@
+using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Wire.Messages;
+
+namespace PipeRoll.Broker.Handlers;
+
+/// <summary>DeleteGroups (42): deletes empty groups with their offsets (KIP-229). Answered when that is durable.</summary>
+internal sealed class DeleteGroupsHandler(GroupCoordinator groups) : Handler<DeleteGroupsRequest, DeleteGroupsResponse>
+{
+    public override async ValueTask<DeleteGroupsResponse> HandleAsync(DeleteGroupsRequest request, RequestContext context)
+    {
+        Committer by = new(context.Client.Principal, context.ClientId ?? "");
+        string[] groupIds = [.. request.GroupsNames.Distinct(StringComparer.Ordinal)];
+        DeleteGroupsResponse response = new() { Results = new(groupIds.Length) };
+        foreach (string groupId in groupIds)
+        {
+            response.Results.Add(new DeleteGroupsResponse.DeletableGroupResult
+            {
+                GroupId = groupId,
+                ErrorCode = (short)await groups.DeleteAsync(groupId, by),
+            });
+        }
+
+        return response;
+    }
+}

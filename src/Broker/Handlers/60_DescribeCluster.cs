@@ -1,0 +1,49 @@
+using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
+
+namespace PipeRoll.Broker.Handlers;
+
+/// <summary>
+/// DescribeCluster (60, KIP-700): who is in the cluster, for admin clients.
+/// </summary>
+/// <remarks>
+/// Version 1 on (KIP-919): only brokers have an endpoint here; asking for controllers is refused as a broker of Kafka does.
+/// </remarks>
+internal sealed class DescribeClusterHandler(BrokerServices services) : Handler<DescribeClusterRequest, DescribeClusterResponse>
+{
+    private const sbyte Brokers = 1;
+
+    public override ValueTask<DescribeClusterResponse> HandleAsync(DescribeClusterRequest request, RequestContext context)
+    {
+        if (context.Version >= 1 && request.EndpointType != Brokers)
+        {
+            return ValueTask.FromResult(new DescribeClusterResponse
+            {
+                ErrorCode = (short)KafkaError.MismatchedEndpointType,
+                ErrorMessage = "This is a broker endpoint: ask for brokers.",
+                EndpointType = Brokers,
+                ClusterId = "",
+                Brokers = [],
+            });
+        }
+
+        return ValueTask.FromResult(new DescribeClusterResponse
+        {
+            EndpointType = Brokers,
+            ClusterId = services.ClusterId,
+            ControllerId = services.Options.NodeId,
+            Brokers =
+            [
+                new DescribeClusterResponse.DescribeClusterBroker
+                {
+                    BrokerId = services.Options.NodeId,
+                    Host = services.AdvertisedHost,
+                    Port = services.AdvertisedPort,
+                    Rack = services.Options.Rack,
+                },
+            ],
+            ClusterAuthorizedOperations =
+                request.IncludeClusterAuthorizedOperations ? MetadataHandler.AllClusterOperations : int.MinValue,
+        });
+    }
+}

@@ -1,0 +1,16 @@
+using PipeRoll.Wire;
+
+namespace PipeRoll.Broker.Partitions;
+
+/// <summary>Checks that several APIs share.</summary>
+internal static class PartitionChecks
+{
+    /// <param name="claimed">The leader epoch the client knows, -1 when it names none (KIP-320).</param>
+    public static KafkaError LeaderEpoch(Partition partition, int claimed)
+    {
+        int current = partition.LeaderEpoch;
+        return claimed < 0 || claimed == current ? KafkaError.None
+            : claimed < current ? KafkaError.FencedLeaderEpoch
+            : KafkaError.UnknownLeaderEpoch;
+    }
+}

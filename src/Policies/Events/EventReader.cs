@@ -1,0 +1,322 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+using PipeRoll.Cel;
+
+namespace PipeRoll.Policies.Events;
+
+/// <summary>
+/// Reads an event's JSON straight into typed slots, without building a document. Everything that is declared is checked for
+/// every event, whether or not a rule looks at it; what is not declared is skipped. Owner: one engine; not thread-safe.
+/// </summary>
+internal sealed class EventReader
+{
+    private readonly EventSchema _schema;
+    private readonly byte[][] _names;
+    private readonly bool[] _seen;
+    private readonly int _timeIndex;
+    private readonly EventSlots _slots;
+    private byte[] _buffer = new byte[1_024];
+
+    public EventReader(EventSchema schema, EventSlots slots)
+    {
+        _schema = schema;
+        _slots = slots;
+        _names = [.. schema.Fields.Select(field => Encoding.UTF8.GetBytes(field.Name))];
+        _seen = new bool[_names.Length];
+        _timeIndex = schema.Fields.ToList().FindIndex(field => field.Name == schema.TimeField);
+    }
+
+    /// <summary>When the event happened, in milliseconds since 1970; set by a successful <see cref="Read"/>.</summary>
+    public long EventTimeMs { get; private set; }
+
+    /// <summary>Fills the slots.</summary>
+    /// <returns>Null, or what is wrong with the event, in words that depend on nothing but the event.</returns>
+    public string? Read(ReadOnlySpan<byte> json, long recordTimestampMs)
+    {
+        if (json.Length == 0)
+        {
+            return "the event has no value";
+        }
+        if (!Utf8.IsValid(json))
+        {
+            return "the event is not valid UTF-8";
+        }
+        if (_buffer.Length < json.Length)
+        {
+            _buffer = new byte[json.Length * 2];
+        }
+        json.CopyTo(_buffer);
+        _slots.Begin(_buffer);
+        Array.Clear(_seen);
+        var reader = new Utf8JsonReader(_buffer.AsSpan(0, json.Length), new JsonReaderOptions { MaxDepth = 64 });
+        try
+        {
+            return ReadObject(ref reader) ?? CheckComplete(recordTimestampMs);
+        }
+        catch (JsonException)
+        {
+            return $"the event is not valid JSON after byte {reader.BytesConsumed}";
+        }
+        catch (InvalidOperationException)
+        {
+            // The reader's word for an escaped half of a surrogate pair.
+            return $"the event has an escaped text that is no Unicode after byte {reader.BytesConsumed}";
+        }
+    }
+
+    private string? ReadObject(ref Utf8JsonReader reader)
+    {
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+        {
+            return "the event is not a JSON object";
+        }
+        int expected = 0;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            int index = IndexOf(ref reader, expected);
+            reader.Read();
+            if (index < 0)
+            {
+                reader.Skip();
+                continue;
+            }
+            expected = index + 1;
+            if (_seen[index])
+            {
+                return $"the event has '{_schema.Fields[index].Name}' twice";
+            }
+            _seen[index] = true;
+            string? problem = ReadField(ref reader, index);
+            if (problem is not null)
+            {
+                return problem;
+            }
+        }
+        // One read more: what follows the object must be nothing.
+        reader.Read();
+        return null;
+    }
+
+    /// <summary>Producers write fields in one order, so the one after the last is the likeliest.</summary>
+    private int IndexOf(ref Utf8JsonReader reader, int expected)
+    {
+        if (!reader.ValueIsEscaped)
+        {
+            ReadOnlySpan<byte> name = reader.ValueSpan;
+            if (expected < _names.Length && name.SequenceEqual(_names[expected]))
+            {
+                return expected;
+            }
+            for (int i = 0; i < _names.Length; i++)
+            {
+                if (name.SequenceEqual(_names[i]))
+                {
+                    return i;
+                }
+            }
+            return -1;
+        }
+        for (int i = 0; i < _names.Length; i++)
+        {
+            if (reader.ValueTextEquals(_names[i]))
+            {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    private string? ReadField(ref Utf8JsonReader reader, int index)
+    {
+        EventField field = _schema.Fields[index];
+        if (reader.TokenType == JsonTokenType.Null)
+        {
+            return field.Optional ? null : $"'{field.Name}' is null and not optional";
+        }
+        bool read = field.Type switch
+        {
+            FieldType.Bool => ReadBool(ref reader, index),
+            FieldType.Int => ReadInt(ref reader, index),
+            FieldType.Double => ReadDouble(ref reader, index),
+            FieldType.String => ReadText(ref reader, index),
+            _ => ReadTimestamp(ref reader, index),
+        };
+        return read ? null : $"'{field.Name}' is no {TypeName(field)}";
+    }
+
+    private bool ReadBool(ref Utf8JsonReader reader, int index)
+    {
+        if (reader.TokenType is not (JsonTokenType.True or JsonTokenType.False))
+        {
+            return false;
+        }
+        _slots.Set(index, CelValue.Bool(reader.TokenType == JsonTokenType.True));
+        return true;
+    }
+
+    private bool ReadInt(ref Utf8JsonReader reader, int index)
+    {
+        if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out long value))
+        {
+            return false;
+        }
+        _slots.Set(index, CelValue.Int(value));
+        return index != _timeIndex || SetTime(value);
+    }
+
+    private bool ReadDouble(ref Utf8JsonReader reader, int index)
+    {
+        if (reader.TokenType != JsonTokenType.Number || !reader.TryGetDouble(out double value) || !double.IsFinite(value))
+        {
+            return false;
+        }
+        _slots.Set(index, CelValue.Double(value));
+        return index != _timeIndex || SetTime(value);
+    }
+
+    private bool ReadText(ref Utf8JsonReader reader, int index)
+    {
+        if (reader.TokenType != JsonTokenType.String)
+        {
+            return false;
+        }
+        if (reader.ValueIsEscaped)
+        {
+            _slots.Set(index, CelValue.String(reader.GetString()));
+        }
+        else
+        {
+            _slots.SetText(index, (int)reader.TokenStartIndex + 1, reader.ValueSpan.Length);
+        }
+        if (index != _timeIndex)
+        {
+            return true;
+        }
+        bool parsed = TimeText.TryParse(reader.ValueSpan, out long seconds, out int nanos);
+        EventTimeMs = (seconds * 1_000) + (nanos / 1_000_000);
+        return parsed;
+    }
+
+    private bool ReadTimestamp(ref Utf8JsonReader reader, int index)
+    {
+        EventField field = _schema.Fields[index];
+        long seconds;
+        int nanos = 0;
+        if (field.Format == TimeFormat.Iso8601)
+        {
+            if (reader.TokenType != JsonTokenType.String || !TimeText.TryParse(reader.ValueSpan, out seconds, out nanos))
+            {
+                return false;
+            }
+        }
+        else
+        {
+            if (reader.TokenType != JsonTokenType.Number || !TryReadMs(ref reader, field, out long ms))
+            {
+                return false;
+            }
+            (seconds, nanos) = Split(ms);
+        }
+        CelValue value = CelValue.Timestamp(seconds, nanos);
+        _slots.Set(index, value);
+        if (index == _timeIndex)
+        {
+            EventTimeMs = (seconds * 1_000) + (nanos / 1_000_000);
+        }
+        return !value.IsError;
+    }
+
+    private static bool TryReadMs(ref Utf8JsonReader reader, EventField field, out long ms)
+    {
+        if (reader.TryGetInt64(out long whole))
+        {
+            return TryScale(whole, field.Format, field.StepMs, out ms);
+        }
+        ms = 0;
+        return reader.TryGetDouble(out double fraction) && TryScale(fraction, field.Format, field.StepMs, out ms);
+    }
+
+    private bool SetTime(long value)
+    {
+        bool scaled = TryScale(value, _schema.TimeFormat, _schema.StepMs, out long ms);
+        EventTimeMs = ms;
+        return scaled;
+    }
+
+    private bool SetTime(double value)
+    {
+        bool scaled = TryScale(value, _schema.TimeFormat, _schema.StepMs, out long ms);
+        EventTimeMs = ms;
+        return scaled;
+    }
+
+    private static bool TryScale(long value, TimeFormat format, long stepMs, out long ms)
+    {
+        Int128 wide = (Int128)value * UnitMs(format, stepMs);
+        ms = InRange(wide) ? (long)wide : 0;
+        return InRange(wide);
+    }
+
+    /// <summary>Fractions of a second are cut off at the millisecond; a step is whole.</summary>
+    private static bool TryScale(double value, TimeFormat format, long stepMs, out long ms)
+    {
+        ms = 0;
+        if (format == TimeFormat.Step && value != Math.Floor(value))
+        {
+            return false;
+        }
+        double wide = Math.Floor(value * UnitMs(format, stepMs));
+        if (Math.Abs(wide) > 9e15 || !InRange((Int128)wide))
+        {
+            return false;
+        }
+        ms = (long)wide;
+        return true;
+    }
+
+    private static long UnitMs(TimeFormat format, long stepMs) => format switch
+    {
+        TimeFormat.UnixSeconds => 1_000,
+        TimeFormat.Step => stepMs,
+        _ => 1,
+    };
+
+    /// <summary>The years 0001 to 9999.</summary>
+    private static bool InRange(Int128 ms) => ms >= -62_135_596_800_000 && ms <= 253_402_300_799_999;
+
+    private static (long Seconds, int Nanos) Split(long ms)
+    {
+        long seconds = Math.DivRem(ms, 1_000, out long rest);
+        return rest < 0 ? (seconds - 1, (int)(rest + 1_000) * 1_000_000) : (seconds, (int)rest * 1_000_000);
+    }
+
+    private string? CheckComplete(long recordTimestampMs)
+    {
+        for (int i = 0; i < _seen.Length; i++)
+        {
+            if (!_seen[i] && !_schema.Fields[i].Optional)
+            {
+                return $"the event has no '{_schema.Fields[i].Name}'";
+            }
+        }
+        return _schema.AheadMaxMs is { } aheadMax && EventTimeMs - recordTimestampMs > aheadMax
+            ? $"'{_schema.TimeField}' is {EventTimeMs - recordTimestampMs} ms after the record's timestamp, more than {aheadMax} ms"
+            : null;
+    }
+
+    private static string TypeName(EventField field) => field.Type switch
+    {
+        FieldType.Timestamp => field.Format switch
+        {
+            TimeFormat.Iso8601 => "point in time as ISO 8601 writes it",
+            TimeFormat.UnixMs => "number of milliseconds since 1970",
+            TimeFormat.UnixSeconds => "number of seconds since 1970",
+            _ => "number of steps",
+        },
+        FieldType.Int => "64-bit whole number",
+        FieldType.Double => "finite number",
+        FieldType.String => "text",
+        _ => "true or false",
+    };
+}

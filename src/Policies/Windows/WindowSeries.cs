@@ -1,0 +1,277 @@
+namespace PipeRoll.Policies.Windows;
+
+/// <summary>
+/// What a window keeps for one key: its events by rising time, as a queue in flat arrays. For min and max only the events that can
+/// still become the extreme, for distinct only the newest event of each text; both are functions of the events in the window alone,
+/// not of the order in which they came. Owner: a <see cref="KeyedWindow"/>.
+/// </summary>
+internal struct WindowSeries
+{
+    private const int CapacityMin = 4;
+
+    /// <summary>A key that had a burst gives its memory back when the burst has left; below this it is not worth it.</summary>
+    private const int CapacityIdle = 64;
+
+
+    /// <summary>The hash of <see cref="Key"/> and the next slot of the same bucket: for the <see cref="KeyedWindow"/>.</summary>
+    public int KeyHash;
+
+    public int NextSlot;
+
+    /// <summary>The key of these events, UTF-8; null in a slot that is free.</summary>
+    public byte[]? Key;
+
+    private Entry[] _entries;
+    private byte[][]? _texts;
+    private ulong[]? _hashes;
+    private Int128 _sumUnits;
+    private int _head;
+    private WindowAggregate _aggregate;
+
+    /// <summary>The newest event time of the key: the window ends here.</summary>
+    public long NewestMs;
+
+    /// <summary>
+    /// The time of the newest event that was dropped for <see cref="PolicyWindow.EventsPerKeyMax"/>: until it would have left the
+    /// window anyway, values may be too small.
+    /// </summary>
+    public long ClippedToMs;
+
+    public int Count { get; private set; }
+
+    public readonly Int128 SumUnits => _sumUnits;
+
+    public readonly ReadOnlySpan<Entry> Entries => _entries.AsSpan(_head, Count);
+
+    /// <summary>For distinct: the texts beside <see cref="Entries"/>, UTF-8.</summary>
+    public readonly ReadOnlySpan<byte[]> Texts => _texts.AsSpan(_head, Count);
+
+    /// <summary>The value of the oldest event that is kept: for min and max, the extreme.</summary>
+    public readonly double First => _entries[_head].Value;
+
+    public static WindowSeries Create(WindowAggregate aggregate, byte[] key, long newestMs) => new()
+    {
+        _aggregate = aggregate,
+        _entries = [],
+        _texts = aggregate == WindowAggregate.Distinct ? [] : null,
+        _hashes = aggregate == WindowAggregate.Distinct ? [] : null,
+        Key = key,
+        NewestMs = newestMs,
+        ClippedToMs = long.MinValue,
+    };
+
+    /// <summary>Lets go what is not younger than <paramref name="cutoffMs"/>. Returns how many events went.</summary>
+    public int Expire(long cutoffMs)
+    {
+        int gone = 0;
+        while (gone < Count && _entries[_head + gone].TimeMs <= cutoffMs)
+        {
+            gone++;
+        }
+        RemoveFirst(gone);
+        return gone;
+    }
+
+    /// <summary>Lets go the oldest event.</summary>
+    public void Clip()
+    {
+        ClippedToMs = Math.Max(ClippedToMs, _entries[_head].TimeMs);
+        RemoveFirst(1);
+    }
+
+    /// <summary>Takes an event in at its own time, after those of the same time. Returns by how much <see cref="Count"/> changed.</summary>
+    public int Insert(long timeMs, double value, ReadOnlySpan<byte> text)
+    {
+        int before = Count;
+        switch (_aggregate)
+        {
+            case WindowAggregate.Min or WindowAggregate.Max:
+                InsertExtreme(timeMs, value);
+                break;
+            case WindowAggregate.Distinct:
+                InsertDistinct(timeMs, text);
+                break;
+            default:
+                int at = PlaceOf(timeMs);
+                OpenGap(at);
+                _entries[at] = new Entry(timeMs, value);
+                _sumUnits += UnitsOf(value);
+                break;
+        }
+        return Count - before;
+    }
+
+    /// <summary>Takes an event in behind all others without judging it: for reading back what <see cref="Entries"/> gave.</summary>
+    public void Append(long timeMs, double value, byte[]? text)
+    {
+        MakeRoom();
+        int at = _head + Count++;
+        _entries[at] = new Entry(timeMs, value);
+        _sumUnits += UnitsOf(value);
+        if (_texts is not null)
+        {
+            _texts[at] = text!;
+            _hashes![at] = ByteHash.Of(text);
+        }
+    }
+
+    private readonly Int128 UnitsOf(double value) =>
+        _aggregate is WindowAggregate.Sum or WindowAggregate.Avg ? ExactSum.ToUnits(value) : 0;
+
+    private void InsertExtreme(long timeMs, double value)
+    {
+        int at = PlaceOf(timeMs);
+        // A later event that is as extreme outlives this one: it can never become the extreme.
+        if (at < _head + Count && !Beats(value, _entries[at].Value))
+        {
+            return;
+        }
+        int first = at;
+        while (first > _head && !Beats(_entries[first - 1].Value, value))
+        {
+            first--;
+        }
+        RemoveRange(first, at - first);
+        OpenGap(first);
+        _entries[first] = new Entry(timeMs, value);
+    }
+
+    private readonly bool Beats(double left, double right) => _aggregate == WindowAggregate.Max ? left > right : left < right;
+
+    private void InsertDistinct(long timeMs, ReadOnlySpan<byte> text)
+    {
+        ulong hash = ByteHash.Of(text);
+        byte[]? kept = null;
+        int known = IndexOfText(text, hash);
+        if (known >= 0)
+        {
+            if (_entries[known].TimeMs >= timeMs)
+            {
+                return;
+            }
+            kept = _texts![known];
+            RemoveRange(known, 1);
+        }
+        int at = PlaceOf(timeMs);
+        OpenGap(at);
+        _entries[at] = new Entry(timeMs, 0);
+        _texts![at] = kept ?? text.ToArray();
+        _hashes![at] = hash;
+    }
+
+    private readonly int IndexOfText(ReadOnlySpan<byte> text, ulong hash)
+    {
+        int end = _head + Count;
+        int from = _head;
+        while (from < end)
+        {
+            int found = _hashes.AsSpan(from, end - from).IndexOf(hash);
+            if (found < 0)
+            {
+                return -1;
+            }
+            from += found;
+            if (text.SequenceEqual(_texts![from]))
+            {
+                return from;
+            }
+            from++;
+        }
+        return -1;
+    }
+
+    /// <summary>Where an event of that time belongs; makes room first, so that the index stays right when a gap is opened there.</summary>
+    private int PlaceOf(long timeMs)
+    {
+        MakeRoom();
+        int at = _head + Count;
+        while (at > _head && _entries[at - 1].TimeMs > timeMs)
+        {
+            at--;
+        }
+        return at;
+    }
+
+    /// <summary>Moves what stands from <paramref name="at"/> on by one; there must be room.</summary>
+    private void OpenGap(int at)
+    {
+        int moved = _head + Count - at;
+        if (moved > 0)
+        {
+            Array.Copy(_entries, at, _entries, at + 1, moved);
+            if (_texts is not null)
+            {
+                Array.Copy(_texts, at, _texts, at + 1, moved);
+                Array.Copy(_hashes!, at, _hashes!, at + 1, moved);
+            }
+        }
+        Count++;
+    }
+
+    private void RemoveFirst(int count)
+    {
+        if (_aggregate is WindowAggregate.Sum or WindowAggregate.Avg)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                _sumUnits -= ExactSum.ToUnits(_entries[_head + i].Value);
+            }
+        }
+        _texts?.AsSpan(_head, count).Clear();
+        _head += count;
+        Count -= count;
+        if (_entries.Length > CapacityIdle && Count < _entries.Length / 8)
+        {
+            MoveToFront(_entries.Length / 2);
+        }
+    }
+
+    private void RemoveRange(int at, int count)
+    {
+        if (count == 0)
+        {
+            return;
+        }
+        int moved = _head + Count - at - count;
+        Array.Copy(_entries, at + count, _entries, at, moved);
+        if (_texts is not null)
+        {
+            Array.Copy(_texts, at + count, _texts, at, moved);
+            Array.Copy(_hashes!, at + count, _hashes!, at, moved);
+            _texts.AsSpan(_head + Count - count, count).Clear();
+        }
+        Count -= count;
+    }
+
+    /// <summary>Makes sure that one more event fits, by moving the queue to the front of its arrays or into larger ones.</summary>
+    private void MakeRoom()
+    {
+        if (_head + Count < _entries.Length)
+        {
+            return;
+        }
+        MoveToFront(_head > _entries.Length / 2 ? _entries.Length : Math.Max(CapacityMin, _entries.Length * 2));
+    }
+
+    private void MoveToFront(int capacity)
+    {
+        Move(ref _entries!, capacity);
+        if (_texts is not null)
+        {
+            Move(ref _texts!, capacity);
+            Move(ref _hashes!, capacity);
+            _texts.AsSpan(Count).Clear();
+        }
+        _head = 0;
+    }
+
+    private readonly void Move<T>(ref T[] array, int capacity)
+    {
+        T[] target = capacity == array.Length ? array : new T[capacity];
+        Array.Copy(array, _head, target, 0, Count);
+        array = target;
+    }
+
+    /// <summary>An event: its time, and its value where the aggregate has one.</summary>
+    internal readonly record struct Entry(long TimeMs, double Value);
+}

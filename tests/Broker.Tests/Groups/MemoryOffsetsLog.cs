@@ -1,0 +1,78 @@
+using System.Runtime.CompilerServices;
+using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Wire;
+
+namespace PipeRoll.Broker.Tests.Groups;
+
+/// <summary>The offsets topic in memory; writes can be held up or refused, and reads made to fail.</summary>
+internal sealed class MemoryOffsetsLog(int partitions) : IOffsetsLog
+{
+    private readonly List<GroupLogRecord>[] _records = [.. Enumerable.Range(0, partitions).Select(static _ => new List<GroupLogRecord>())];
+    private readonly Queue<(int Partition, IReadOnlyList<GroupLogRecord> Records, TaskCompletionSource<KafkaError> Done)> _held = new();
+
+    public bool IsReady { get; set; } = true;
+
+    public int PartitionCount => partitions;
+
+    public bool Holds { get; set; }
+
+    public KafkaError Refusal { get; set; }
+
+    public int ReadsToFail { get; set; }
+
+    public bool HasFailed { get; private set; }
+
+    public int HeldCount => _held.Count;
+
+    public IEnumerable<GroupLogRecord> All => _records.SelectMany(static records => records);
+
+    public Task PrepareAsync(CancellationToken cancellation)
+    {
+        IsReady = true;
+        return Task.CompletedTask;
+    }
+
+    public Task<KafkaError> AppendAsync(int partition, IReadOnlyList<GroupLogRecord> records)
+    {
+        if (Holds)
+        {
+            TaskCompletionSource<KafkaError> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            _held.Enqueue((partition, records, done));
+            return done.Task;
+        }
+
+        if (Refusal == KafkaError.None)
+        {
+            _records[partition].AddRange(records);
+        }
+
+        return Task.FromResult(Refusal);
+    }
+
+    public void Release(KafkaError error = KafkaError.None)
+    {
+        (int partition, IReadOnlyList<GroupLogRecord> records, TaskCompletionSource<KafkaError> done) = _held.Dequeue();
+        if (error == KafkaError.None)
+        {
+            _records[partition].AddRange(records);
+        }
+
+        done.SetResult(error);
+    }
+
+    public async IAsyncEnumerable<GroupLogRecord> ReadAsync(int partition, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await Task.Yield();
+        if (ReadsToFail > 0)
+        {
+            ReadsToFail--;
+            HasFailed = true;
+            throw new IOException("the disk said no");
+        }
+
+        foreach (GroupLogRecord record in _records[partition].ToArray())
+        {
+            yield return record;
+        }
+    }
+}

@@ -1,0 +1,90 @@
+using PipeRoll.Streams;
+using PipeRoll.Streams.Metadata;
+
+namespace PipeRoll.Broker.Tests.Support;
+
+/// <summary>A topic catalog in memory; outlives the brokers of a test as a database does.</summary>
+internal sealed class MemoryTopicCatalog : ITopicCatalog
+{
+    public const string ClusterId = "q1Zg8dYfRfiJ0m4n7s2vQA";
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, TopicRecord> _topics = [];
+    private long _nextStream = 1;
+    private long _nextProducerId;
+
+    public ValueTask<IReadOnlyList<TopicRecord>> ListTopicsAsync(CancellationToken cancellation = default)
+    {
+        lock (_gate)
+        {
+            return ValueTask.FromResult<IReadOnlyList<TopicRecord>>([.. _topics.Values]);
+        }
+    }
+
+    public ValueTask<(CatalogError Error, TopicRecord? Topic)> CreateTopicAsync(
+        Guid id, string name, int partitions, IReadOnlyDictionary<string, string> configs, bool isInternal, string principal,
+        CancellationToken cancellation = default)
+    {
+        lock (_gate)
+        {
+            return _topics.ContainsKey(name)
+                ? Answer(CatalogError.AlreadyExists, null)
+                : Store(new TopicRecord(id, name, NewStreams(partitions), configs, isInternal));
+        }
+    }
+
+    public ValueTask<(CatalogError Error, TopicRecord? Topic)> CreatePartitionsAsync(
+        string name, int newTotal, string principal, CancellationToken cancellation = default) =>
+        Change(name, topic => newTotal <= topic.Partitions.Count
+            ? null
+            : topic with { Partitions = [.. topic.Partitions, .. NewStreams(newTotal - topic.Partitions.Count)] });
+
+    public ValueTask<(CatalogError Error, TopicRecord? Topic)> DeleteTopicAsync(
+        string name, string principal, CancellationToken cancellation = default)
+    {
+        lock (_gate)
+        {
+            return _topics.Remove(name, out TopicRecord? topic) ? Answer(CatalogError.None, topic) : Answer(CatalogError.NotFound, null);
+        }
+    }
+
+    public ValueTask<(CatalogError Error, TopicRecord? Topic)> SetTopicConfigsAsync(
+        string name, IReadOnlyDictionary<string, string> configs, string principal, CancellationToken cancellation = default) =>
+        Change(name, topic => topic with { Configs = configs });
+
+    public ValueTask<string> GetClusterIdAsync(CancellationToken cancellation = default) => ValueTask.FromResult(ClusterId);
+
+    public ValueTask<long> AllocateProducerIdsAsync(int count, CancellationToken cancellation = default)
+    {
+        lock (_gate)
+        {
+            long first = _nextProducerId;
+            _nextProducerId += count;
+            return ValueTask.FromResult(first);
+        }
+    }
+
+    private ValueTask<(CatalogError Error, TopicRecord? Topic)> Change(string name, Func<TopicRecord, TopicRecord?> change)
+    {
+        lock (_gate)
+        {
+            if (!_topics.TryGetValue(name, out TopicRecord? topic))
+            {
+                return Answer(CatalogError.NotFound, null);
+            }
+
+            return change(topic) is { } changed ? Store(changed) : Answer(CatalogError.Conflict, null);
+        }
+    }
+
+    private ValueTask<(CatalogError Error, TopicRecord? Topic)> Store(TopicRecord topic)
+    {
+        _topics[topic.Name] = topic;
+        return Answer(CatalogError.None, topic);
+    }
+
+    private static ValueTask<(CatalogError Error, TopicRecord? Topic)> Answer(CatalogError error, TopicRecord? topic) =>
+        ValueTask.FromResult((error, topic));
+
+    private StreamId[] NewStreams(int count) => [.. Enumerable.Range(0, count).Select(_ => new StreamId(_nextStream++))];
+}
