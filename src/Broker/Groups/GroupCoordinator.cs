@@ -223,17 +223,9 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
         return error;
     }
 
-    /// <summary>Forgets all offsets of a topic that was deleted.</summary>
-    public async Task TopicDeletedAsync(string topic)
-    {
-        foreach (GroupLoop group in _groups.Values)
-        {
-            if (await group.TopicDeletedAsync(topic))
-            {
-                Forget(group);
-            }
-        }
-    }
+    /// <summary>Forgets all offsets of a topic that was deleted: in memory when the call returns, in the log when the task ends.</summary>
+    public Task TopicDeletedAsync(string topic) =>
+        Task.WhenAll(_groups.Values.Select(group => ForgetIfGoneAsync(group, group.TopicDeletedAsync(topic))).ToArray());
 
     public async ValueTask DisposeAsync()
     {
@@ -296,6 +288,14 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
         }
     }
 
+    private async Task ForgetIfGoneAsync(GroupLoop group, Task<bool> isGone)
+    {
+        if (await isGone)
+        {
+            Forget(group);
+        }
+    }
+
     private async Task ExpireLoopAsync()
     {
         using PeriodicTimer timer = new(TimeSpan.FromMilliseconds(_services.Options.OffsetsRetentionCheckIntervalMs), _services.Time);
@@ -305,10 +305,7 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
             {
                 foreach (GroupLoop group in _groups.Values)
                 {
-                    if (await group.ExpireAsync())
-                    {
-                        Forget(group);
-                    }
+                    await ForgetIfGoneAsync(group, group.ExpireAsync());
                 }
             }
         }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Groups.Offsets;
 using PipeRoll.Broker.Handlers;
+using PipeRoll.Broker.Topics;
 
 namespace PipeRoll.Broker.Groups;
 
@@ -10,6 +11,7 @@ internal sealed class GroupModule : IBrokerModule
 {
     private readonly BrokerServices _services;
     private readonly GroupOptions _options;
+    private readonly BackgroundTasks _background = new();
 
     public GroupModule(BrokerServices services, GroupOptions options)
     {
@@ -37,9 +39,22 @@ internal sealed class GroupModule : IBrokerModule
 
     public ValueTask StartAsync(CancellationToken cancellation)
     {
+        _services.Topics.Deleted += ForgetOffsets;
         Coordinator.Start();
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask StopAsync() => Coordinator.DisposeAsync();
+    public async ValueTask StopAsync()
+    {
+        _services.Topics.Deleted -= ForgetOffsets;
+        await _background.WhenAllAsync();
+        await Coordinator.DisposeAsync();
+    }
+
+    /// <summary>A topic of the same name begins at offset 0: nobody may be told an offset of the old one.</summary>
+    private void ForgetOffsets(Topic topic)
+    {
+        Task forgotten = Coordinator.TopicDeletedAsync(topic.Name);
+        _background.Start(() => forgotten);
+    }
 }

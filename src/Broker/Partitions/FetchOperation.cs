@@ -13,7 +13,8 @@ namespace PipeRoll.Broker.Partitions;
 internal readonly record struct FetchLimits(int WaitMsMax, int BytesMin, int BytesMax);
 
 /// <summary>What all fetches share.</summary>
-internal sealed record FetchServices(BrokerOptions Options, TimeProvider Time, TopicDirectory Topics, ByteBudget FetchBytes, ILogger Logger);
+internal sealed record FetchServices(
+    BrokerOptions Options, TimeProvider Time, TopicDirectory Topics, ByteBudget FetchBytes, ILogger Logger);
 
 /// <summary>
 /// One fetch: checks its partitions, reads what there is, and waits for more when that is too little. One item, one answer,
@@ -29,8 +30,12 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
     private readonly FetchResponse.PartitionData[] _answers = new FetchResponse.PartitionData[items.Count];
     private readonly Partition?[] _partitions = new Partition?[items.Count];
     private readonly long _startedAt = services.Time.GetTimestamp();
+    private readonly long[] _counts = new long[items.Count];
     private bool _mustAnswer;
     private long _bytesRead;
+
+    /// <summary>How many offsets each answer's records cover, from the offset asked for on.</summary>
+    public IReadOnlyList<long> RecordCounts => _counts;
 
     public async ValueTask<FetchResponse.PartitionData[]> RunAsync(CancellationToken cancellation)
     {
@@ -147,6 +152,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             }
 
             _bytesRead += batches.TotalBytes;
+            _counts[at] = batches.EndOffset - items[at].Offset;
             _answers[at].Records = new RecordsPayload(batches.Segments, reads.LeaseOf(batches));
         }
 
@@ -245,6 +251,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             answer.Records = RecordsPayload.Empty;
         }
 
+        Array.Clear(_counts);
         _bytesRead = 0;
     }
 

@@ -97,7 +97,7 @@ internal sealed class FetchReads(ByteBudget budget, long reserved)
         {
             // The share of reads still under way stays taken until they end: they hold memory.
             pending = Math.Max(0, _reserved - held);
-            ReleaseWhenEnded(pending);
+            _ = ReleaseWhenEndedAsync(pending);
         }
 
         lock (_gate)
@@ -118,7 +118,7 @@ internal sealed class FetchReads(ByteBudget budget, long reserved)
         }
     }
 
-    private async void ReleaseWhenEnded(long share)
+    private async Task ReleaseWhenEndedAsync(long share)
     {
         Task<FetchedBatches>[] reads = [.. _pending.Select(pair => pair.Read)];
         foreach (Task<FetchedBatches> read in reads)

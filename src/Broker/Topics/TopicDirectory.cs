@@ -41,6 +41,9 @@ internal sealed class TopicDirectory : IDisposable
         _newId = newId;
     }
 
+    /// <summary>A topic was taken away. Called before the change is answered; must be quick and must not throw.</summary>
+    public event Action<Topic>? Deleted;
+
     public int Count => _byName.Count;
 
     public IEnumerable<Topic> All => _byName.Values;
@@ -157,6 +160,7 @@ internal sealed class TopicDirectory : IDisposable
                 await _registry.DestroyAsync(partition, cancellation);
             }
 
+            Deleted?.Invoke(topic);
             return TopicChange.Done(topic);
         }
         finally

@@ -220,7 +220,7 @@ internal sealed class InNode(Node element, Node container) : TestNode
         }
 
         CelValue among = container.Evaluate(ref frame);
-        if (!frame.SpendReading(among))
+        if (among.Kind == CelKind.List && !frame.SpendReading(among))
         {
             frame.Error = Errors.Budget;
             return Truth.Error;

@@ -26,7 +26,8 @@ public abstract class CelMap
         {
             if (!IsKey(key) || !map.TryAdd(key, value))
             {
-                throw new ArgumentException($"{key} cannot be a key here: keys are distinct bools, ints, uints or strings.", nameof(entries));
+                throw new ArgumentException(
+                    $"{key} cannot be a key here: keys are distinct bools, ints, uints or strings.", nameof(entries));
             }
         }
 

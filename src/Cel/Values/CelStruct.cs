@@ -34,6 +34,9 @@ public sealed class CelStructType
 
     public IReadOnlyList<CelField> Fields => _fields;
 
+    /// <summary>False for the types of an extension, whose values only its functions make.</summary>
+    internal bool CanBeBuilt { get; init; } = true;
+
     /// <summary>This type as a <see cref="CelType"/>.</summary>
     public CelType Type { get; }
 

@@ -42,9 +42,9 @@ public sealed class DecisionEngine
         NextOffset = nextOffset;
         CompiledPolicy compiled = policy.Compiled;
         _rules = compiled.Rules;
-        _windows = [.. compiled.Windows.Select((window, i) => new WindowEvaluator(window, windows[i]))];
         _chain = new StateChain(stateHash);
         var slots = new EventSlots(compiled.EventType, policy.Event.Fields.Count, new TextCache());
+        _windows = [.. compiled.Windows.Select((window, i) => new WindowEvaluator(window, windows[i], slots))];
         _reader = new EventReader(policy.Event, slots);
         _windowValues = new WindowValues(compiled.WindowsType, _windows.Length);
         _variables[CompiledPolicy.EventSlot] = CelValue.Struct(slots);
@@ -102,7 +102,7 @@ public sealed class DecisionEngine
         return _decision;
     }
 
-    /// <summary>Folds one event into the state without writing a record: what <see cref="Decide"/> does to the state, and nothing else.</summary>
+    /// <summary>Folds one event into the state without a record: what <see cref="Decide"/> does to the state, and nothing else.</summary>
     /// <param name="offset">As for <see cref="Decide"/>.</param>
     /// <param name="recordTimestampMs">As for <see cref="Decide"/>.</param>
     /// <param name="key">As for <see cref="Decide"/>.</param>
@@ -160,7 +160,8 @@ public sealed class DecisionEngine
     {
         if (offset < NextOffset)
         {
-            throw new InvalidOperationException($"{Topic}/{Partition}: offset {offset} was folded already; the next is {NextOffset} or later.");
+            throw new InvalidOperationException(
+                $"{Topic}/{Partition}: offset {offset} was folded already; the next is {NextOffset} or later.");
         }
         NextOffset = offset + 1;
         _chain.Add(offset, recordTimestampMs, key, valueJson);

@@ -8,7 +8,8 @@ namespace PipeRoll.Policies.Records;
 
 /// <summary>
 /// Writes JSON whose bytes depend on nothing but its content: no white space, strings and numbers as in RFC 8785.
-/// The order of members is the caller's. Owner: one thread; the buffer is reused, what <see cref="Written"/> gives is valid until the next write.
+/// The order of members is the caller's. Owner: one thread; the buffer is reused: what <see cref="Written"/> gives is valid until the
+/// next write.
 /// </summary>
 internal sealed class CanonicalJson
 {
@@ -48,7 +49,7 @@ internal sealed class CanonicalJson
         _length += written;
     }
 
-    /// <summary>A number as ECMAScript writes it (RFC 8785, section 3.2.2.3). What JSON cannot say (NaN, infinities) becomes a string.</summary>
+    /// <summary>A number as ECMAScript writes it (RFC 8785, section 3.2.2.3). What JSON cannot say becomes a string.</summary>
     public void Number(double value)
     {
         Reserve(64);

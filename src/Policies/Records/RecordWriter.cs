@@ -19,6 +19,7 @@ internal sealed class RecordWriter
     private readonly byte[][] _ruleTrue;
     private readonly byte[][] _ruleFalse;
     private readonly byte[][] _ruleNames;
+    private readonly byte[] _allFalse;
     private readonly byte[][] _reasonNames;
     private readonly byte[][] _windowNames;
     private readonly byte[][] _outcomes;
@@ -44,6 +45,7 @@ internal sealed class RecordWriter
         _ruleNames = [.. policy.Rules.Select((rule, i) => Name(rule.Id, i == 0))];
         _ruleTrue = [.. _ruleNames.Select(name => (byte[])[.. name, .. "true"u8])];
         _ruleFalse = [.. _ruleNames.Select(name => (byte[])[.. name, .. "false"u8])];
+        _allFalse = [.. _ruleFalse.SelectMany(bytes => bytes)];
         _reasonNames = [.. policy.Rules.Select(rule => Fragment(json =>
         {
             json.Raw("{\"rule\":"u8);
@@ -108,12 +110,12 @@ internal sealed class RecordWriter
         _json.Raw(_severities[(int)decision.Severity]);
         if (error is null)
         {
-            WriteRules(results);
+            WriteRules(results, decision.HeldList.Count);
         }
         _json.Raw("},\"windows\":{"u8);
         if (error is null)
         {
-            WriteWindows(variables[CompiledPolicy.WindowsSlot].StructValue);
+            WriteWindows(windows, variables[CompiledPolicy.WindowsSlot].StructValue);
         }
         _json.Raw("},\"clipped\":["u8);
         if (error is null)
@@ -196,8 +198,14 @@ internal sealed class RecordWriter
         }
     }
 
-    private void WriteRules(RuleResults results)
+    private void WriteRules(RuleResults results, int heldCount)
     {
+        // What nearly every event gives.
+        if (heldCount == 0 && !results.AnyError)
+        {
+            _json.Raw(_allFalse);
+            return;
+        }
         bool[] held = results.Held;
         for (int i = 0; i < held.Length; i++)
         {
@@ -211,7 +219,7 @@ internal sealed class RecordWriter
         }
     }
 
-    private void WriteWindows(CelStruct values)
+    private void WriteWindows(WindowEvaluator[] windows, CelStruct values)
     {
         for (int i = 0; i < _windowNames.Length; i++)
         {
@@ -225,7 +233,7 @@ internal sealed class RecordWriter
                 case CelKind.Double:
                     _json.Number(value.DoubleValue);
                     break;
-                case CelKind.Error when value.ErrorValue.Code != CelErrorCode.NoSuchField:
+                case CelKind.Error when !windows[i].IsEmpty:
                     _json.String(value.ErrorValue.Message);
                     break;
                 default:

@@ -149,13 +149,13 @@ public sealed class DiskObjectStore : IObjectStore
 
     private static void Publish(string temporary, string path, PutCondition condition, string key)
     {
-        try
+        if (condition == PutCondition.None)
         {
-            File.Move(temporary, path, overwrite: condition == PutCondition.None);
+            File.Move(temporary, path, overwrite: true);
         }
-        catch (IOException exists) when (condition == PutCondition.IfAbsent && File.Exists(path))
+        else if (!DurableFiles.TryPublish(temporary, path))
         {
-            throw new ObjectStoreException(ObjectStoreErrorKind.AlreadyExists, $"object {key} exists already", exists);
+            throw new ObjectStoreException(ObjectStoreErrorKind.AlreadyExists, $"object {key} exists already");
         }
 
         DurableFiles.SyncFolder(Path.GetDirectoryName(path)!);

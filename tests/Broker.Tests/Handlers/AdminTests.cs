@@ -26,7 +26,14 @@ public sealed class AdminTests
         await host.CreateTopicAsync("there");
         await host.CreateTopicAsync("col.lide");
         using RawClient client = await RawClient.ConnectAsync(host);
-        var wanted = new CreateTopicsRequest.CreatableTopic { Name = name, NumPartitions = partitions, ReplicationFactor = replicas, Assignments = [], Configs = [] };
+        var wanted = new CreateTopicsRequest.CreatableTopic
+        {
+            Name = name,
+            NumPartitions = partitions,
+            ReplicationFactor = replicas,
+            Assignments = [],
+            Configs = [],
+        };
         CreateTopicsResponse.CreatableTopicResult tried = await Create(client, wanted, validateOnly: true);
         Assert.Equal(error, (KafkaError)tried.ErrorCode);
         Assert.Equal(2, host.Broker.Status.Topics);
@@ -78,11 +85,18 @@ public sealed class AdminTests
         Assert.Equal((7, host.Broker.Port, 7), (all.Brokers[0].NodeId, all.Brokers[0].Port, all.ControllerId));
         Assert.Equal("t", Assert.Single(all.Topics).Name);
         Assert.Empty((await Metadata(client, new MetadataRequest { Topics = [] })).Topics);
-        MetadataResponse byId = await Metadata(client, new MetadataRequest { Topics = [new() { Name = null, TopicId = id }, new() { Name = null, TopicId = Guid.NewGuid() }] });
+        MetadataResponse byId = await Metadata(
+            client,
+            new MetadataRequest { Topics = [new() { Name = null, TopicId = id }, new() { Name = null, TopicId = Guid.NewGuid() }] });
         Assert.Equal([0, (short)KafkaError.UnknownTopicId], byId.Topics.Select(topic => topic.ErrorCode));
         Assert.Equal("t", byId.Topics[0].Name);
 
-        var wanted = new MetadataRequest { Topics = [new() { Name = "new" }], AllowAutoTopicCreation = false, IncludeTopicAuthorizedOperations = true };
+        var wanted = new MetadataRequest
+        {
+            Topics = [new() { Name = "new" }],
+            AllowAutoTopicCreation = false,
+            IncludeTopicAuthorizedOperations = true,
+        };
         Assert.Equal((short)KafkaError.UnknownTopicOrPartition, (await Metadata(client, wanted)).Topics[0].ErrorCode);
         wanted.AllowAutoTopicCreation = true;
         MetadataResponse.MetadataResponseTopic made = (await Metadata(client, wanted)).Topics[0];
@@ -136,7 +150,10 @@ public sealed class AdminTests
         AlterConfigsResponse replaced = await client.CallAsync<AlterConfigsRequest, AlterConfigsResponse>(
             new AlterConfigsRequest
             {
-                Resources = [new() { ResourceType = ConfigResource.Topic, ResourceName = "t", Configs = [new() { Name = "retention.ms", Value = "1" }] }],
+                Resources =
+                [
+                    new() { ResourceType = ConfigResource.Topic, ResourceName = "t", Configs = [new() { Name = "retention.ms", Value = "1" }] },
+                ],
             },
             2);
         Assert.Equal(0, replaced.Responses[0].ErrorCode);
@@ -235,7 +252,11 @@ public sealed class AdminTests
         DeleteTopicsResponse response = await client.CallAsync<DeleteTopicsRequest, DeleteTopicsResponse>(
             new()
             {
-                Topics = [new() { Name = "t" }, new() { Name = "__consumer_offsets" }, new() { Name = "absent" }, new() { Name = null, TopicId = Guid.NewGuid() }],
+                Topics =
+                [
+                    new() { Name = "t" }, new() { Name = "__consumer_offsets" }, new() { Name = "absent" },
+                    new() { Name = null, TopicId = Guid.NewGuid() },
+                ],
             },
             6);
         Assert.Equal(
@@ -256,7 +277,8 @@ public sealed class AdminTests
                         Count = total,
                         Assignments = assignments is null
                             ? null
-                            : [.. assignments.Select(brokers => new CreatePartitionsRequest.CreatePartitionsAssignment { BrokerIds = [.. brokers] })],
+                            : [.. assignments.Select(brokers =>
+                                new CreatePartitionsRequest.CreatePartitionsAssignment { BrokerIds = [.. brokers] })],
                     },
                 ],
             },
@@ -282,7 +304,8 @@ public sealed class AdminTests
         return ((KafkaError)result.ErrorCode, result.LowWatermark);
     }
 
-    private static async Task<KafkaError> Alter(RawClient client, bool validateOnly, params (string Name, sbyte Operation, string? Value)[] changes)
+    private static async Task<KafkaError> Alter(
+        RawClient client, bool validateOnly, params (string Name, sbyte Operation, string? Value)[] changes)
     {
         IncrementalAlterConfigsResponse response = await client.CallAsync<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(
             new()

@@ -9,7 +9,7 @@ namespace PipeRoll.Broker.Tests.Handlers;
 
 public sealed class ListOffsetsTests
 {
-    /// <summary>Batches of times in any order, compressed or not, with the log's start anywhere: the answer is what a plain scan finds.</summary>
+    /// <summary>Batches of times in any order, compressed or not, with the log's start anywhere.</summary>
     [Fact]
     public async Task A_search_by_time_is_what_a_plain_scan_finds() =>
         await Gen.Select(

@@ -91,7 +91,8 @@ public sealed class FetchSessionsTests
             int epoch = 0;
             foreach ((int Partition, int Offset, bool Forget)[] changes in requests)
             {
-                var wanted = changes.Where(change => !change.Forget).Select(change => ("t", change.Partition, (long)change.Offset)).ToArray();
+                var wanted = changes.Where(change => !change.Forget)
+                    .Select(change => ("t", change.Partition, (long)change.Offset)).ToArray();
                 var forgotten = changes.Where(change => change.Forget).Select(change => ("t", change.Partition)).ToArray();
                 foreach ((_, int partition, long offset) in wanted)
                 {
@@ -112,7 +113,8 @@ public sealed class FetchSessionsTests
     private FetchSessions Sessions() => new(10, 1_000, TimeProvider.System, () => ++_lastId);
 
     private static FetchRequest Request(
-        int session, int epoch, (string Topic, int Partition, long Offset)[] wanted, (string Topic, int Partition)[]? forgotten = null) => new()
+        int session, int epoch, (string Topic, int Partition, long Offset)[] wanted,
+        (string Topic, int Partition)[]? forgotten = null) => new()
         {
             SessionId = session,
             SessionEpoch = epoch,

@@ -163,6 +163,20 @@ public sealed class PartitionTests
     }
 
     [Fact]
+    public async Task A_stop_stores_the_state_of_partitions_that_were_written_to_and_of_no_others()
+    {
+        await using BrokerHost host = await BrokerHost.StartAsync();
+        Topic topic = await host.CreateTopicAsync("t", 2);
+        await Append(topic.Partitions[1], 7, 0, 0, 1);
+        await host.RestartAsync();
+        await host.AllOpenAsync();
+        await host.RestartAsync();
+        Assert.Null(await host.Storage[topic.Partitions[0].Identity.Stream].ReadCheckpointAsync());
+        Assert.Equal(1, (await host.Storage[topic.Partitions[1].Identity.Stream].ReadCheckpointAsync())!.Value.Offset);
+        Assert.Equal(0, host.Storage[topic.Partitions[1].Identity.Stream].Reads);
+    }
+
+    [Fact]
     public async Task Ten_thousand_partitions_open_side_by_side()
     {
         var catalog = new MemoryTopicCatalog();

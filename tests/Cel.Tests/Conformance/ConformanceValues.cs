@@ -76,7 +76,8 @@ internal static class ConformanceValues
             case CelKind.Map when left.MapValue.Count == right.MapValue.Count:
                 for (int index = 0; index < left.MapValue.Count; index++)
                 {
-                    if (!right.MapValue.TryGet(left.MapValue.KeyAt(index), out CelValue other) || !Same(left.MapValue.ValueAt(index), other))
+                    if (!right.MapValue.TryGet(left.MapValue.KeyAt(index), out CelValue other)
+                        || !Same(left.MapValue.ValueAt(index), other))
                     {
                         return false;
                     }
