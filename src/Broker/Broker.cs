@@ -45,7 +45,7 @@ public sealed partial class Broker : IAsyncDisposable
     private readonly BrokerOptions _options;
     private readonly BrokerDependencies _dependencies;
     private readonly ILogger _logger;
-    private readonly ByteBudget _requestBytes;
+    private readonly RequestBudget _requestBytes;
     private readonly ByteBudget _fetchBytes;
     private readonly ProducerIds _producerIds;
     private readonly DecompressorPool _decompressors = new();
@@ -66,7 +66,7 @@ public sealed partial class Broker : IAsyncDisposable
         _options = options;
         _dependencies = dependencies;
         _logger = dependencies.Loggers.CreateLogger<Broker>();
-        _requestBytes = new ByteBudget(options.RequestBytesInFlightMax);
+        _requestBytes = new RequestBudget(options.RequestBytesInFlightMax);
         _fetchBytes = new ByteBudget(options.FetchBytesInFlightMax);
         _producerIds = new ProducerIds(dependencies.Catalog);
         Metrics = new BrokerMetrics(dependencies.Time);
@@ -124,10 +124,13 @@ public sealed partial class Broker : IAsyncDisposable
                 await module.StartAsync(cancellation);
             }
 
-            var handlers = new HandlerTable([.. BrokerComposition.Handlers(Services, _decompressors), .. _modules.SelectMany(module => module.Handlers)]);
-            var dispatcher = new RequestDispatcher(handlers, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
+            var handlers = new HandlerTable(
+                [.. BrokerComposition.Handlers(Services, _decompressors), .. _modules.SelectMany(module => module.Handlers)]);
+            var dispatcher = new RequestDispatcher(
+                handlers, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
             _listener = new BrokerListener(transport, new ConnectionServices(
-                _options, _dependencies.Time, dispatcher, _requestBytes, Metrics, _dependencies.Loggers.CreateLogger<Connection>()));
+                _options, _dependencies.Time, _dependencies.Storage, dispatcher, _requestBytes, Metrics,
+                _dependencies.Loggers.CreateLogger<Connection>()));
         }
         catch
         {
@@ -205,7 +208,8 @@ public sealed partial class Broker : IAsyncDisposable
         Loggers = _dependencies.Loggers,
     };
 
-    [LoggerMessage(31, LogLevel.Information, "broker {NodeId} of cluster {ClusterId} listens on port {Port}: epoch {Epoch}, {Topics} topics")]
+    [LoggerMessage(31, LogLevel.Information,
+        "broker {NodeId} of cluster {ClusterId} listens on port {Port}: epoch {Epoch}, {Topics} topics")]
     private static partial void LogStarted(ILogger logger, int nodeId, int port, string clusterId, int epoch, int topics);
 
     [LoggerMessage(32, LogLevel.Information, "broker {NodeId} has stopped")]

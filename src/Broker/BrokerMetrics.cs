@@ -19,6 +19,7 @@ public sealed class BrokerMetrics : IDisposable
     private readonly Counter<long> _produced;
     private readonly Counter<long> _producedBytes;
     private readonly Counter<long> _confirmed;
+    private readonly Counter<long> _fetched;
     private readonly Counter<long> _fetchedBytes;
     private readonly KeyValuePair<string, object?>[] _apiTags = new KeyValuePair<string, object?>[256];
 
@@ -35,6 +36,7 @@ public sealed class BrokerMetrics : IDisposable
         _produced = _meter.CreateCounter<long>("piperoll.broker.produce.records", "{record}", "Records acknowledged to producers.");
         _producedBytes = _meter.CreateCounter<long>("piperoll.broker.produce.bytes", "By", "Bytes of batches acknowledged to producers.");
         _confirmed = _meter.CreateCounter<long>("piperoll.broker.confirmed.records", "{record}", "Records that became durable.");
+        _fetched = _meter.CreateCounter<long>("piperoll.broker.fetch.records", "{record}", "Records sent to consumers, counted by offsets.");
         _fetchedBytes = _meter.CreateCounter<long>("piperoll.broker.fetch.bytes", "By", "Bytes of batches sent to consumers.");
         foreach (ApiKey api in Enum.GetValues<ApiKey>())
         {
@@ -44,13 +46,17 @@ public sealed class BrokerMetrics : IDisposable
 
     public void Dispose() => _meter.Dispose();
 
+    /// <summary>Whether the instrument is one of this broker's, where several brokers are measured in one process.</summary>
+    internal bool Owns(Instrument instrument) => ReferenceEquals(instrument.Meter, _meter);
+
     /// <summary>Lets gauges be read from where the state is.</summary>
     internal void Watch(Func<int> connections, Func<long> requestBytes, Func<long> fetchBytes, Func<int> partitionsFailed)
     {
         _meter.CreateObservableGauge("piperoll.broker.connections", connections, "{connection}", "Connections open.");
         _meter.CreateObservableGauge("piperoll.broker.requests.inflight.bytes", requestBytes, "By", "Bytes of requests not yet answered.");
         _meter.CreateObservableGauge("piperoll.broker.fetch.inflight.bytes", fetchBytes, "By", "Bytes of records read and not yet sent.");
-        _meter.CreateObservableGauge("piperoll.broker.partitions.failed", partitionsFailed, "{partition}", "Partitions that cannot be opened.");
+        _meter.CreateObservableGauge(
+            "piperoll.broker.partitions.failed", partitionsFailed, "{partition}", "Partitions that cannot be opened.");
     }
 
     internal void Received(ApiKey api) => _requests.Add(1, _apiTags[(byte)api]);
@@ -74,5 +80,9 @@ public sealed class BrokerMetrics : IDisposable
 
     internal void Confirmed(int records) => _confirmed.Add(records);
 
-    internal void Fetched(int bytes) => _fetchedBytes.Add(bytes);
+    internal void Fetched(long records, int bytes)
+    {
+        _fetched.Add(records);
+        _fetchedBytes.Add(bytes);
+    }
 }

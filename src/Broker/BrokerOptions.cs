@@ -47,14 +47,18 @@ public sealed record BrokerOptions
 
     public int ConnectionIdleMs { get; init; } = 600_000;
 
-    /// <summary>A frame that has begun, in either direction, must move on within this time: half-open peers and readers that stopped.</summary>
+    /// <summary>
+    /// A frame that has begun, in either direction, must move on within this time: half-open peers and readers that stopped.
+    /// </summary>
     public int StalledTransferMs { get; init; } = 30_000;
 
     public int ConnectionRequestsInFlightMax { get; init; } = 128;
 
     public int ConnectionBytesInFlightMax { get; init; } = 128 * 1024 * 1024;
 
-    /// <summary>Bytes of requests that were read and not yet answered, over all connections.</summary>
+    /// <summary>
+    /// Bytes of requests that were read and not yet answered, over all connections; small ones have another 64 MiB.
+    /// </summary>
     public long RequestBytesInFlightMax { get; init; } = 512L * 1024 * 1024;
 
     /// <summary>Bytes of records in fetch responses that were read from the log and not yet sent, over all connections.</summary>
@@ -82,7 +86,7 @@ public sealed record BrokerOptions
 
     public int RetentionCheckMs { get; init; } = 300_000;
 
-    public int PartitionOpensInParallel { get; init; } = 64;
+    public int PartitionOpensInParallel { get; init; } = 256;
 
     public int PartitionOpenRetryMs { get; init; } = 1_000;
 

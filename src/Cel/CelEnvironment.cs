@@ -28,7 +28,10 @@ public enum CelExtensions
 
     /// <summary><c>cel.block</c>, for tools that factor out common subexpressions.</summary>
     Blocks = 256,
-    All = Strings | Math | Lists | Sets | Encoders | Bindings | TwoVariables | Optionals | Blocks,
+
+    /// <summary><c>ip('10.0.0.1')</c>, <c>cidr('10.0.0.0/8').containsIP(…)</c>…</summary>
+    Network = 512,
+    All = Strings | Math | Lists | Sets | Encoders | Bindings | TwoVariables | Optionals | Blocks | Network,
 }
 
 /// <summary>
@@ -41,8 +44,8 @@ public sealed class CelEnvironment
         Container = builder.ContainerName;
         Variables = builder.VariableList.ToArray();
         Limits = builder.LimitsValue;
-        Slots = builder.VariableList.Select((variable, slot) => (variable.Name, slot)).ToFrozenDictionary(pair => pair.Name, pair => pair.slot);
-        Structs = builder.Structs.ToFrozenDictionary();
+        Slots = builder.VariableList.Index().ToFrozenDictionary(variable => variable.Item.Name, variable => variable.Index);
+        Structs = StructsOf(builder);
         Constants = builder.Constants.ToFrozenDictionary();
         Functions = FunctionTable.Build(builder.ExtensionSet, builder.Functions);
         Macros = MacrosOf(builder.ExtensionSet);
@@ -95,6 +98,18 @@ public sealed class CelEnvironment
         CheckedTree tree = Checker.Check(this, root, nodeCount, isChecked ? diagnostics : null);
         diagnostics.ThrowIfAny();
         return new CelProgram(this, source, tree, Compiler.Compile(tree));
+    }
+
+    private static FrozenDictionary<string, CelStructType> StructsOf(Builder builder)
+    {
+        var structs = new Dictionary<string, CelStructType>(builder.Structs, StringComparer.Ordinal);
+        if (builder.ExtensionSet.HasFlag(CelExtensions.Network))
+        {
+            structs[NetworkAddress.Ip.Name] = NetworkAddress.Ip;
+            structs[NetworkAddress.Cidr.Name] = NetworkAddress.Cidr;
+        }
+
+        return structs.ToFrozenDictionary(StringComparer.Ordinal);
     }
 
     private static MacroSet MacrosOf(CelExtensions extensions)

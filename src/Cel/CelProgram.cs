@@ -20,7 +20,8 @@ public sealed record CelReference(string Variable, IReadOnlyList<string> Fields,
 public sealed class CelProgram
 {
     private const int InlineLocals = 8;
-    private readonly CompiledProgram _compiled;
+    private readonly Node _root;
+    private readonly int _localCount;
     private readonly long _budget;
     private readonly int _variableCount;
 
@@ -30,7 +31,8 @@ public sealed class CelProgram
         Expression = tree.Root;
         ResultType = tree.TypeOf(tree.Root);
         References = ReferenceCollector.Collect(environment, tree);
-        _compiled = compiled;
+        _root = compiled.Root;
+        _localCount = compiled.LocalCount;
         _budget = environment.Limits.EvaluationBudget;
         _variableCount = environment.Variables.Count;
     }
@@ -52,10 +54,10 @@ public sealed class CelProgram
     public CelValue Evaluate(ReadOnlySpan<CelValue> variables)
     {
         CheckCount(variables.Length);
-        if (_compiled.LocalCount == 0)
+        if (_localCount == 0)
         {
             var frame = new Frame(variables, default, _budget);
-            return _compiled.Root.Evaluate(ref frame);
+            return _root.Evaluate(ref frame);
         }
 
         return EvaluateWithLocals(variables);
@@ -70,10 +72,10 @@ public sealed class CelProgram
     public bool TryEvaluateBool(ReadOnlySpan<CelValue> variables, out bool result, out CelError? error)
     {
         CheckCount(variables.Length);
-        if (_compiled.LocalCount == 0)
+        if (_localCount == 0)
         {
             var frame = new Frame(variables, default, _budget);
-            Truth truth = _compiled.Root.Test(ref frame);
+            Truth truth = _root.Test(ref frame);
             result = truth == Truth.True;
             error = truth == Truth.Error ? frame.Error : null;
             return truth != Truth.Error;
@@ -92,15 +94,15 @@ public sealed class CelProgram
 
     private CelValue EvaluateWithLocals(ReadOnlySpan<CelValue> variables)
     {
-        if (_compiled.LocalCount > InlineLocals)
+        if (_localCount > InlineLocals)
         {
-            var large = new Frame(variables, new CelValue[_compiled.LocalCount], _budget);
-            return _compiled.Root.Evaluate(ref large);
+            var large = new Frame(variables, new CelValue[_localCount], _budget);
+            return _root.Evaluate(ref large);
         }
 
         LocalBuffer locals = default;
         var frame = new Frame(variables, locals, _budget);
-        return _compiled.Root.Evaluate(ref frame);
+        return _root.Evaluate(ref frame);
     }
 
     private void CheckCount(int count)

@@ -106,6 +106,7 @@ public sealed class PolicyBundle
     private static Outcome[] OutcomesOf(PolicyModel model)
     {
         IEnumerable<Outcome> asked = model.Rules.Select(rule => rule.Value.Outcome ?? Outcome.Allow);
-        return [.. asked.Concat(model.Thresholds.Select(t => t.Outcome)).Append(model.Fallback.Outcome).Append(Outcome.Allow).Distinct().Order()];
+        IEnumerable<Outcome> scored = model.Thresholds.Select(threshold => threshold.Outcome);
+        return [.. asked.Concat(scored).Append(model.Fallback.Outcome).Append(Outcome.Allow).Distinct().Order()];
     }
 }

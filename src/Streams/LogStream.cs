@@ -128,16 +128,23 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
             return;
         }
 
-        ThrowIfFenced(await storage.Metadata.TrimStreamAsync(Id, epoch, newStartOffset, cancellation));
-        core.SetStart(newStartOffset);
-        core.Cold?.Invalidate();
+        try
+        {
+            ThrowIfFenced(await storage.Metadata.TrimStreamAsync(Id, epoch, newStartOffset, cancellation));
+            core.SetStart(newStartOffset);
+        }
+        finally
+        {
+            core.Cold?.Invalidate(); // also when only the answer was lost
+        }
     }
 
     public async ValueTask<long> ApplyRetentionAsync(RetentionPolicy policy, CancellationToken cancellation = default)
     {
         ThrowIfUnavailable();
         long keepFrom = policy.MaxAgeMs < 0 ? long.MinValue : storage.Time.GetUtcNow().ToUnixTimeMilliseconds() - policy.MaxAgeMs;
-        long keepBytes = policy.MaxBytes < 0 ? long.MaxValue : policy.MaxBytes - core.UncommittedBytes();
+        // Batches that are not yet in objects come on top: to subtract them would count those twice whose commit is under way.
+        long keepBytes = policy.MaxBytes < 0 ? long.MaxValue : policy.MaxBytes;
         if (policy.MaxAgeMs >= 0 || policy.MaxBytes >= 0)
         {
             await TrimAsync(await storage.Metadata.FindRetentionStartAsync(Id, keepFrom, keepBytes, cancellation), cancellation);
@@ -177,10 +184,17 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
         }
 
         var rewriter = new RangeRewriter(core, epoch, storage);
-        ThrowIfFenced(await rewriter.RunAsync(from, to, survivors, cancellation));
-        core.Cold?.Invalidate();
-        // What the log cache still holds of the range would show records that are gone.
-        storage.Cache.Dropped(core.EvictTo(to), 0);
+        try
+        {
+            ThrowIfFenced(await rewriter.RunAsync(from, to, survivors, cancellation));
+        }
+        finally
+        {
+            // Also when it failed: it may have happened, and only the answer was lost. What the log cache or the list of
+            // ranges still hold would show records that are gone, in objects that will be deleted.
+            core.Cold?.Invalidate();
+            storage.Cache.Dropped(core.EvictTo(to), 0);
+        }
     }
 
     public async ValueTask CloseAsync(CancellationToken cancellation = default)

@@ -47,6 +47,9 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
     /// <summary>An open is under way that may raise the epoch in the metadata before this core knows of it.</summary>
     public int Opening { get; set; }
 
+    /// <summary>The highest epoch under which this broker has tried to open the stream, whatever came of it.</summary>
+    public long AttemptedEpoch { get; set; }
+
     /// <summary>Made by the first cold read.</summary>
     public ColdReader? Cold { get; set; }
 
@@ -147,21 +150,6 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
         }
     }
 
-    /// <summary>Bytes of batches that no committed object holds yet.</summary>
-    public long UncommittedBytes()
-    {
-        lock (_lock)
-        {
-            long bytes = 0;
-            for (int i = _ring.Find(_committed); i < _ring.Count; i++)
-            {
-                bytes += _ring[i].Batch.Bytes.Length;
-            }
-
-            return bytes;
-        }
-    }
-
     /// <summary>
     /// The confirmed batches from <paramref name="from"/> on, up to about <paramref name="bytesMax"/>, each with a
     /// reference for the caller.
@@ -203,6 +191,36 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
         }
 
         cache.Unpin(this, endOffset, cost);
+    }
+
+    /// <summary>
+    /// The metadata knows of a commit that we do not: its answer was lost, or a former life of this broker made it.
+    /// </summary>
+    /// <returns>False when it is no further than we are.</returns>
+    public bool TakeOverCommitted(long endOffset)
+    {
+        long cost = 0;
+        lock (_lock)
+        {
+            if (_destroyed || endOffset <= _committed)
+            {
+                return false;
+            }
+
+            if (endOffset > _confirmed)
+            {
+                throw new CorruptDataException(
+                    $"stream {Id} is committed up to {endOffset}, but its log ends at {_confirmed}: log and metadata are not of the same broker");
+            }
+
+            for (int i = _ring.Find(_committed); i < _ring.Count && _ring[i].Batch.EndOffset <= endOffset; i++)
+            {
+                cost += _ring[i].Cost;
+            }
+        }
+
+        MarkCommitted(endOffset, cost);
+        return true;
     }
 
     /// <summary>The uploader has seen the stream: mark it again if something is left.</summary>

@@ -92,6 +92,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         lock (_lock)
         {
             core.Opening++;
+            core.AttemptedEpoch = Math.Max(core.AttemptedEpoch, epoch);
             before = core.Writer;
         }
 
@@ -176,7 +177,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         }
 
         // 2. No background work may outlive the log.
-        await _background.CancelAsync();
+        _background.Cancel();
         await _loops;
         await Wal.StopAsync(clean);
         await DisposeAsync();
@@ -192,13 +193,33 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 
         _disposed = true;
         Volatile.Write(ref _stopping, true);
-        await _background.CancelAsync();
-        await _lifetime.CancelAsync();
+        _background.Cancel();
+        _lifetime.Cancel();
         await _loops;
         await Wal.StopAsync(clean: false);
+        GiveBackBuffers();
         await _parts.WalDevice.DisposeAsync();
         _uploader.Dispose();
         Metrics.Dispose();
+    }
+
+    /// <summary>Nothing is in flight any more; readers keep what they hold by references of their own.</summary>
+    private void GiveBackBuffers()
+    {
+        StreamCore[] cores;
+        lock (_lock)
+        {
+            cores = [.. _cores.Values];
+            _cores.Clear();
+        }
+
+        foreach (StreamCore core in cores)
+        {
+            core.Writer?.MakeUnavailable(StreamUnavailableReason.Closed, "the storage was stopped");
+            core.Destroy();
+        }
+
+        Blocks.Clear();
     }
 
     internal IObjectStore StoreFor(StorePriority priority) => _store.For(priority);
@@ -214,19 +235,26 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
     }
 
     /// <summary>The metadata took none of what was uploaded for the stream: find out why, and act on it.</summary>
-    internal async ValueTask SettleRefusedAsync(StreamCore core, long epoch, CancellationToken cancellation)
+    internal async ValueTask<CommitRefusal> SettleRefusedAsync(StreamCore core, long epoch, CancellationToken cancellation)
     {
         IReadOnlyList<StreamState> state = await Metadata.ReadStreamsAsync([core.Id], cancellation);
-        bool opening;
-        lock (_lock)
+        if (state.Count > 0)
         {
-            opening = core.Opening > 0;
-        }
+            lock (_lock)
+            {
+                if (core.Opening > 0)
+                {
+                    return CommitRefusal.TryLater;
+                }
+            }
 
-        // Opened again here under a higher epoch while the upload ran: the next round commits under that one.
-        if (state.Count > 0 && (opening || core.Epoch > epoch))
-        {
-            return;
+            // It was opened here: while the upload ran, or by an open whose answer was lost, in this life or in the
+            // former one, whose batches nobody else can have (another broker takes over the log before it opens).
+            if (core.Epoch > epoch || core.Writer is null || state[0].Epoch <= core.AttemptedEpoch)
+            {
+                core.Load(state[0]);
+                return CommitRefusal.TryAgain;
+            }
         }
 
         core.Writer?.MakeUnavailable(
@@ -235,6 +263,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         LogRefused(_logger, core.Id, core.Committed, core.Confirmed, state.Count == 0 ? "destroyed" : "opened elsewhere");
         await core.LastAppend.Follow().WaitAsync(cancellation);
         Drop(core);
+        return CommitRefusal.Dropped;
     }
 
     async ValueTask IWalReplay.ReplayAsync(IReadOnlyList<WalReplayedBatch> batches)

@@ -12,8 +12,8 @@ public sealed record StreamStorageOptions
     /// <summary>The log never takes more than this on the device; appends wait for uploads beyond it.</summary>
     public long WalBytesMax { get; init; } = 1024 * MiB;
 
-    /// <summary>How many segments exist after the start.</summary>
-    public int WalSegmentsAtStart { get; init; } = 2;
+    /// <summary>How many segments are made without being needed yet: one by the start, the others in the background.</summary>
+    public int WalSegmentsAtStart { get; init; } = 4;
 
     /// <summary>Most bytes of one write and sync.</summary>
     public int WalGroupBytesMax { get; init; } = (int)(8 * MiB);

@@ -48,19 +48,20 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
     /// <summary>Uploads everything that is confirmed now, and trims the log up to there.</summary>
     public async ValueTask UploadAsync(CancellationToken cancellation)
     {
-        await _turn.WaitAsync(cancellation);
+        await _turn.EnterAsync(cancellation);
         try
         {
             // 1. Whatever the log has confirmed up to here is confirmed in the streams too, so it is in the cut.
             ulong group = storage.Wal.ConfirmedGroup;
             List<StreamCore> dirty = storage.Cache.TakeDirty();
+            bool complete = true;
             dirty.Sort((a, b) => a.Id.Value.CompareTo(b.Id.Value));
             try
             {
                 var left = new Queue<(StreamCore Core, long Target)>(dirty.Select(c => (c, c.Confirmed)));
                 while (left.Count > 0)
                 {
-                    await UploadRoundAsync(left, cancellation);
+                    complete &= await UploadRoundAsync(left, cancellation);
                 }
             }
             finally
@@ -72,7 +73,10 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
             }
 
             // 2. Everything of those groups is committed, or belonged to streams that are gone.
-            storage.Wal.Trim(group);
+            if (complete)
+            {
+                storage.Wal.Trim(group);
+            }
         }
         finally
         {
@@ -91,20 +95,25 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
                 return;
             }
 
+            // A delay counts whole milliseconds: rounded down to none, it would make this loop spin until the time has come.
+            TimeSpan wait = due is { } left ? TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)) : Timeout.InfiniteTimeSpan;
             using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            await Task.WhenAny(wake.Follow(), Task.Delay(due ?? Timeout.InfiniteTimeSpan, storage.Time, timer.Token));
-            await timer.CancelAsync();
+            await Task.WhenAny(wake.Follow(), Task.Delay(wait, storage.Time, timer.Token).Follow());
+            timer.Cancel();
             cancellation.ThrowIfCancellationRequested();
         }
     }
 
     /// <summary>Takes streams off the queue until about one upload's worth is gathered; a long stream stays for the next round.</summary>
-    private async ValueTask UploadRoundAsync(Queue<(StreamCore Core, long Target)> left, CancellationToken cancellation)
+    /// <returns>False when something was left uncommitted for a later upload.</returns>
+    private async ValueTask<bool> UploadRoundAsync(Queue<(StreamCore Core, long Target)> left, CancellationToken cancellation)
     {
         var cuts = new List<StreamCut>();
+        bool complete = true;
         try
         {
             long bytes = 0;
+            var taken = new List<(StreamCore Core, long Target)>();
             var again = new List<(StreamCore, long)>();
             while (bytes < storage.Options.UploadBytes && left.TryDequeue(out (StreamCore Core, long Target) next))
             {
@@ -116,6 +125,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
 
                 var cut = new StreamCut(next.Core, next.Core.Epoch, batches);
                 cuts.Add(cut);
+                taken.Add(next);
                 bytes += cut.Bytes;
                 if (cut.EndOffset < next.Target)
                 {
@@ -125,10 +135,34 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
 
             if (cuts.Count > 0)
             {
-                await CommitAsync(cuts, await WriteAsync(cuts, cancellation), cancellation);
+                List<ObjectCommit> commits = await WriteAsync(cuts, cancellation);
+                try
+                {
+                    foreach ((StreamCut cut, CommitRefusal refusal) in await CommitAsync(cuts, commits, cancellation))
+                    {
+                        complete &= refusal != CommitRefusal.TryLater;
+                        if (refusal == CommitRefusal.TryAgain)
+                        {
+                            again.AddRange(taken.Where(t => t.Core == cut.Core));
+                        }
+                    }
+                }
+                catch (MetadataConflictException conflict) when (!cancellation.IsCancellationRequested)
+                {
+                    // Without news from the metadata there is nothing that would go better the next time.
+                    if (!await TakeOverCommitsAsync(cuts, cancellation))
+                    {
+                        throw;
+                    }
+
+                    LogTakenOver(logger, conflict.Message);
+                    taken.ForEach(left.Enqueue);
+                    return true;
+                }
             }
 
             again.ForEach(left.Enqueue);
+            return complete;
         }
         finally
         {
@@ -172,7 +206,9 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
         return commit;
     }
 
-    private async ValueTask CommitAsync(List<StreamCut> cuts, List<ObjectCommit> commits, CancellationToken cancellation)
+    /// <returns>The cuts that the metadata refused, and what becomes of them.</returns>
+    private async ValueTask<List<(StreamCut Cut, CommitRefusal Refusal)>> CommitAsync(
+        List<StreamCut> cuts, List<ObjectCommit> commits, CancellationToken cancellation)
     {
         CommitOutcome outcome = await storage.Metadata.CommitObjectsAsync(commits, cancellation);
         commits.ForEach(c => storage.Metrics.Uploaded(c.Bytes));
@@ -182,11 +218,29 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
             cut.Core.MarkCommitted(cut.EndOffset, cut.Cost);
         }
 
+        var refusals = new List<(StreamCut, CommitRefusal)>();
         foreach (StreamCut cut in cuts.Where(c => refused.Contains(c.Core.Id)))
         {
-            await storage.SettleRefusedAsync(cut.Core, cut.Epoch, cancellation);
+            refusals.Add((cut, await storage.SettleRefusedAsync(cut.Core, cut.Epoch, cancellation)));
         }
+
+        return refusals;
     }
+
+    private async ValueTask<bool> TakeOverCommitsAsync(List<StreamCut> cuts, CancellationToken cancellation)
+    {
+        bool any = false;
+        Dictionary<StreamId, StreamCore> cores = cuts.ToDictionary(c => c.Core.Id, c => c.Core);
+        foreach (StreamState state in await storage.Metadata.ReadStreamsAsync([.. cores.Keys], cancellation))
+        {
+            any |= cores[state.Id].TakeOverCommitted(state.CommittedOffset);
+        }
+
+        return any;
+    }
+
+    [LoggerMessage(32, LogLevel.Warning, "The metadata knew of a commit whose answer was lost; it is taken over: {Reason}")]
+    private static partial void LogTakenOver(ILogger logger, string reason);
 
     [LoggerMessage(30, LogLevel.Error, "An upload failed and will be tried again; until then the write-ahead log keeps everything")]
     private static partial void LogFailed(ILogger logger, Exception failure);
@@ -208,4 +262,17 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
 
         public void Release() => batches.ForEach(b => b.Batch.Owner?.Release());
     }
+}
+
+/// <summary>What becomes of batches that the metadata did not take.</summary>
+internal enum CommitRefusal
+{
+    /// <summary>The stream is gone from here, and its batches with it.</summary>
+    Dropped,
+
+    /// <summary>The stream is being opened: the next upload commits them under the new epoch.</summary>
+    TryLater,
+
+    /// <summary>The epoch is known now under which they can be committed.</summary>
+    TryAgain,
 }

@@ -31,9 +31,17 @@ public sealed record FieldType(Kind Kind, bool IsArray, string? StructName);
 /// <param name="Default">The text of the default, null for the type's own.</param>
 /// <param name="Tag">The tag of a tagged field, -1 for a field in its fixed place.</param>
 /// <param name="Plain">Never in compact form, not even in flexible versions.</param>
-/// <param name="Name">Read through the connection's cache of names.</param>
+/// <param name="IsName">Read through the connection's cache of names.</param>
 public sealed record Field(
-    string Name, FieldType Type, VersionRange Versions, int NullableSince, string? Default, int Tag, bool Plain, bool IsName, string? Comment)
+    string Name,
+    FieldType Type,
+    VersionRange Versions,
+    int NullableSince,
+    string? Default,
+    int Tag,
+    bool Plain,
+    bool IsName,
+    string? Comment)
 {
     public bool IsTagged => Tag >= 0;
 

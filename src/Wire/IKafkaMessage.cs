@@ -28,5 +28,5 @@ public interface IKafkaRequest : IKafkaMessage;
 public interface IKafkaResponse : IKafkaMessage;
 
 /// <param name="ApiKey">The key of the API, or -1 for messages that are not part of one (headers, embedded messages).</param>
-/// <param name="FlexibleSince">The first version with compact forms and tagged fields (KIP-482); <see cref="short.MaxValue"/> if none.</param>
+/// <param name="FlexibleSince">The first version with compact forms and tags (KIP-482); <see cref="short.MaxValue"/> if none.</param>
 public readonly record struct MessageInfo(string Name, short ApiKey, short MinVersion, short MaxVersion, short FlexibleSince);

@@ -118,7 +118,8 @@ public sealed class ConfluentClientTests
         }
 
         await Task.WhenAll(sent);
-        Assert.Equal(Enumerable.Range(0, 300).Select(index => $"{index}"), Consume(host, "events", 300).Select(record => record.Message.Value));
+        Assert.Equal(
+            Enumerable.Range(0, 300).Select(index => $"{index}"), Consume(host, "events", 300).Select(record => record.Message.Value));
         Assert.Equal(300, host.Services.Topics.Find("events", 0)!.HighWatermark);
     }
 

@@ -11,7 +11,10 @@ public sealed class ProgramTests
         .Build();
 
     private static CelValue[] Variables(double amount, string country, long count) =>
-        [CelValue.Struct(new CelRecord(EventType, [CelValue.Double(amount), CelValue.String(country), CelValue.Int(1)])), CelValue.Int(count)];
+    [
+        CelValue.Struct(new CelRecord(EventType, [CelValue.Double(amount), CelValue.String(country), CelValue.Int(1)])),
+        CelValue.Int(count),
+    ];
 
     [Theory]
     [InlineData(1000.5, "IR", 5, true)]

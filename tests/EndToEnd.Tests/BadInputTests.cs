@@ -111,11 +111,55 @@ public sealed class BadInputTests
         }
 
         await server.KillAsync();
-        string segment = Directory.EnumerateFiles(Path.Combine(folder.Path, "wal")).Order(StringComparer.Ordinal).First(file => FirstRecord(file) > 0);
-        Overwrite(segment, FirstRecord(segment) + 100);
+        string segment = Directory.EnumerateFiles(Path.Combine(folder.Path, "wal")).Order(StringComparer.Ordinal).First(Contains);
+        FlipAByteOfTheFirstRecord(segment);
 
         InvalidOperationException refused = await Assert.ThrowsAsync<InvalidOperationException>(server.StartAgainAsync);
         Assert.Contains(Path.GetFileName(segment), refused.Message);
+    }
+
+    [Fact]
+    public async Task ACorruptObjectIsNamedAndNotServed()
+    {
+        using var folder = new TemporaryFolder();
+        await using ServerProcess server = await ServerProcess.StartAsync(folder.Path);
+        await WorksAsync(server);
+        await WorksAsync(server, topic: "other");
+        Assert.Equal(0, await server.TerminateAsync());
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(folder.Path, "objects"), "*", SearchOption.AllDirectories).Where(Contains))
+        {
+            FlipAByteOfTheFirstRecord(file);
+        }
+
+        await server.StartAgainAsync();
+
+        using IConsumer<Ignore, string> consumer = new ConsumerBuilder<Ignore, string>(
+            new ConsumerConfig { BootstrapServers = server.Bootstrap, GroupId = "corrupt" }).SetErrorHandler((_, _) => { }).Build();
+        consumer.Assign(new TopicPartitionOffset("works", 0, Offset.Beginning));
+        ConsumeResult<Ignore, string>? served = null;
+        try
+        {
+            served = consumer.Consume(TimeSpan.FromSeconds(5));
+        }
+        catch (ConsumeException)
+        {
+            // Told to the client, which is as good as silence here: what must not come is the damaged record.
+        }
+
+        Assert.Null(served);
+        Assert.Contains("does not match", server.Log);
+        await WorksAsync(server, topic: "new");
+    }
+
+    /// <summary>The bytes of the record that <see cref="WorksAsync"/> writes.</summary>
+    private static bool Contains(string file) => File.ReadAllBytes(file).AsSpan().IndexOf("a record that works"u8) >= 0;
+
+    private static void FlipAByteOfTheFirstRecord(string file)
+    {
+        byte[] bytes = File.ReadAllBytes(file);
+        int at = bytes.AsSpan().IndexOf("a record that works"u8);
+        using var handle = File.OpenHandle(file, FileMode.Open, FileAccess.Write);
+        RandomAccess.Write(handle, [(byte)(bytes[at] ^ 0x40)], at);
     }
 
     private static byte[] RandomBytes(int length)
@@ -149,15 +193,15 @@ public sealed class BadInputTests
     }
 
     /// <summary>The server still does its work: a record goes in and comes out.</summary>
-    private static async Task WorksAsync(ServerProcess server)
+    private static async Task WorksAsync(ServerProcess server, string topic = "works")
     {
         using IProducer<Null, string> producer = new ProducerBuilder<Null, string>(
             new ProducerConfig { BootstrapServers = server.Bootstrap, MessageTimeoutMs = 20_000 }).Build();
-        DeliveryResult<Null, string> delivered = await producer.ProduceAsync("works", new Message<Null, string> { Value = "yes" });
+        DeliveryResult<Null, string> delivered = await producer.ProduceAsync(topic, new Message<Null, string> { Value = "a record that works" });
         using IConsumer<Ignore, string> consumer = new ConsumerBuilder<Ignore, string>(
             new ConsumerConfig { BootstrapServers = server.Bootstrap, GroupId = "works" }).Build();
         consumer.Assign(delivered.TopicPartitionOffset);
-        Assert.Equal("yes", Next(consumer).Message.Value);
+        Assert.Equal("a record that works", Next(consumer).Message.Value);
     }
 
     private static ConsumeResult<TKey, TValue> Next<TKey, TValue>(IConsumer<TKey, TValue> consumer) =>

@@ -26,7 +26,7 @@ public readonly record struct AdmissionVerdict(KafkaError Error, string? Message
 /// <summary>
 /// May this batch in? The seam through which policies guard topics without Broker knowing them: Server wires it.
 /// </summary>
-/// <remarks>Called by many threads, on the produce path, in the order of append of a partition's connection: quick, without waiting.</remarks>
+/// <remarks>Called by many threads, on the produce path, before the append: quick, without waiting.</remarks>
 public interface IProduceAdmission
 {
     AdmissionVerdict Admit(in ProduceCandidate candidate);

@@ -31,7 +31,8 @@ internal static class ConfigChanges
         {
             if (!seen.Add(change.Name))
             {
-                return ConfigChangeResult.Refused(KafkaError.InvalidRequest, $"Configuration {change.Name} is changed twice in one request.");
+                return ConfigChangeResult.Refused(
+                    KafkaError.InvalidRequest, $"Configuration {change.Name} is changed twice in one request.");
             }
 
             if (TopicConfigs.Table.Find(change.Name) is not { } key)

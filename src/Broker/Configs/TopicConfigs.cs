@@ -46,7 +46,8 @@ internal static class TopicConfigs
         { Min = 0, Max = 1, BrokerSynonym = "log.cleaner.min.cleanable.ratio" },
         new("min.compaction.lag.ms", ConfigType.Long, "0", "How long a record stays uncompacted at least, in milliseconds.")
         { Min = 0, BrokerSynonym = "log.cleaner.min.compaction.lag.ms" },
-        new("max.compaction.lag.ms", ConfigType.Long, "9223372036854775807", "How long a record stays uncompacted at most, in milliseconds.")
+        new("max.compaction.lag.ms", ConfigType.Long, "9223372036854775807",
+            "How long a record stays uncompacted at most, in milliseconds.")
         { Min = 1, BrokerSynonym = "log.cleaner.max.compaction.lag.ms" },
         new("min.insync.replicas", ConfigType.Int, "1", SharedStorage) { Min = 1, BrokerSynonym = "min.insync.replicas" },
         new("unclean.leader.election.enable", ConfigType.Boolean, "false", SharedStorage)

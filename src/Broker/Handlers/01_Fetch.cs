@@ -56,8 +56,8 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
         await context.WhenNextInLineAsync();
         var limits = new FetchLimits(
             Math.Max(request.MaxWaitMs, 0), request.MinBytes, Math.Clamp(request.MaxBytes, 0, _services.Options.FetchBytesMax));
-        FetchResponse.PartitionData[] answers =
-            await new FetchOperation(_services, plan.Items, limits).RunAsync(context.Cancellation);
+        var operation = new FetchOperation(_services, plan.Items, limits);
+        FetchResponse.PartitionData[] answers = await operation.RunAsync(context.Cancellation);
         FetchResponse.FetchableTopicResponse? topic = null;
         FetchKey last = default;
         for (int at = 0; at < answers.Length; at++)
@@ -75,7 +75,7 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
                 last = key;
             }
 
-            _metrics.Fetched(answers[at].Records?.Length ?? 0);
+            _metrics.Fetched(operation.RecordCounts[at], answers[at].Records?.Length ?? 0);
             topic.Partitions.Add(answers[at]);
         }
 

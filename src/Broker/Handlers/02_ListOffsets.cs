@@ -11,8 +11,7 @@ namespace PipeRoll.Broker.Handlers;
 /// <remarks>
 /// Times with a meaning: -1 latest, -2 earliest, -3 the record with the largest time (version 7, KIP-734), -4 earliest
 /// local (8, KIP-405): the earliest, for everything is where it is served; -5 latest tiered (9, KIP-1005): none, as Kafka
-/// answers without tiered storage. read_committed is the same as read_uncommitted: there are no transactions. Version 0
-/// answers with a list of at most one offset.
+/// answers without tiered storage. read_committed is the same as read_uncommitted: there are no transactions.
 /// </remarks>
 internal sealed class ListOffsetsHandler(BrokerServices services, DecompressorPool decompressors)
     : Handler<ListOffsetsRequest, ListOffsetsResponse>
@@ -70,10 +69,6 @@ internal sealed class ListOffsetsHandler(BrokerServices services, DecompressorPo
             answer.Offset = found.Offset;
             answer.Timestamp = found.Timestamp;
             answer.LeaderEpoch = found.LeaderEpoch;
-            if (context.Version == 0 && found.Offset >= 0 && wanted.MaxNumOffsets > 0)
-            {
-                answer.OldStyleOffsets.Add(found.Offset);
-            }
         }
         catch (UnsupportedTimestampException)
         {

@@ -88,7 +88,7 @@ internal sealed class MetadataHandler(BrokerServices services) : Handler<Metadat
 
         TopicChange made = await services.Topics.CreateAsync(
             name, services.Options.DefaultPartitions, new Dictionary<string, string>(), isInternal: false, context.Client.Principal,
-            context.Cancellation);
+            CancellationToken.None);
         Topic? topic = made.Topic ?? services.Topics.Find(name);
         return topic is null ? Missing(name, Guid.Empty, made.Error) : Describe(topic, request.IncludeTopicAuthorizedOperations);
     }

@@ -18,7 +18,8 @@ internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<Cre
     public override async ValueTask<CreateTopicsResponse> HandleAsync(CreateTopicsRequest request, RequestContext context)
     {
         var response = new CreateTopicsResponse { Topics = new(request.Topics.Count) };
-        HashSet<string> twice = [.. request.Topics.GroupBy(topic => topic.Name).Where(group => group.Count() > 1).Select(group => group.Key)];
+        HashSet<string> twice =
+            [.. request.Topics.GroupBy(topic => topic.Name).Where(group => group.Count() > 1).Select(group => group.Key)];
         var answered = new HashSet<string>();
         foreach (CreateTopicsRequest.CreatableTopic wanted in request.Topics)
         {
@@ -45,7 +46,8 @@ internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<Cre
 
         if (TopicNames.IsInternal(wanted.Name))
         {
-            return Refused(wanted.Name, KafkaError.InvalidTopicException, $"Topic '{wanted.Name}' is the broker's own: it is made when needed.");
+            return Refused(
+                wanted.Name, KafkaError.InvalidTopicException, $"Topic '{wanted.Name}' is the broker's own: it is made when needed.");
         }
 
         TopicPlan plan = TopicRules.Plan(wanted, services.Options);
@@ -60,7 +62,7 @@ internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<Cre
         }
 
         TopicChange change = await services.Topics.CreateAsync(
-            wanted.Name, plan.Partitions, plan.Configs, isInternal: false, context.Client.Principal, context.Cancellation);
+            wanted.Name, plan.Partitions, plan.Configs, isInternal: false, context.Client.Principal, CancellationToken.None);
         return change.Topic is { } made
             ? Described(made.Name, made.Id, made.Partitions.Count, made.Configs)
             : Refused(wanted.Name, change.Error, change.Message);

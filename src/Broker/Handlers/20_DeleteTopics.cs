@@ -7,7 +7,9 @@ namespace PipeRoll.Broker.Handlers;
 /// <summary>
 /// DeleteTopics (20): takes topics away, by name or (version 6 on) by id. The records are deleted in the background.
 /// </summary>
-/// <remarks>Internal topics are protected. With delete.topic.enable=false: TOPIC_DELETION_DISABLED (version 3 on), else INVALID_REQUEST.</remarks>
+/// <remarks>
+/// Internal topics are protected. With delete.topic.enable=false: TOPIC_DELETION_DISABLED (version 3 on), else INVALID_REQUEST.
+/// </remarks>
 internal sealed class DeleteTopicsHandler(BrokerServices services) : Handler<DeleteTopicsRequest, DeleteTopicsResponse>
 {
     public override async ValueTask<DeleteTopicsResponse> HandleAsync(DeleteTopicsRequest request, RequestContext context)
@@ -54,7 +56,7 @@ internal sealed class DeleteTopicsHandler(BrokerServices services) : Handler<Del
             return Refuse(answer, KafkaError.InvalidRequest, $"Topic '{topic.Name}' is the broker's own and can't be deleted.");
         }
 
-        TopicChange change = await services.Topics.DeleteAsync(topic.Name, context.Client.Principal, context.Cancellation);
+        TopicChange change = await services.Topics.DeleteAsync(topic.Name, context.Client.Principal, CancellationToken.None);
         return change.Error == KafkaError.None ? answer : Refuse(answer, change.Error, change.Message);
     }
 

@@ -73,7 +73,7 @@ internal sealed class DeleteRecordsHandler(BrokerServices services) : Handler<De
         {
             return target <= partition.LogStartOffset
                 ? (KafkaError.None, partition.LogStartOffset)
-                : (KafkaError.None, await partition.TrimAsync(target, context.Cancellation));
+                : (KafkaError.None, await partition.TrimAsync(target, CancellationToken.None));
         }
         catch (Exception error) when (error is StreamUnavailableException or OffsetOutOfRangeException)
         {

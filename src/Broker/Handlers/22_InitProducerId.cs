@@ -31,7 +31,7 @@ internal sealed partial class InitProducerIdHandler(BrokerServices services) : H
             return new InitProducerIdResponse { ProducerId = request.ProducerId, ProducerEpoch = (short)(request.ProducerEpoch + 1) };
         }
 
-        return new InitProducerIdResponse { ProducerId = await services.ProducerIds.NextAsync(context.Cancellation), ProducerEpoch = 0 };
+        return new InitProducerIdResponse { ProducerId = await services.ProducerIds.NextAsync(CancellationToken.None), ProducerEpoch = 0 };
     }
 
     private static InitProducerIdResponse Refused(KafkaError error) =>

@@ -15,7 +15,8 @@ internal sealed class AlterConfigsHandler(BrokerServices services) : Handler<Alt
         var response = new AlterConfigsResponse { Responses = new(request.Resources.Count) };
         foreach (AlterConfigsRequest.AlterConfigsResource resource in request.Resources)
         {
-            List<ConfigChange> changes = [.. resource.Configs.Select(config => new ConfigChange(config.Name, ConfigOperation.Set, config.Value))];
+            List<ConfigChange> changes =
+                [.. resource.Configs.Select(config => new ConfigChange(config.Name, ConfigOperation.Set, config.Value))];
             (KafkaError error, string? message) = await ConfigAlteration.ApplyAsync(
                 services, resource.ResourceType, resource.ResourceName, changes, fromNothing: true, request.ValidateOnly, context);
             response.Responses.Add(new AlterConfigsResponse.AlterConfigsResourceResponse

@@ -19,7 +19,7 @@ internal sealed class CreatePartitionsHandler(BrokerServices services) : Handler
             if (error == KafkaError.None && !request.ValidateOnly)
             {
                 TopicChange change =
-                    await services.Topics.AddPartitionsAsync(wanted.Name, wanted.Count, context.Client.Principal, context.Cancellation);
+                    await services.Topics.AddPartitionsAsync(wanted.Name, wanted.Count, context.Client.Principal, CancellationToken.None);
                 (error, message) = (change.Error, change.Message);
             }
 

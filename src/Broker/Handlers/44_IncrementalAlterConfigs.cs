@@ -19,7 +19,10 @@ internal sealed class IncrementalAlterConfigsHandler(BrokerServices services)
         foreach (IncrementalAlterConfigsRequest.AlterConfigsResource resource in request.Resources)
         {
             List<ConfigChange> changes =
-                [.. resource.Configs.Select(config => new ConfigChange(config.Name, (ConfigOperation)config.ConfigOperation, config.Value))];
+            [
+                .. resource.Configs.Select(config =>
+                    new ConfigChange(config.Name, (ConfigOperation)config.ConfigOperation, config.Value)),
+            ];
             (KafkaError error, string? message) = seen.Add((resource.ResourceType, resource.ResourceName))
                 ? await ConfigAlteration.ApplyAsync(
                     services, resource.ResourceType, resource.ResourceName, changes, fromNothing: false, request.ValidateOnly, context)

@@ -6,7 +6,9 @@ namespace PipeRoll.Broker.Handlers;
 /// <summary>
 /// DescribeCluster (60, KIP-700): who is in the cluster, for admin clients.
 /// </summary>
-/// <remarks>Version 1 on (KIP-919): only brokers have an endpoint here; asking for controllers is refused as a broker of Kafka does.</remarks>
+/// <remarks>
+/// Version 1 on (KIP-919): only brokers have an endpoint here; asking for controllers is refused as a broker of Kafka does.
+/// </remarks>
 internal sealed class DescribeClusterHandler(BrokerServices services) : Handler<DescribeClusterRequest, DescribeClusterResponse>
 {
     private const sbyte Brokers = 1;

@@ -38,7 +38,8 @@ internal static class ConfigAlteration
 
         // Applied to the topic as it is when its turn comes: another change may have come between.
         TopicChange change = await services.Topics.SetConfigsAsync(
-            resourceName, now => Change(now, changes, fromNothing, services.Options).Configs, context.Client.Principal, context.Cancellation);
+            resourceName, now => Change(now, changes, fromNothing, services.Options).Configs, context.Client.Principal,
+            CancellationToken.None);
         return (change.Error, change.Message);
     }
 

@@ -26,7 +26,8 @@ internal abstract class Handler<TRequest, TResponse> : IHandler
     public ValueTask<IKafkaResponse> InvokeAsync(ref WireReader reader, RequestContext context)
     {
         TRequest request = TRequest.Read(ref reader, context.Version);
-        reader.RequireEnd();
+        // Bytes after the message are left alone, as Kafka does: librdkafka 2.x sends three too many when it asks for all topics
+        // in Metadata version 9 and later (the rest of a four-byte count whose first byte already said null).
         ValueTask<TResponse> pending = HandleAsync(request, context);
         return pending.IsCompletedSuccessfully ? new ValueTask<IKafkaResponse>(pending.Result) : AwaitAsync(pending);
     }

@@ -42,7 +42,10 @@ internal sealed class RequestContext
     /// </summary>
     public SharedBuffer? Buffer { get; init; }
 
-    /// <summary>Cancelled when the peer is gone or the broker stops: nobody waits for the answer any more.</summary>
+    /// <summary>
+    /// Cancelled when the peer is gone or the broker stops: nobody waits for the answer any more. For waits and reads; what
+    /// changes something runs to its end.
+    /// </summary>
     public CancellationToken Cancellation { get; init; }
 
     /// <summary>Set by a handler whose answer is not to be sent (Produce with acks=0).</summary>

@@ -42,7 +42,7 @@ internal sealed partial class BrokerListener
     /// <summary>Stops accepting and reading, waits for answers in flight, then closes what is left.</summary>
     public async ValueTask StopAsync()
     {
-        await _stopping.CancelAsync();
+        _stopping.Cancel();
         await _transport.DisposeAsync();
         await _loops.WhenAllAsync();
         foreach (Connection connection in _table.Snapshot())

@@ -4,6 +4,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Foundation.Buffers;
+using PipeRoll.Streams;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
 
@@ -11,7 +12,13 @@ namespace PipeRoll.Broker.Network;
 
 /// <summary>What all connections of a broker share.</summary>
 internal sealed record ConnectionServices(
-    BrokerOptions Options, TimeProvider Time, RequestDispatcher Dispatcher, ByteBudget RequestBytes, BrokerMetrics Metrics, ILogger Logger);
+    BrokerOptions Options,
+    TimeProvider Time,
+    IStreamStorage Storage,
+    RequestDispatcher Dispatcher,
+    RequestBudget RequestBytes,
+    BrokerMetrics Metrics,
+    ILogger Logger);
 
 /// <summary>
 /// One client. A read loop takes frames and starts their requests in order; a write loop answers them in the same order,
@@ -54,7 +61,9 @@ internal sealed partial class Connection
 
     public ClientIdentity Client { get; }
 
-    /// <summary>Serves the client until it leaves, misbehaves, or <see cref="StopReading"/> and all answers are sent. Never throws.</summary>
+    /// <summary>
+    /// Serves the client until it leaves or misbehaves, or until all is answered after <see cref="StopReading"/>. Never throws.
+    /// </summary>
     public async Task RunAsync()
     {
         Task writing = Task.Factory.StartNew(
@@ -77,7 +86,7 @@ internal sealed partial class Connection
         }
 
         // Nobody sends any more: a long poll has nobody to wait for, acknowledgements still go out.
-        await _gone.CancelAsync();
+        _gone.Cancel();
         _inFlight.Writer.Complete();
         await writing;
         await CloseAsync();
@@ -155,6 +164,13 @@ internal sealed partial class Connection
             _watch.FrameBegun();
             await FillAsync(buffer.Memory, endAllowed: false);
             _services.Metrics.BytesIn(length + sizeof(int));
+            if (!_services.Storage.HasRoom && RequestDispatcher.IsProduce(buffer.Span))
+            {
+                // The log is full: this producer waits, and with it what it sends next; fetches and heartbeats go on.
+                _watch.Paused();
+                await _services.Storage.WaitForRoomAsync(_reading.Token);
+            }
+
             request = _services.Dispatcher.Start(buffer, Client, _names, _gone.Token);
             if (request is null)
             {

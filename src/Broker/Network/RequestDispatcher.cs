@@ -18,6 +18,8 @@ internal sealed record InFlightRequest(
 /// <remarks>Immutable; any thread.</remarks>
 internal sealed partial class RequestDispatcher(HandlerTable handlers, TimeProvider time, BrokerMetrics metrics, ILogger logger)
 {
+    public static bool IsProduce(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadInt16BigEndian(frame) == (short)ApiKey.Produce;
+
     /// <summary>Runs the synchronous part of the handler.</summary>
     /// <returns>Null when the connection must be closed; the reason is logged, the buffer stays the caller's.</returns>
     public InFlightRequest? Start(SharedBuffer buffer, ClientIdentity client, StringCache names, CancellationToken gone)

@@ -2,7 +2,9 @@ using PipeRoll.Wire.Records;
 
 namespace PipeRoll.Broker.Partitions;
 
-/// <summary>Decompressors are not thread-safe and keep working memory: as many exist as were ever in use at a time, up to a bound.</summary>
+/// <summary>
+/// Decompressors are not thread-safe and keep working memory: as many exist as were ever in use at a time, up to a bound.
+/// </summary>
 /// <remarks>Any thread.</remarks>
 internal sealed class DecompressorPool : IDisposable
 {

@@ -13,7 +13,8 @@ namespace PipeRoll.Broker.Partitions;
 internal readonly record struct FetchLimits(int WaitMsMax, int BytesMin, int BytesMax);
 
 /// <summary>What all fetches share.</summary>
-internal sealed record FetchServices(BrokerOptions Options, TimeProvider Time, TopicDirectory Topics, ByteBudget FetchBytes, ILogger Logger);
+internal sealed record FetchServices(
+    BrokerOptions Options, TimeProvider Time, TopicDirectory Topics, ByteBudget FetchBytes, ILogger Logger);
 
 /// <summary>
 /// One fetch: checks its partitions, reads what there is, and waits for more when that is too little. One item, one answer,
@@ -29,8 +30,12 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
     private readonly FetchResponse.PartitionData[] _answers = new FetchResponse.PartitionData[items.Count];
     private readonly Partition?[] _partitions = new Partition?[items.Count];
     private readonly long _startedAt = services.Time.GetTimestamp();
+    private readonly long[] _counts = new long[items.Count];
     private bool _mustAnswer;
     private long _bytesRead;
+
+    /// <summary>How many offsets each answer's records cover, from the offset asked for on.</summary>
+    public IReadOnlyList<long> RecordCounts => _counts;
 
     public async ValueTask<FetchResponse.PartitionData[]> RunAsync(CancellationToken cancellation)
     {
@@ -126,7 +131,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             return;
         }
 
-        long reserved = Math.Min(wanted, limits.BytesMax);
+        long reserved = Math.Clamp(wanted, 1, Math.Max(limits.BytesMax, 1));
         await services.FetchBytes.AcquireAsync(reserved, cancellation);
         var reads = new FetchReads(services.FetchBytes, reserved);
         StartReads(reads, cancellation);
@@ -139,11 +144,16 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
                 continue;
             }
 
-            if (batches!.TotalBytes > 0)
+            if (batches!.TotalBytes == 0 || (_bytesRead > 0 && _bytesRead + batches.TotalBytes > limits.BytesMax))
             {
-                _bytesRead += batches.TotalBytes;
-                _answers[at].Records = new RecordsPayload(batches.Segments, reads.LeaseOf(batches));
+                // It would not fit any more; the partition comes earlier next time.
+                batches.Dispose();
+                continue;
             }
+
+            _bytesRead += batches.TotalBytes;
+            _counts[at] = batches.EndOffset - items[at].Offset;
+            _answers[at].Records = new RecordsPayload(batches.Segments, reads.LeaseOf(batches));
         }
 
         // What is read too late is let go when it comes, and its share of the budget with it.
@@ -163,7 +173,9 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             int bytesMax = (int)Math.Min(items[at].BytesMax, Math.Max(left, 0));
             try
             {
-                left -= reads.Start(at, _partitions[at]!.ReadAsync(items[at].Offset, bytesMax, cancellation), bytesMax);
+                int read = reads.Start(at, _partitions[at]!.ReadAsync(items[at].Offset, bytesMax, cancellation));
+                // A slow read takes no room from the quick ones, as long as the budget has more.
+                left -= read >= 0 ? read : reads.TryExtend(bytesMax) ? 0 : bytesMax;
             }
             catch (Exception error)
             {
@@ -239,6 +251,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             answer.Records = RecordsPayload.Empty;
         }
 
+        Array.Clear(_counts);
         _bytesRead = 0;
     }
 

@@ -14,12 +14,13 @@ internal sealed class FetchReads(ByteBudget budget, long reserved)
     private readonly List<(int At, Task<FetchedBatches> Read)> _pending = [];
     private readonly Lock _gate = new();
     private long _reserved = reserved;
+    private long _held;
     private int _open;
 
     public int Count { get; private set; }
 
-    /// <returns>What the read takes of the bytes left: what it brought, or what it may bring.</returns>
-    public long Start(int at, ValueTask<FetchedBatches> read, int bytesMax)
+    /// <returns>The bytes that came at once, or -1 when the read takes its time.</returns>
+    public int Start(int at, ValueTask<FetchedBatches> read)
     {
         Count++;
         if (read.IsCompletedSuccessfully)
@@ -30,7 +31,15 @@ internal sealed class FetchReads(ByteBudget budget, long reserved)
         }
 
         _pending.Add((at, read.AsTask()));
-        return bytesMax;
+        return -1;
+    }
+
+    /// <summary>Takes more of the budget, if there is more at once.</summary>
+    public bool TryExtend(int bytes)
+    {
+        bool taken = budget.TryAcquire(bytes);
+        _reserved += taken ? bytes : 0;
+        return taken;
     }
 
     /// <param name="grace">How long to wait when there are records already.</param>
@@ -75,19 +84,20 @@ internal sealed class FetchReads(ByteBudget budget, long reserved)
     public IDisposable LeaseOf(FetchedBatches batches)
     {
         _open++;
+        _held += batches.TotalBytes;
         return new Lease(this, batches);
     }
 
     /// <summary>Lets go of what has not ended, and of the reservation beyond what the leases hold.</summary>
     public void Abandon()
     {
-        long held = _ended.Sum(read => (long)(read.Batches?.TotalBytes ?? 0));
+        long held = _held;
         long pending = 0;
         if (_pending.Count > 0)
         {
             // The share of reads still under way stays taken until they end: they hold memory.
             pending = Math.Max(0, _reserved - held);
-            ReleaseWhenEnded(pending);
+            _ = ReleaseWhenEndedAsync(pending);
         }
 
         lock (_gate)
@@ -108,7 +118,7 @@ internal sealed class FetchReads(ByteBudget budget, long reserved)
         }
     }
 
-    private async void ReleaseWhenEnded(long share)
+    private async Task ReleaseWhenEndedAsync(long share)
     {
         Task<FetchedBatches>[] reads = [.. _pending.Select(pair => pair.Read)];
         foreach (Task<FetchedBatches> read in reads)

@@ -32,6 +32,17 @@ internal sealed class FetchWaiters
     private readonly Lock _gate = new();
     private readonly List<FetchWaiter> _waiters = [];
 
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _waiters.Count;
+            }
+        }
+    }
+
     public void Add(FetchWaiter waiter)
     {
         lock (_gate)

@@ -80,7 +80,9 @@ internal sealed partial class Partition : IStreamObserver
 
     public long LogStartOffset => _stream?.StartOffset ?? -1;
 
-    /// <summary>Exclusive end of what can be read; also the last stable offset, for there are no transactions yet. -1 until opened.</summary>
+    /// <summary>
+    /// Exclusive end of what can be read; also the last stable offset, for there are no transactions yet. -1 until opened.
+    /// </summary>
     public long HighWatermark => _stream?.ConfirmedOffset ?? -1;
 
     public long NextOffset => _stream?.NextOffset ?? -1;

@@ -29,33 +29,33 @@ internal sealed partial class Partition
     }
 
     /// <summary>Opens the stream and folds its state; then serves what has been waiting. Throws when that fails.</summary>
-    internal async Task OpenAsync(IStreamStorage storage, int epoch, CancellationToken cancellation)
+    /// <returns>False when the partition was deleted meanwhile.</returns>
+    internal async Task<bool> OpenAsync(IStreamStorage storage, int epoch, CancellationToken cancellation)
     {
         IStream stream = await storage.OpenAsync(Identity.Stream, epoch, this, cancellation);
         var producers = new ProducerStateTable(_registry.Options.ProducersPerPartitionMax);
         var epochs = new LeaderEpochs();
         long checkpointOffset = await FoldAsync(stream, producers, epochs, cancellation);
         var started = new List<(PendingAppend Waiting, Appended Appended)>();
+        bool wasDeleted;
         lock (_gate)
         {
-            if (_state == PartitionState.Deleted)
+            wasDeleted = _state == PartitionState.Deleted;
+            if (!wasDeleted)
             {
-                throw new StreamUnavailableException(StreamUnavailableReason.Closed, $"{Identity} was deleted while it was opened");
+                Install(stream, producers, epochs, epoch, checkpointOffset);
             }
 
-            _stream = stream;
-            _producers = producers;
-            _epochs = epochs;
-            _leaderEpoch = epoch;
-            _checkpointOffset = checkpointOffset;
-            _bytesSinceCheckpoint = 0;
-            _batchesSinceCheckpoint = 0;
-            _lastAppend = Task.CompletedTask;
-            _state = PartitionState.Open;
             while (_pending.TryDequeue(out PendingAppend? waiting))
             {
                 started.Add((waiting, AppendOpen(waiting.Records, waiting.Owner)));
             }
+        }
+
+        if (wasDeleted)
+        {
+            await stream.CloseAsync(cancellation);
+            return false;
         }
 
         foreach ((PendingAppend waiting, Appended appended) in started)
@@ -64,6 +64,7 @@ internal sealed partial class Partition
         }
 
         Waiters.WakeAll();
+        return true;
     }
 
     /// <summary>The try to open failed: whoever waits is told to come again.</summary>
@@ -112,11 +113,26 @@ internal sealed partial class Partition
         }
     }
 
+    /// <summary>Under the lock.</summary>
+    private void Install(IStream stream, ProducerStateTable producers, LeaderEpochs epochs, int epoch, long checkpointOffset)
+    {
+        _stream = stream;
+        _producers = producers;
+        _epochs = epochs;
+        _leaderEpoch = epoch;
+        _checkpointOffset = checkpointOffset;
+        _bytesSinceCheckpoint = 0;
+        _batchesSinceCheckpoint = 0;
+        _lastAppend = Task.CompletedTask;
+        _state = PartitionState.Open;
+    }
+
     private async ValueTask<long> FoldAsync(
         IStream stream, ProducerStateTable producers, LeaderEpochs epochs, CancellationToken cancellation)
     {
         long from = stream.StartOffset;
-        long checkpointOffset = -1;
+        // Without a checkpoint there is nothing to remember of an empty log.
+        long checkpointOffset = from;
         if (await stream.ReadCheckpointAsync(cancellation) is { } checkpoint)
         {
             ProducerStateCodec.Read(checkpoint.State.Span, producers, epochs);

@@ -95,7 +95,7 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
     /// <summary>Ends background work and closes every partition; state is stored first.</summary>
     public async ValueTask StopAsync(IReadOnlyCollection<Partition> partitions)
     {
-        await _stopping.CancelAsync();
+        _stopping.Cancel();
         await _background.WhenAllAsync();
         using var gate = new SemaphoreSlim(_services.Options.PartitionOpensInParallel);
         await Task.WhenAll(partitions.Select(partition => CloseAsync(partition, gate)).ToArray());
@@ -128,6 +128,11 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
             catch (OperationCanceledException) when (IsStopping)
             {
                 partition.OpeningFailed();
+                return;
+            }
+            catch (Exception) when (partition.State == PartitionState.Deleted)
+            {
+                Interlocked.Add(ref _failed, attempt > 1 ? -1 : 0);
                 return;
             }
             catch (Exception error)

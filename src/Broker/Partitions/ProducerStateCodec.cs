@@ -65,7 +65,8 @@ internal static class ProducerStateCodec
         if (magic != Magic || version != Version)
         {
             throw new CorruptDataException(
-                $"a producer state starts with {magic:x8} version {version}, known is {Magic:x8} version {Version}: use the program that wrote it");
+                $"a producer state starts with {magic:x8} version {version}, known is {Magic:x8} version {Version}: "
+                + "use the program that wrote it");
         }
 
         int epochCount = cursor.TakeInt32();

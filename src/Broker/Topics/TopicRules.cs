@@ -66,7 +66,8 @@ internal static class TopicRules
         if (partitions < 1 || partitions > options.PartitionsPerTopicMax)
         {
             return TopicPlan.Refused(KafkaError.InvalidPartitions,
-                $"Number of partitions must lie within 1 and {options.PartitionsPerTopicMax}, or be -1 for the default, but is {partitions}.");
+                $"Number of partitions must lie within 1 and {options.PartitionsPerTopicMax}, or be -1 for the default, "
+                + $"but is {partitions}.");
         }
 
         return PlanConfigs(wanted.Configs, partitions);

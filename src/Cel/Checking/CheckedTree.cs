@@ -19,7 +19,7 @@ internal abstract record Resolution
     /// <summary>A field of a struct type that is known.</summary>
     public sealed record Field(CelStructType Type, int Index) : Resolution;
 
-    /// <summary>The overloads that may be meant; <see cref="UsesTarget"/> is false when the target is part of the function's name.</summary>
+    /// <summary>The overloads that may be meant. <see cref="UsesTarget"/> is false when the target is part of the name.</summary>
     public sealed record Function(string Name, bool UsesTarget, ImmutableArray<CelOverload> Candidates) : Resolution;
 
     public sealed record Struct(CelStructType Type, ImmutableArray<int> Fields) : Resolution;

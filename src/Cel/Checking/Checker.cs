@@ -99,9 +99,11 @@ internal sealed partial class Checker
     private IEnumerable<string> VisibleNames() =>
         _locals.Select(local => local.Name).Concat(_environment.Slots.Keys).Concat(_environment.Constants.Keys);
 
-    private string KnownVariables() => _environment.Variables.Count == 0
-        ? "there are no variables here; text goes between quotes"
-        : $"the variables are {string.Join(", ", _environment.Variables.Take(12).Select(variable => variable.Name))}; text goes between quotes";
+    private string KnownVariables()
+    {
+        string names = string.Join(", ", _environment.Variables.Take(12).Select(variable => variable.Name));
+        return $"{(names.Length == 0 ? "there are no variables here" : "the variables are " + names)}; text goes between quotes";
+    }
 
     private (CelType Type, int Index)? FindLocal(CelExpr.Ident ident)
     {
@@ -198,7 +200,9 @@ internal sealed partial class Checker
                 return Report(
                     select,
                     $"a value of type {operand} has no field '{select.Field}'",
-                    "only structs and maps have fields",
+                    _environment.Functions.ContainsKey(select.Field)
+                        ? $"to call the function write {select.Field}(…)"
+                        : "only structs and maps have fields",
                     CelErrorCode.NoSuchOverload);
         }
     }
@@ -231,12 +235,25 @@ internal sealed partial class Checker
         CelType? value = null;
         for (int index = 0; index < map.Keys.Length; index++)
         {
-            key = Join(key, Visit(map.Keys[index]));
+            key = Join(key, KeyType(map.Keys[index]));
             CelType type = Visit(map.Values[index]);
             value = Join(value, map.IsOptional[index] ? Unwrapped(map.Values[index], type) : type);
         }
 
         return CelType.Map(key ?? _unifier.Fresh(), value ?? _unifier.Fresh());
+    }
+
+    private CelType KeyType(CelExpr key)
+    {
+        CelType type = _unifier.Substitute(Visit(key), unboundIsDyn: false);
+        bool isKey = type.IsDynamic || type.Kind is CelTypeKind.Bool or CelTypeKind.Int or CelTypeKind.Uint or CelTypeKind.String
+            or CelTypeKind.TypeParameter or CelTypeKind.Nullable;
+        if (!isKey && !IsLenient)
+        {
+            Report(key, $"a value of type {type} cannot be a key", "keys are bool, int, uint or string", CelErrorCode.NoSuchOverload);
+        }
+
+        return isKey ? type : CelType.Dyn;
     }
 
     // Elements of different types make a list of dyn.
@@ -270,7 +287,7 @@ internal sealed partial class Checker
         CelType[] types = [.. made.Values.Select(Visit)];
         foreach (string candidate in Names.Candidates(_environment.Container, made.TypeName, made.IsAbsolute))
         {
-            if (_environment.Structs.TryGetValue(candidate, out CelStructType? type))
+            if (_environment.Structs.TryGetValue(candidate, out CelStructType? type) && type.CanBeBuilt)
             {
                 return CheckFields(made, type, types);
             }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 
 namespace PipeRoll.Cel.Checking;
 
@@ -12,7 +13,7 @@ internal sealed class TypeUnifier
     private readonly List<(string Name, CelType? Before)> _trail = [];
     private int _fresh;
 
-    public CelType Fresh() => CelType.TypeParameter(string.Create(null, $"%{_fresh++}"));
+    public CelType Fresh() => CelType.TypeParameter(string.Create(CultureInfo.InvariantCulture, $"%{_fresh++}"));
 
     /// <summary>A copy of an overload's types with its parameters renamed, so that each use binds its own.</summary>
     public (ImmutableArray<CelType> Arguments, CelType Result) Instantiate(CelOverload overload)

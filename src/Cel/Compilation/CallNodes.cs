@@ -11,6 +11,11 @@ internal sealed class UnaryCallNode(string function, CelOverload[] overloads, No
             return value;
         }
 
+        if (!frame.SpendReading(value))
+        {
+            return CelValue.Error(Errors.Budget);
+        }
+
         foreach (CelOverload overload in overloads)
         {
             if (overload.Accepts([value]))
@@ -38,6 +43,11 @@ internal sealed class BinaryCallNode(string function, CelOverload[] overloads, N
         if (b.IsError)
         {
             return b;
+        }
+
+        if (!frame.SpendReading(a) || !frame.SpendReading(b))
+        {
+            return CelValue.Error(Errors.Budget);
         }
 
         foreach (CelOverload overload in overloads)
@@ -68,6 +78,11 @@ internal sealed class CallNode(string function, CelOverload[] overloads, Node[] 
             if (values[index].IsError)
             {
                 return values[index];
+            }
+
+            if (!frame.SpendReading(values[index]))
+            {
+                return CelValue.Error(Errors.Budget);
             }
         }
 

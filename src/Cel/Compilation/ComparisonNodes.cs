@@ -1,3 +1,6 @@
+using System.Collections.Frozen;
+using System.Runtime.CompilerServices;
+
 namespace PipeRoll.Cel.Compilation;
 
 /// <summary>A comparison operator as a type argument, so that each node is specialised for it.</summary>
@@ -141,6 +144,12 @@ internal sealed class OrderNode<TComparison>(Node left, Node right, string funct
             return Truth.Error;
         }
 
+        if (!frame.SpendReading(a))
+        {
+            frame.Error = Errors.Budget;
+            return Truth.Error;
+        }
+
         CelOrder order = CelValue.Compare(a, b);
         if (order == CelOrder.None)
         {
@@ -168,6 +177,12 @@ internal sealed class EqualityNode(Node left, Node right, bool wanted) : TestNod
         if (b.IsError)
         {
             frame.Error = b.ErrorValue;
+            return Truth.Error;
+        }
+
+        if (!frame.SpendReading(a))
+        {
+            frame.Error = Errors.Budget;
             return Truth.Error;
         }
 
@@ -205,6 +220,12 @@ internal sealed class InNode(Node element, Node container) : TestNode
         }
 
         CelValue among = container.Evaluate(ref frame);
+        if (among.Kind == CelKind.List && !frame.SpendReading(among))
+        {
+            frame.Error = Errors.Budget;
+            return Truth.Error;
+        }
+
         switch (among.Kind)
         {
             case CelKind.List:
@@ -223,6 +244,27 @@ internal sealed class InNode(Node element, Node container) : TestNode
             default:
                 frame.Error = among.IsError ? among.ErrorValue : Errors.NoOverload(Operators.In, [wanted, among]);
                 return Truth.Error;
+        }
+    }
+}
+
+/// <summary>Membership in a constant list of strings.</summary>
+internal sealed class InStringsNode(Node element, IEnumerable<string> elements) : TestNode
+{
+    private readonly FrozenSet<string> _elements = elements.ToFrozenSet(StringComparer.Ordinal);
+
+    public override Truth Test(ref Frame frame)
+    {
+        CelValue wanted = element.Evaluate(ref frame);
+        switch (wanted.Kind)
+        {
+            case CelKind.String:
+                return _elements.Contains(Unsafe.As<string>(wanted.RawReference!)) ? Truth.True : Truth.False;
+            case CelKind.Error:
+                frame.Error = wanted.ErrorValue;
+                return Truth.Error;
+            default:
+                return Truth.False;
         }
     }
 }

@@ -39,7 +39,7 @@ internal sealed partial class Compiler
         Operators.Index => new IndexNode(arguments[0], arguments[1]),
         Operators.OptionalIndex => new OptionalIndexNode(arguments[0], arguments[1]),
         Operators.In when arguments[1] is ConstantNode { Value.Kind: CelKind.List } list =>
-            new InConstantNode(arguments[0], Elements(list.Value.ListValue)),
+            InConstant(arguments[0], [.. Elements(list.Value.ListValue)]),
         Operators.In => new InNode(arguments[0], arguments[1]),
         Operators.Equal => Equality<EqualTo>(call, arguments, wanted: true),
         Operators.NotEqual => Equality<NotEqualTo>(call, arguments, wanted: false),
@@ -54,6 +54,10 @@ internal sealed partial class Compiler
         Operators.Modulo when Both(call, CelTypeKind.Int) => new IntArithmeticNode<Remainder>(arguments[0], arguments[1]),
         _ => null,
     };
+
+    private static TestNode InConstant(Node element, CelValue[] elements) => elements.All(value => value.Kind == CelKind.String)
+        ? new InStringsNode(element, elements.Select(value => value.StringValue))
+        : new InConstantNode(element, elements);
 
     private static IEnumerable<CelValue> Elements(CelList list)
     {

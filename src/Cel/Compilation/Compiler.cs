@@ -83,9 +83,14 @@ internal sealed partial class Compiler
             return Folded(new OptionalSelectNode(operand, select.Field), operand);
         }
 
-        return _tree.Resolved(select) is Resolution.Field field && _tree.TypeOf(select.Operand).Kind == CelTypeKind.Struct
-            ? new FieldNode(operand, field.Type, field.Index)
-            : Folded(new SelectNode(operand, select.Field), operand);
+        if (_tree.Resolved(select) is Resolution.Field field && _tree.TypeOf(select.Operand).Kind == CelTypeKind.Struct)
+        {
+            return operand is VariableNode variable
+                ? new VariableFieldNode(variable.Slot, field.Type, field.Index)
+                : new FieldNode(operand, field.Type, field.Index);
+        }
+
+        return Folded(new SelectNode(operand, select.Field), operand);
     }
 
     private Node VisitList(CelExpr.List list)

@@ -160,7 +160,7 @@ internal sealed class CollectNode(Loop loop, Node? filter, Node? body) : Node
             made.Add(value);
         }
 
-        return CelValue.List(CelList.Of(made));
+        return frame.Paid(CelValue.List(CelList.Of(made)));
     }
 }
 
@@ -204,7 +204,7 @@ internal sealed class CollectMapNode(Loop loop, Node? filter, Node body, bool ma
             }
         }
 
-        return CelValue.Map(made);
+        return frame.Paid(CelValue.Map(made));
     }
 
     private static CelError? AddEntries(CelHashMap map, in CelValue entries)

@@ -3,6 +3,9 @@ namespace PipeRoll.Cel.Compilation;
 /// <summary>The state of one evaluation, on the stack of its thread.</summary>
 internal ref struct Frame(ReadOnlySpan<CelValue> variables, Span<CelValue> locals, long budget)
 {
+    // Reading is this much cheaper than making.
+    private const int ReadPerUnit = 32;
+
     public readonly ReadOnlySpan<CelValue> Variables = variables;
 
     /// <summary>The variables of macros.</summary>
@@ -24,15 +27,15 @@ internal ref struct Frame(ReadOnlySpan<CelValue> variables, Span<CelValue> local
     /// <summary>Spends what a value made by a function weighs; the value, or the error that says the budget is gone.</summary>
     public CelValue Paid(in CelValue made)
     {
-        long weight = made.Kind switch
-        {
-            CelKind.String => made.StringValue.Length,
-            CelKind.Bytes => made.BytesValue.Length,
-            CelKind.List => made.ListValue.Count,
-            CelKind.Map => made.MapValue.Count,
-            _ => 0,
-        };
+        long weight = made.Weight;
         return weight == 0 || Spend(weight) ? made : CelValue.Error(Errors.Budget);
+    }
+
+    /// <summary>Spends what reading a whole value costs, so that comparing large values over and over is bounded too.</summary>
+    public bool SpendReading(in CelValue value)
+    {
+        long weight = value.Weight;
+        return weight < ReadPerUnit || Spend(weight / ReadPerUnit);
     }
 }
 

@@ -116,7 +116,7 @@ internal sealed class StructNode(CelStructType type, int[] fields, Node[] values
             set[fields[index]] = true;
         }
 
-        return CelValue.Struct(new CelRecord(type, made, set));
+        return frame.Paid(CelValue.Struct(new CelRecord(type, made, set)));
     }
 
     private static CelValue DefaultOf(CelType type) => type.Kind switch

@@ -17,6 +17,12 @@ internal sealed class MatchesNode(Node text, Node pattern) : TestNode
             return Truth.Error;
         }
 
+        if (!frame.SpendReading(value))
+        {
+            frame.Error = Errors.Budget;
+            return Truth.Error;
+        }
+
         Compiled? compiled = _last;
         if (compiled is null || !string.Equals(compiled.Pattern, wanted.StringValue))
         {

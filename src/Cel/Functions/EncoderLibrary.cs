@@ -8,7 +8,8 @@ internal static class EncoderLibrary
 {
     public static void AddTo(Library library)
     {
-        library.Add("base64.encode", Static(CelType.Bytes, CelType.String, (in a) => CelValue.String(Convert.ToBase64String(a.BytesValue))));
+        library.Add("base64.encode", Static(CelType.Bytes, CelType.String, (in a) =>
+            CelValue.String(Convert.ToBase64String(a.BytesValue))));
         library.Add("base64.decode", Static(CelType.String, CelType.Bytes, (in a) => Decode(a.StringValue)));
     }
 

@@ -32,6 +32,7 @@ internal static class FunctionTable
             (CelExtensions.Sets, SetLibrary.AddTo),
             (CelExtensions.Encoders, EncoderLibrary.AddTo),
             (CelExtensions.Optionals, OptionalLibrary.AddTo),
+            (CelExtensions.Network, NetworkLibrary.AddTo),
         ];
         foreach ((CelExtensions extension, Action<Library> add) in libraries)
         {

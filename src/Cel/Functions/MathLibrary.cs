@@ -133,5 +133,6 @@ internal static class MathLibrary
         long count => shift(bits, (int)count),
     };
 
-    private static CelValue NegativeShift() => CelValue.Error(CelErrorCode.BadArgument, "a shift by a negative number: shift the other way");
+    private static CelValue NegativeShift() =>
+        CelValue.Error(CelErrorCode.BadArgument, "a shift by a negative number: shift the other way");
 }

@@ -82,7 +82,8 @@ internal static class OperatorLibrary
             Static(CelType.Duration, CelType.Duration, CelType.Duration, CelTime.Difference));
         library.Add(
             Operators.Negate,
-            Static(CelType.Int, CelType.Int, (in a) => a.IntValue == long.MinValue ? CelValue.Error(Errors.IntOverflow) : CelValue.Int(-a.IntValue)),
+            Static(CelType.Int, CelType.Int, (in a) =>
+                a.IntValue == long.MinValue ? CelValue.Error(Errors.IntOverflow) : CelValue.Int(-a.IntValue)),
             Static(CelType.Double, CelType.Double, (in a) => CelValue.Double(-a.DoubleValue)));
     }
 

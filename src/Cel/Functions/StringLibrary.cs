@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using PipeRoll.Cel.Compilation;
 using static PipeRoll.Cel.CelOverload;
@@ -71,7 +72,7 @@ internal static class StringLibrary
     }
 
     private static CelValue OutOfRange(long index) =>
-        CelValue.Error(CelErrorCode.IndexOutOfRange, string.Create(null, $"index out of range: {index}"));
+        CelValue.Error(CelErrorCode.IndexOutOfRange, string.Create(CultureInfo.InvariantCulture, $"index out of range: {index}"));
 
     private static CelValue CharAt(in CelValue text, in CelValue index)
     {
@@ -124,7 +125,7 @@ internal static class StringLibrary
 
         return start <= end
             ? CelValue.String(text[start..end])
-            : CelValue.Error(CelErrorCode.IndexOutOfRange, string.Create(null, $"invalid substring range: start {from}, end {to}"));
+            : CelValue.Error(CelErrorCode.IndexOutOfRange, string.Create(CultureInfo.InvariantCulture, $"invalid substring range: start {from}, end {to}"));
     }
 
     private static string Mapped(string text, Func<char, bool> applies, int shift) =>
@@ -180,7 +181,7 @@ internal static class StringLibrary
     }
 
     private static CelValue TooLong() =>
-        CelValue.Error(CelErrorCode.LimitExceeded, string.Create(null, $"the string would be longer than {LengthMax} characters"));
+        CelValue.Error(CelErrorCode.LimitExceeded, string.Create(CultureInfo.InvariantCulture, $"the string would be longer than {LengthMax} characters"));
 
     // A negative count replaces all. An empty text occurs before each code point and at the end.
     private static CelValue Replace(string text, string old, string with, long count)

@@ -30,7 +30,8 @@ internal static class TimeLibrary
                 Clock.TryLocal(a, zone.StringValue, out DateTime local)
                     ? CelValue.Int(part(local, a.Nanos))
                     : CelValue.Error(
-                        CelErrorCode.BadArgument, $"unknown time zone {zone}: write a name like 'Europe/Berlin' or an offset like '+01:00'")));
+                        CelErrorCode.BadArgument,
+                        $"unknown time zone {zone}: write a name like 'Europe/Berlin' or an offset like '+01:00'")));
     }
 
     private static CelOverload Duration(Func<long, int, long> part) =>

@@ -131,7 +131,7 @@ internal sealed class Lexer(string source, DiagnosticBag diagnostics)
             {
                 index++;
             }
-            else if (!triple && c is '\n' or '\r' && !triple)
+            else if (!triple && c is '\n' or '\r')
             {
                 return -1;
             }
@@ -186,7 +186,8 @@ internal sealed class Lexer(string source, DiagnosticBag diagnostics)
         string name = source[(start + 1)..end];
         if (name.Length == 0 || name.Any(c => !IsIdentifierPart(c) && c is not ('.' or '-' or '/' or ' ')))
         {
-            diagnostics.Add(start, _position - start, $"`{name}` is not a name", "a quoted name has letters, digits, and _ . - / or spaces");
+            diagnostics.Add(
+                start, _position - start, $"`{name}` is not a name", "a quoted name has letters, digits, and _ . - / or spaces");
             return new Token(TokenKind.Bad, start, _position - start, null);
         }
 
@@ -197,7 +198,7 @@ internal sealed class Lexer(string source, DiagnosticBag diagnostics)
     {
         int start = _position;
         TokenKind kind = TokenKind.Int;
-        if (At(0) == '0' && At(1) is 'x' or 'X' && At(0) == '0' && char.IsAsciiHexDigit(At(2)))
+        if (At(0) == '0' && At(1) is 'x' or 'X' && char.IsAsciiHexDigit(At(2)))
         {
             _position += 2;
             while (char.IsAsciiHexDigit(At(0)))
@@ -211,7 +212,7 @@ internal sealed class Lexer(string source, DiagnosticBag diagnostics)
         }
 
         string digits = source[start.._position];
-        if (kind == TokenKind.Int && At(0) is 'u' or 'U' && kind == TokenKind.Int)
+        if (kind == TokenKind.Int && At(0) is 'u' or 'U')
         {
             _position++;
             kind = TokenKind.Uint;
@@ -225,7 +226,8 @@ internal sealed class Lexer(string source, DiagnosticBag diagnostics)
                 _position++;
             }
 
-            diagnostics.Add(start, _position - start, $"'{source[start.._position]}' is not a number", $"leave out '{source[bad.._position]}'");
+            string extra = source[bad.._position];
+            diagnostics.Add(start, _position - start, $"'{source[start.._position]}' is not a number", $"leave out '{extra}'");
             return new Token(TokenKind.Bad, start, _position - start, null);
         }
 

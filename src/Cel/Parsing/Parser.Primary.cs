@@ -23,7 +23,8 @@ internal sealed partial class Parser
                 return ListLiteral();
             case TokenKind.LeftBrace:
                 return MapLiteral();
-            case TokenKind.Minus or TokenKind.Int or TokenKind.Uint or TokenKind.Double:
+            case TokenKind.Minus when IsNegativeLiteral():
+            case TokenKind.Int or TokenKind.Uint or TokenKind.Double:
                 return NumberLiteral();
             case TokenKind.String:
                 return Literal(CelValue.String(at.Text));

@@ -181,12 +181,7 @@ internal sealed partial class Parser
     private CelExpr Unary()
     {
         Token at = Current;
-        if (at.Kind == TokenKind.Minus && _tokens[_next + 1].Kind is TokenKind.Int or TokenKind.Double)
-        {
-            return Member();
-        }
-
-        if (at.Kind is not (TokenKind.Not or TokenKind.Minus))
+        if (at.Kind is not (TokenKind.Not or TokenKind.Minus) || IsNegativeLiteral())
         {
             return Member();
         }
@@ -239,16 +234,10 @@ internal sealed partial class Parser
         _next++;
         bool optional = TakeIf(TokenKind.Question);
         Token name = Current;
-        bool isName = name.Kind is TokenKind.Identifier or TokenKind.QuotedIdentifier
-            or TokenKind.In or TokenKind.True or TokenKind.False or TokenKind.Null;
-        if (!isName || (name.Kind is TokenKind.In or TokenKind.True or TokenKind.False or TokenKind.Null))
+        if (name.Kind is not (TokenKind.Identifier or TokenKind.QuotedIdentifier))
         {
             Unexpected("the name of a field or function");
-            if (isName)
-            {
-                _next++;
-            }
-
+            _next += name.Kind is TokenKind.In or TokenKind.True or TokenKind.False or TokenKind.Null ? 1 : 0;
             return new CelExpr.Invalid(NewId(), name.Offset, name.Length);
         }
 
@@ -275,7 +264,8 @@ internal sealed partial class Parser
     private static string? StructName(CelExpr operand) => operand switch
     {
         CelExpr.Ident ident => ident.Name,
-        CelExpr.Select { IsTest: false, IsOptional: false } select when StructName(select.Operand) is string prefix => $"{prefix}.{select.Field}",
+        CelExpr.Select { IsTest: false, IsOptional: false } select when StructName(select.Operand) is string prefix =>
+            $"{prefix}.{select.Field}",
         _ => null,
     };
 

@@ -175,7 +175,7 @@ internal sealed partial class Re2Translator
             return Hexadecimal();
         }
 
-        bool octal = c == '0' || (c is >= '1' and <= '7' && _position + 1 < _pattern.Length && _pattern[_position + 1] is >= '0' and <= '7');
+        bool octal = c == '0' || (c is >= '1' and <= '7' && Next is >= '0' and <= '7');
         if (octal)
         {
             int value = 0;
@@ -222,12 +222,12 @@ internal sealed partial class Re2Translator
         while (!AtEnd && (Current != ']' || first))
         {
             first = false;
-            if (Current == '[' && _position + 1 < _pattern.Length && _pattern[_position + 1] == ':' && PosixClass(set))
+            if (Current == '[' && Next == ':' && PosixClass(set))
             {
                 continue;
             }
 
-            if (Current == '\\' && _position + 1 < _pattern.Length && "dDsSwWpP".Contains(_pattern[_position + 1], StringComparison.Ordinal))
+            if (Current == '\\' && "dDsSwWpP".Contains(Next, StringComparison.Ordinal))
             {
                 _position++;
                 NamedClass(set);

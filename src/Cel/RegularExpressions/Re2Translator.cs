@@ -41,7 +41,7 @@ internal sealed partial class Re2Translator
         {
             if (pattern.Length > PatternLengthMax)
             {
-                throw new BadPatternException(string.Create(null, $"the pattern is longer than {PatternLengthMax} characters"));
+                throw new BadPatternException(string.Create(CultureInfo.InvariantCulture, $"the pattern is longer than {PatternLengthMax} characters"));
             }
 
             var translator = new Re2Translator(pattern);
@@ -61,6 +61,8 @@ internal sealed partial class Re2Translator
     }
 
     private char Current => _position < _pattern.Length ? _pattern[_position] : '\0';
+
+    private char Next => _position + 1 < _pattern.Length ? _pattern[_position + 1] : '\0';
 
     private bool AtEnd => _position >= _pattern.Length;
 
@@ -170,7 +172,8 @@ internal sealed partial class Re2Translator
                 return true;
             case '.':
                 _position++;
-                _made.Append(_flags.HasFlag(Flags.DotMatchesNewline) ? $"(?:[^\\uD800-\\uDFFF]|{Pair})" : $"(?:[^\\n\\uD800-\\uDFFF]|{Pair})");
+                string newline = _flags.HasFlag(Flags.DotMatchesNewline) ? "" : "\\n";
+                _made.Append($"(?:[^{newline}\\uD800-\\uDFFF]|{Pair})");
                 return true;
             case '^':
                 _position++;
@@ -212,7 +215,7 @@ internal sealed partial class Re2Translator
     {
         if (++_depth > GroupDepthMax)
         {
-            throw new BadPatternException(string.Create(null, $"groups are nested more than {GroupDepthMax} levels deep"));
+            throw new BadPatternException(string.Create(CultureInfo.InvariantCulture, $"groups are nested more than {GroupDepthMax} levels deep"));
         }
 
         _position++;

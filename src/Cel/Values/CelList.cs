@@ -14,11 +14,35 @@ public abstract class CelList
     public static CelList Of(params CelValue[] elements) => new CelArrayList(elements, elements.Length);
 
     internal static CelList Of(List<CelValue> elements) => Of(elements.ToArray());
+
+    /// <summary>The size with everything inside: what walking over it costs. A host's list counts its elements only.</summary>
+    internal virtual long Weight => Count;
 }
 
 internal sealed class CelArrayList(CelValue[] elements, int count) : CelList
 {
+    private long _weight = -1;
+
     public override int Count => count;
 
     public override CelValue this[int index] => elements[index];
+
+    internal override long Weight
+    {
+        get
+        {
+            if (_weight < 0)
+            {
+                long weight = 0;
+                foreach (CelValue element in elements.AsSpan(0, count))
+                {
+                    weight = CelValue.AddWeights(weight, 1 + element.Weight);
+                }
+
+                _weight = weight;
+            }
+
+            return _weight;
+        }
+    }
 }

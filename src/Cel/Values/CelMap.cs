@@ -26,12 +26,16 @@ public abstract class CelMap
         {
             if (!IsKey(key) || !map.TryAdd(key, value))
             {
-                throw new ArgumentException($"{key} cannot be a key here: keys are distinct bools, ints, uints or strings.", nameof(entries));
+                throw new ArgumentException(
+                    $"{key} cannot be a key here: keys are distinct bools, ints, uints or strings.", nameof(entries));
             }
         }
 
         return map;
     }
+
+    /// <summary>As <see cref="CelList.Weight"/>.</summary>
+    internal virtual long Weight => Count;
 
     internal static bool IsKey(in CelValue key) => key.Kind is CelKind.Bool or CelKind.Int or CelKind.Uint or CelKind.String;
 }
@@ -41,6 +45,7 @@ internal sealed class CelHashMap : CelMap
     private readonly Dictionary<CelValue, int> _indexes;
     private readonly List<CelValue> _keys;
     private readonly List<CelValue> _values;
+    private long _weight;
 
     public CelHashMap(int capacity)
     {
@@ -50,6 +55,8 @@ internal sealed class CelHashMap : CelMap
     }
 
     public override int Count => _keys.Count;
+
+    internal override long Weight => _weight;
 
     public override CelValue KeyAt(int index) => _keys[index];
 
@@ -74,6 +81,7 @@ internal sealed class CelHashMap : CelMap
             return false;
         }
 
+        _weight = CelValue.AddWeights(_weight, 1 + key.Weight + value.Weight);
         _keys.Add(key);
         _values.Add(value);
         return true;

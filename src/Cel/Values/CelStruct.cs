@@ -34,6 +34,9 @@ public sealed class CelStructType
 
     public IReadOnlyList<CelField> Fields => _fields;
 
+    /// <summary>False for the types of an extension, whose values only its functions make.</summary>
+    internal bool CanBeBuilt { get; init; } = true;
+
     /// <summary>This type as a <see cref="CelType"/>.</summary>
     public CelType Type { get; }
 
@@ -54,6 +57,9 @@ public abstract class CelStruct
 
     /// <summary>Whether <c>has(value.field)</c> is true.</summary>
     public abstract bool HasField(int index);
+
+    /// <summary>As <see cref="CelList.Weight"/>.</summary>
+    internal virtual long Weight => 1;
 }
 
 /// <summary>A struct held as an array of values: what <c>acme.Event{amount: 1.0}</c> builds. Immutable.</summary>
@@ -82,4 +88,6 @@ public sealed class CelRecord : CelStruct
     public override CelValue GetField(int index) => _values[index];
 
     public override bool HasField(int index) => _set[index];
+
+    internal override long Weight => _values.Aggregate(1L, (weight, value) => CelValue.AddWeights(weight, 1 + value.Weight));
 }

@@ -1,6 +1,6 @@
 namespace PipeRoll.Cel;
 
-/// <summary>Ranges of timestamps (years 0001 to 9999) and durations (what fits into 64 bits of nanoseconds, as in other implementations).</summary>
+/// <summary>Arithmetic within the ranges: timestamps of the years 0001 to 9999, durations of 64 bits of nanoseconds.</summary>
 internal static class CelTime
 {
     public const int NanosPerSecond = 1_000_000_000;

@@ -37,7 +37,7 @@ public readonly partial struct CelValue
         };
     }
 
-    /// <summary>The order of two values, <see cref="CelOrder.Unordered"/> with NaN, or <see cref="CelOrder.None"/> where none is defined.</summary>
+    /// <summary>The order: <see cref="CelOrder.Unordered"/> with NaN, <see cref="CelOrder.None"/> where none is defined.</summary>
     internal static CelOrder Compare(in CelValue left, in CelValue right)
     {
         if (left._kind != right._kind)

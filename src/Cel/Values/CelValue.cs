@@ -156,7 +156,22 @@ public readonly partial struct CelValue : IEquatable<CelValue>
 
     internal long RawBits => _bits;
 
+    /// <summary>0 for scalars, else the number of UTF-16 units, bytes or elements inside, however deep.</summary>
+    internal long Weight => _kind switch
+    {
+        CelKind.String => Unsafe.As<string>(_reference!).Length,
+        CelKind.Bytes => Unsafe.As<byte[]>(_reference!).Length,
+        CelKind.List => Unsafe.As<CelList>(_reference!).Weight,
+        CelKind.Map => Unsafe.As<CelMap>(_reference!).Weight,
+        CelKind.Struct => Unsafe.As<CelStruct>(_reference!).Weight,
+        CelKind.Optional when _bits != 0 => 1 + OptionalValue.Weight,
+        _ => 0,
+    };
+
     internal object? RawReference => _reference;
+
+    /// <summary>The sum, which never overflows.</summary>
+    internal static long AddWeights(long left, long right) => Math.Min(left + right, long.MaxValue / 4);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool Is(CelKind kind)

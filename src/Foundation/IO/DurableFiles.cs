@@ -7,6 +7,8 @@ namespace PipeRoll.Foundation.IO;
 public static partial class DurableFiles
 {
     private const int OpenReadOnly = 0;
+    private const uint SyncFileRangeWrite = 2;
+    private const int FileExists = 17; // EEXIST
 
     /// <summary>Makes names created, renamed or removed in the folder survive a power loss.</summary>
     /// <exception cref="IOException">The folder could not be opened or synced.</exception>
@@ -69,6 +71,58 @@ public static partial class DurableFiles
             throw new IOException($"fdatasync failed: {Marshal.GetLastPInvokeErrorMessage()}");
         }
     }
+
+    /// <summary>
+    /// Asks the kernel to start writing the range, without waiting and without making anything durable: a large file
+    /// then reaches the disk evenly, and its sync at the end does not hold up the syncs of others.
+    /// </summary>
+    public static void StartWriteBack(SafeFileHandle handle, long position, long bytes)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            // A hint: when it fails, the sync later does all the work.
+            _ = SyncFileRange(handle, position, bytes, SyncFileRangeWrite);
+        }
+    }
+
+    /// <summary>
+    /// Gives a file its name, unless that name is taken: of several racing calls one succeeds. The temporary name may
+    /// or may not remain.
+    /// </summary>
+    /// <returns>False when the name is taken.</returns>
+    public static bool TryPublish(string temporary, string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            try
+            {
+                File.Move(temporary, path, overwrite: false);
+                return true;
+            }
+            catch (IOException) when (File.Exists(path))
+            {
+                return false;
+            }
+        }
+
+        // File.Move looks first and renames then, so that two may both succeed; a hard link is made once only.
+        if (Link(temporary, path) == 0)
+        {
+            return true;
+        }
+
+        return Marshal.GetLastPInvokeError() == FileExists
+            ? false
+            : throw new IOException($"can't give {temporary} the name {path}: {Marshal.GetLastPInvokeErrorMessage()}");
+    }
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Link(string from, string to);
+
+    [LibraryImport("libc", EntryPoint = "sync_file_range")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int SyncFileRange(SafeFileHandle handle, long offset, long bytes, uint flags);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

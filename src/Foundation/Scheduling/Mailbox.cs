@@ -134,8 +134,10 @@ public sealed class Mailbox<T>
             }
             catch (Exception failure)
             {
-                Fail();
+                Refuse();
                 _onFailure(failure);
+                // Whoever waits for the end may rely on the failure having been dealt with.
+                EndAfterFailure();
                 return;
             }
         }
@@ -160,15 +162,22 @@ public sealed class Mailbox<T>
         }
     }
 
-    private void Fail()
+    private void Refuse()
     {
         lock (_lock)
         {
             _closed = true;
-            _running = false;
             _items.Clear();
             _weight = 0;
             WakeWaiters();
+        }
+    }
+
+    private void EndAfterFailure()
+    {
+        lock (_lock)
+        {
+            _running = false;
             _drained?.TrySetResult();
         }
     }

@@ -30,7 +30,10 @@ internal sealed class CompiledPolicy
 /// <param name="Key">Gives the key.</param>
 /// <param name="Value">Gives what is aggregated; null for a count.</param>
 /// <param name="Where">Says which events count; null for all.</param>
-internal sealed record CompiledWindow(PolicyWindow Window, CelProgram Key, CelProgram? Value, CelProgram? Where);
+/// <param name="KeyField">The index of the text field that the key is, so that its bytes can be taken as they came; else −1.</param>
+/// <param name="ValueField">The same for the value.</param>
+internal sealed record CompiledWindow(
+    PolicyWindow Window, CelProgram Key, CelProgram? Value, CelProgram? Where, int KeyField, int ValueField);
 
 /// <summary>A rule with its expressions.</summary>
 internal sealed record CompiledRule(PolicyRule Rule, CelProgram When, ReasonTemplate Reason);

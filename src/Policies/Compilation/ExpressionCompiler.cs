@@ -4,7 +4,9 @@ using PipeRoll.Policies.Reading;
 
 namespace PipeRoll.Policies.Compilation;
 
-/// <summary>Compiles single expressions and checks what the language does not: result types, list names, time zones. Owner: one parse.</summary>
+/// <summary>
+/// Compiles single expressions and checks what the language does not: result types, list names, time zones. Owner: one parse.
+/// </summary>
 internal sealed class ExpressionCompiler(CelEnvironment environment, SourceMap map, PolicyModel model, ProblemList problems)
 {
     public static readonly CelTypeKind[] KeyTypes = [CelTypeKind.String, CelTypeKind.Int, CelTypeKind.Uint, CelTypeKind.Bool];
@@ -37,7 +39,8 @@ internal sealed class ExpressionCompiler(CelEnvironment environment, SourceMap m
         {
             foreach (CelDiagnostic diagnostic in e.Diagnostics)
             {
-                Report(place, start + diagnostic.Offset, $"in {what}: {diagnostic.Message}", diagnostic.Hint ?? $"Correct the expression: {text.Trim()}");
+                string hint = diagnostic.Hint ?? $"Correct the expression: {text.Trim()}";
+                Report(place, start + diagnostic.Offset, $"in {what}: {diagnostic.Message}", hint);
             }
             return null;
         }
@@ -69,7 +72,8 @@ internal sealed class ExpressionCompiler(CelEnvironment environment, SourceMap m
         string? name = call.Arguments[0] is CelExpr.Literal { Value.Kind: CelKind.String } literal ? literal.Value.StringValue : null;
         if (name is null)
         {
-            Report(place, start + call.Offset, "`listed` needs the list's name as a text in quotes", "Write `listed('sanctioned', event.name)`.");
+            const string Hint = "Write `listed('sanctioned', event.name)`.";
+            Report(place, start + call.Offset, "`listed` needs the list's name as a text in quotes", Hint);
         }
         else if (!_listNames.Contains(name))
         {

@@ -27,7 +27,8 @@ internal sealed class PolicyCompiler
         _problems = problems;
         _lists = new ListValues(model.Lists);
         _eventType = new CelStructType("Event", model.Event!.Fields.Select(field => new CelField(field.Name, TypeOf(field.Type))));
-        _windowsType = new CelStructType("Windows", model.Windows.Select(window => new CelField(window.Value.Name, TypeOf(window.Value.Aggregate))));
+        _windowsType = new CelStructType(
+            "Windows", model.Windows.Select(window => new CelField(window.Value.Name, TypeOf(window.Value.Aggregate))));
         var map = new SourceMap(source.Yaml);
         _overEvent = new ExpressionCompiler(NewEnvironment().Build(), map, model, problems);
         _overAll = new ExpressionCompiler(NewEnvironment().Variable("windows", _windowsType.Type).Build(), map, model, problems);
@@ -74,7 +75,20 @@ internal sealed class PolicyCompiler
             ? ExpressionCompiler.KeyTypes
             : ExpressionCompiler.NumberTypes;
         CelProgram? value = Compile(_overEvent, placed, "value", window.Value, $"the value of {what}", valueTypes);
-        return key is null ? null : new CompiledWindow(window, key, value, where);
+        return key is null ? null : new CompiledWindow(window, key, value, where, TextFieldOf(key), TextFieldOf(value));
+    }
+
+    /// <summary>The index of the field if an expression is <c>event.FIELD</c> and that is a text; else −1.</summary>
+    private int TextFieldOf(CelProgram? program)
+    {
+        bool isField = program?.Expression is CelExpr.Select
+        {
+            IsTest: false,
+            IsOptional: false,
+            Operand: CelExpr.Ident { Name: "event" },
+        };
+        int index = isField ? _eventType.IndexOf(((CelExpr.Select)program!.Expression).Field) : -1;
+        return index >= 0 && _model.Event!.Fields[index].Type == FieldType.String ? index : -1;
     }
 
     private CompiledRule? CompileRule(Placed<PolicyRule> placed)

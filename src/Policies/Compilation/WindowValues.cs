@@ -2,7 +2,9 @@ using PipeRoll.Cel;
 
 namespace PipeRoll.Policies.Compilation;
 
-/// <summary>The windows' values for the event that is being decided: <c>windows.NAME</c>. Owner: one engine; set again for each event.</summary>
+/// <summary>
+/// The windows' values for the event that is being decided: <c>windows.NAME</c>. Owner: one engine; set again for each event.
+/// </summary>
 internal sealed class WindowValues(CelStructType type, int count) : CelStruct
 {
     private readonly CelValue[] _values = new CelValue[count];

@@ -6,9 +6,11 @@ namespace PipeRoll.Policies;
 /// </summary>
 public sealed class Decision
 {
-    internal List<string> LabelList { get; } = [];
-
-    internal List<string> RouteList { get; } = [];
+    internal Decision(IReadOnlyList<string> labels, IReadOnlyList<string> routes)
+    {
+        Labels = labels;
+        Routes = routes;
+    }
 
     internal List<string> HeldList { get; } = [];
 
@@ -31,10 +33,10 @@ public sealed class Decision
     public IReadOnlyList<string> RulesHeld => HeldList;
 
     /// <summary>The labels of the rules that hold, in the order of the policy.</summary>
-    public IReadOnlyList<string> Labels => LabelList;
+    public IReadOnlyList<string> Labels { get; }
 
     /// <summary>The topics to which the event goes: the outcome's, then those of the rules that hold.</summary>
-    public IReadOnlyList<string> Routes => RouteList;
+    public IReadOnlyList<string> Routes { get; }
 
     /// <summary>The decision record: canonical JSON (docs/formats/decision-record.md).</summary>
     public ReadOnlyMemory<byte> Record { get; internal set; }

@@ -25,7 +25,7 @@ public sealed class DecisionEngine
     private readonly RuleResults _results;
     private readonly OutcomeCombiner _combiner;
     private readonly RecordWriter _records;
-    private readonly Decision _decision = new();
+    private readonly Decision _decision;
 
     /// <summary>The state before the first event.</summary>
     public DecisionEngine(PolicyBundle policy, string topic, int partition)
@@ -42,9 +42,9 @@ public sealed class DecisionEngine
         NextOffset = nextOffset;
         CompiledPolicy compiled = policy.Compiled;
         _rules = compiled.Rules;
-        _windows = [.. compiled.Windows.Select((window, i) => new WindowEvaluator(window, windows[i]))];
         _chain = new StateChain(stateHash);
         var slots = new EventSlots(compiled.EventType, policy.Event.Fields.Count, new TextCache());
+        _windows = [.. compiled.Windows.Select((window, i) => new WindowEvaluator(window, windows[i], slots))];
         _reader = new EventReader(policy.Event, slots);
         _windowValues = new WindowValues(compiled.WindowsType, _windows.Length);
         _variables[CompiledPolicy.EventSlot] = CelValue.Struct(slots);
@@ -52,6 +52,7 @@ public sealed class DecisionEngine
         _variables[CompiledPolicy.WindowsSlot] = CelValue.Struct(_windowValues);
         _results = new RuleResults(_rules.Length);
         _combiner = new OutcomeCombiner(policy, topic);
+        _decision = new Decision(_combiner.Labels.Gathered, _combiner.Routes.Gathered);
         _records = new RecordWriter(policy, topic, partition);
     }
 
@@ -96,12 +97,12 @@ public sealed class DecisionEngine
         long? eventTimeMs = unreadable is null ? _reader.EventTimeMs : null;
         _decision.EventTimeMs = eventTimeMs ?? recordTimestampMs;
         _records.Begin(offset, recordTimestampMs, eventTimeMs, key, _chain);
-        _decision.Record = _records.Complete(_decision, _results, _windows, _variables, unreadable);
+        _decision.Record = _records.Complete(_decision, _combiner, _results, _windows, _variables, unreadable);
         _decision.RecordKey = _records.KeyOf(offset);
         return _decision;
     }
 
-    /// <summary>Folds one event into the state without writing a record: what <see cref="Decide"/> does to the state, and nothing else.</summary>
+    /// <summary>Folds one event into the state without a record: what <see cref="Decide"/> does to the state, and nothing else.</summary>
     /// <param name="offset">As for <see cref="Decide"/>.</param>
     /// <param name="recordTimestampMs">As for <see cref="Decide"/>.</param>
     /// <param name="key">As for <see cref="Decide"/>.</param>
@@ -159,7 +160,8 @@ public sealed class DecisionEngine
     {
         if (offset < NextOffset)
         {
-            throw new InvalidOperationException($"{Topic}/{Partition}: offset {offset} was folded already; the next is {NextOffset} or later.");
+            throw new InvalidOperationException(
+                $"{Topic}/{Partition}: offset {offset} was folded already; the next is {NextOffset} or later.");
         }
         NextOffset = offset + 1;
         _chain.Add(offset, recordTimestampMs, key, valueJson);

@@ -6,23 +6,35 @@ namespace PipeRoll.Policies.Engine;
 /// </summary>
 internal sealed class OutcomeCombiner
 {
-    private readonly PolicyBundle _policy;
+    private readonly PolicyFallback _fallback;
+    private readonly PolicyThreshold[] _thresholds;
     private readonly PolicyRule[] _rules;
-    private readonly string?[] _ruleTopics;
-    private readonly string?[] _outcomeTopics = new string?[4];
-    private readonly string? _fallbackTopic;
+    private readonly int[][] _ruleLabels;
+    private readonly int[][] _ruleTopics;
+    private readonly int[][] _outcomeTopics = [[], [], [], []];
+    private readonly int[] _fallbackLabels;
+    private readonly int[] _fallbackTopics;
 
     public OutcomeCombiner(PolicyBundle policy, string topic)
     {
-        _policy = policy;
+        _fallback = policy.Fallback;
+        _thresholds = [.. policy.Thresholds];
         _rules = [.. policy.Rules];
-        _ruleTopics = [.. policy.Rules.Select(rule => rule.Route?.TopicFor(topic))];
+        _ruleLabels = [.. policy.Rules.Select(rule => IdsOf(rule.Labels))];
+        _ruleTopics = [.. policy.Rules.Select(rule => TopicOf(rule.Route, topic))];
         foreach ((Outcome outcome, PolicyRoute route) in policy.Routes)
         {
-            _outcomeTopics[(int)outcome] = route.TopicFor(topic);
+            _outcomeTopics[(int)outcome] = TopicOf(route, topic);
         }
-        _fallbackTopic = policy.Fallback.Route?.TopicFor(topic);
+        _fallbackLabels = IdsOf(_fallback.Labels);
+        _fallbackTopics = TopicOf(_fallback.Route, topic);
     }
+
+    /// <summary>The labels of the last decision.</summary>
+    public NameSet Labels { get; } = new();
+
+    /// <summary>The topics of the last decision.</summary>
+    public NameSet Routes { get; } = new();
 
     /// <summary>Fills the decision from the rules' results.</summary>
     /// <param name="decision">Filled.</param>
@@ -30,8 +42,8 @@ internal sealed class OutcomeCombiner
     /// <param name="isUnreadable">The event could not be read.</param>
     public void Combine(Decision decision, RuleResults results, bool isUnreadable)
     {
-        decision.LabelList.Clear();
-        decision.RouteList.Clear();
+        Labels.Clear();
+        Routes.Clear();
         decision.HeldList.Clear();
         Outcome outcome = Outcome.Allow;
         var severity = Severity.None;
@@ -48,67 +60,50 @@ internal sealed class OutcomeCombiner
             severity = rule.Severity > severity ? rule.Severity : severity;
             outcome = rule.Outcome is { } asked && asked > outcome ? asked : outcome;
             decision.HeldList.Add(rule.Id);
-            AddAll(decision.LabelList, rule.Labels);
+            Labels.Add(_ruleLabels[i]);
         }
         decision.IsFallback = isUnreadable || results.AnyError;
-        outcome = WithThresholds(outcome, score, isUnreadable);
+        if (!isUnreadable)
+        {
+            outcome = WithThresholds(outcome, score);
+        }
         if (decision.IsFallback)
         {
-            outcome = _policy.Fallback.Outcome > outcome ? _policy.Fallback.Outcome : outcome;
-            AddAll(decision.LabelList, _policy.Fallback.Labels);
+            outcome = _fallback.Outcome > outcome ? _fallback.Outcome : outcome;
+            Labels.Add(_fallbackLabels);
         }
         decision.Outcome = outcome;
         decision.Score = score;
         decision.Severity = severity;
-        AddRoutes(decision, held);
+        GatherRoutes(decision, held);
     }
 
-    private Outcome WithThresholds(Outcome outcome, long score, bool isUnreadable)
+    private Outcome WithThresholds(Outcome outcome, long score)
     {
-        if (isUnreadable)
+        foreach (PolicyThreshold threshold in _thresholds)
         {
-            return outcome;
-        }
-        IReadOnlyList<PolicyThreshold> thresholds = _policy.Thresholds;
-        for (int i = 0; i < thresholds.Count; i++)
-        {
-            if (score >= thresholds[i].Score && thresholds[i].Outcome > outcome)
-            {
-                outcome = thresholds[i].Outcome;
-            }
+            outcome = score >= threshold.Score && threshold.Outcome > outcome ? threshold.Outcome : outcome;
         }
         return outcome;
     }
 
-    private void AddRoutes(Decision decision, bool[] held)
+    private void GatherRoutes(Decision decision, bool[] held)
     {
-        AddOne(decision.RouteList, _outcomeTopics[(int)decision.Outcome]);
-        for (int i = 0; i < held.Length; i++)
+        Routes.Add(_outcomeTopics[(int)decision.Outcome]);
+        for (int i = 0; i < held.Length && decision.HeldList.Count > 0; i++)
         {
             if (held[i])
             {
-                AddOne(decision.RouteList, _ruleTopics[i]);
+                Routes.Add(_ruleTopics[i]);
             }
         }
         if (decision.IsFallback)
         {
-            AddOne(decision.RouteList, _fallbackTopic);
+            Routes.Add(_fallbackTopics);
         }
     }
 
-    private static void AddAll(List<string> into, IReadOnlyList<string> items)
-    {
-        for (int i = 0; i < items.Count; i++)
-        {
-            AddOne(into, items[i]);
-        }
-    }
+    private int[] IdsOf(IReadOnlyList<string> labels) => [.. labels.Select(Labels.IdOf)];
 
-    private static void AddOne(List<string> into, string? item)
-    {
-        if (item is not null && !into.Contains(item))
-        {
-            into.Add(item);
-        }
-    }
+    private int[] TopicOf(PolicyRoute? route, string topic) => route is null ? [] : [Routes.IdOf(route.TopicFor(topic))];
 }

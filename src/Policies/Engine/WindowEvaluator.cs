@@ -1,7 +1,8 @@
-using System.Globalization;
+using System.Buffers.Text;
+using System.Text;
 using PipeRoll.Cel;
 using PipeRoll.Policies.Compilation;
-using PipeRoll.Policies.Records;
+using PipeRoll.Policies.Events;
 using PipeRoll.Policies.Windows;
 
 namespace PipeRoll.Policies.Engine;
@@ -10,10 +11,15 @@ namespace PipeRoll.Policies.Engine;
 /// Folds events into the state of one window and says what the window gives for each. A window whose expressions cannot be evaluated
 /// for an event is left as it was, and its value is the error. Owner: one engine.
 /// </summary>
-internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state)
+internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state, EventSlots slots)
 {
-    private const int KeyCharsMax = 1_024;
+    /// <summary>The longest key or text, so that what a window keeps has a bound in bytes.</summary>
+    private const int TextBytesMax = 1_024;
+
     private readonly PolicyWindow _window = compiled.Window;
+    private readonly bool _isDistinct = compiled.Window.Aggregate == WindowAggregate.Distinct;
+    private readonly byte[] _keyBuffer = new byte[TextBytesMax];
+    private readonly byte[] _textBuffer = new byte[TextBytesMax];
 
     public PolicyWindow Window => _window;
 
@@ -22,60 +28,43 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
     /// <summary>Whether the last value came from a window that had to drop events of its key.</summary>
     public bool IsClipped { get; private set; }
 
+    /// <summary>Whether the last value is missing because no event counts: not an error of the event.</summary>
+    public bool IsEmpty { get; private set; }
+
     /// <summary>Folds the event, and gives the value that rules see.</summary>
     public CelValue Observe(ReadOnlySpan<CelValue> variables, long eventTimeMs)
     {
         IsClipped = false;
+        IsEmpty = false;
         bool counts = true;
         if (compiled.Where is not null && !compiled.Where.TryEvaluateBool(variables, out counts, out CelError? error))
         {
             return CelValue.Error(error!);
         }
-        CelValue key = compiled.Key.Evaluate(variables);
-        if (key.IsError && !counts)
+        if (TakeText(compiled.Key, compiled.KeyField, variables, _keyBuffer, "key", out ReadOnlySpan<byte> key) is { } noKey)
         {
-            // The event is none of the window's business, so it needs no key.
-            return Reading(state.Empty());
+            // An event that is none of the window's business needs no key.
+            return counts ? CelValue.Error(noKey) : Reading(state.Empty());
         }
         double value = 0;
-        string? text = null;
-        if (counts && compiled.Value is not null)
+        ReadOnlySpan<byte> text = default;
+        if (counts && compiled.Value is { } program)
         {
-            CelValue given = compiled.Value.Evaluate(variables);
-            if (given.IsError)
-            {
-                return given;
-            }
-            CelError? problem = _window.Aggregate == WindowAggregate.Distinct ? ToText(given, out text) : ToNumber(given, out value);
+            CelError? problem = _isDistinct
+                ? TakeText(program, compiled.ValueField, variables, _textBuffer, "value", out text)
+                : TakeNumber(program.Evaluate(variables), out value);
             if (problem is not null)
             {
                 return CelValue.Error(problem);
             }
         }
-        Span<char> buffer = stackalloc char[32];
-        return key.Kind switch
-        {
-            CelKind.String when key.StringValue.Length > KeyCharsMax =>
-                CelValue.Error($"the key of window '{_window.Name}' has {key.StringValue.Length} characters, more than {KeyCharsMax}"),
-            CelKind.String => Reading(state.Observe(key.StringValue, eventTimeMs, counts, value, text)),
-            CelKind.Int => Reading(state.Observe(Formatted(key.IntValue, buffer), eventTimeMs, counts, value, text)),
-            CelKind.Uint => Reading(state.Observe(Formatted(key.UintValue, buffer), eventTimeMs, counts, value, text)),
-            CelKind.Bool => Reading(state.Observe(key.BoolValue ? "true" : "false", eventTimeMs, counts, value, text)),
-            CelKind.Error => key,
-            _ => CelValue.Error($"the key of window '{_window.Name}' is a {key.Kind.ToString().ToLowerInvariant()}, which cannot be a key"),
-        };
-    }
-
-    private static ReadOnlySpan<char> Formatted<T>(T value, Span<char> buffer)
-        where T : ISpanFormattable
-    {
-        value.TryFormat(buffer, out int written, default, CultureInfo.InvariantCulture);
-        return buffer[..written];
+        return Reading(state.Observe(key, eventTimeMs, counts, value, text));
     }
 
     private CelValue Reading(WindowReading reading)
     {
         IsClipped = reading.IsClipped;
+        IsEmpty = reading.IsEmpty;
         if (reading.IsEmpty)
         {
             return CelValue.Error(
@@ -87,7 +76,7 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
             : CelValue.Double(reading.Value);
     }
 
-    private CelError? ToNumber(in CelValue given, out double value)
+    private CelError? TakeNumber(in CelValue given, out double value)
     {
         value = given.Kind switch
         {
@@ -96,24 +85,43 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
             CelKind.Uint => given.UintValue,
             _ => double.NaN,
         };
+        if (given.IsError)
+        {
+            return given.ErrorValue;
+        }
         // A comparison that NaN fails as well.
-        return Math.Abs(value) <= ExactSum.ValueMax
-            ? null
-            : new CelError(CelErrorCode.Host, $"the value of window '{_window.Name}' is no number up to {NumberText.ToText(ExactSum.ValueMax)} in size");
+        return Math.Abs(value) <= ExactSum.ValueMax ? null : Wrong($"value of window '{_window.Name}' is no number up to 10^18 in size");
     }
 
-    private CelError? ToText(in CelValue given, out string? text)
+    /// <summary>A key or text in UTF-8: the field's own bytes where the expression is just a field.</summary>
+    private CelError? TakeText(
+        CelProgram program, int field, ReadOnlySpan<CelValue> variables, byte[] buffer, string what, out ReadOnlySpan<byte> text)
     {
-        text = given.Kind switch
+        if (field >= 0 && slots.TryGetUtf8(field, out text))
         {
-            CelKind.String => given.StringValue,
-            CelKind.Int => given.IntValue.ToString(CultureInfo.InvariantCulture),
-            CelKind.Uint => given.UintValue.ToString(CultureInfo.InvariantCulture),
-            CelKind.Bool => given.BoolValue ? "true" : "false",
-            _ => null,
+            return text.Length <= TextBytesMax ? null : TooLong(what);
+        }
+        CelValue given = program.Evaluate(variables);
+        int length = 0;
+        bool fits = given.Kind switch
+        {
+            CelKind.String => Encoding.UTF8.TryGetBytes(given.StringValue, buffer, out length),
+            CelKind.Int => Utf8Formatter.TryFormat(given.IntValue, buffer, out length),
+            CelKind.Uint => Utf8Formatter.TryFormat(given.UintValue, buffer, out length),
+            CelKind.Bool => Utf8Formatter.TryFormat(given.BoolValue, buffer, out length, 'l'),
+            _ => false,
         };
-        return text is { Length: <= KeyCharsMax }
-            ? null
-            : new CelError(CelErrorCode.Host, $"the value of window '{_window.Name}' is no text of at most {KeyCharsMax} characters");
+        text = buffer.AsSpan(0, length);
+        return given.Kind switch
+        {
+            CelKind.Error => given.ErrorValue,
+            _ when fits => null,
+            CelKind.String => TooLong(what),
+            _ => Wrong($"{what} of window '{_window.Name}' is a {given.Kind.ToString().ToLowerInvariant()}, no text or whole number"),
+        };
     }
+
+    private CelError TooLong(string what) => Wrong($"{what} of window '{_window.Name}' is longer than {TextBytesMax} bytes");
+
+    private static CelError Wrong(string message) => new(CelErrorCode.Host, $"the {message}");
 }

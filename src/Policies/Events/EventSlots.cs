@@ -19,6 +19,7 @@ internal sealed class EventSlots(CelStructType type, int count, TextCache texts)
         Absent,
         Ready,
         LazyText,
+        ReadText,
     }
 
     public override CelStructType StructType => type;
@@ -43,18 +44,26 @@ internal sealed class EventSlots(CelStructType type, int count, TextCache texts)
         _states[index] = SlotState.LazyText;
     }
 
+    /// <summary>The bytes of a text as they came; false if the field is none, or was written with escapes.</summary>
+    public bool TryGetUtf8(int index, out ReadOnlySpan<byte> utf8)
+    {
+        bool isText = _states[index] is SlotState.LazyText or SlotState.ReadText;
+        utf8 = isText ? _bytes.AsSpan(_starts[index], _lengths[index]) : default;
+        return isText;
+    }
+
     public override bool HasField(int index) => _states[index] != SlotState.Absent;
 
     public override CelValue GetField(int index)
     {
         switch (_states[index])
         {
-            case SlotState.Ready:
+            case SlotState.Ready or SlotState.ReadText:
                 return _values[index];
             case SlotState.LazyText:
                 CelValue text = CelValue.String(texts.Get(_bytes.AsSpan(_starts[index], _lengths[index])));
                 _values[index] = text;
-                _states[index] = SlotState.Ready;
+                _states[index] = SlotState.ReadText;
                 return text;
             default:
                 return CelValue.Error(

@@ -1,5 +1,5 @@
-using System.Buffers.Binary;
 using System.Text;
+using PipeRoll.Policies.Windows;
 
 namespace PipeRoll.Policies.Events;
 
@@ -21,7 +21,7 @@ internal sealed class TextCache
         {
             return Encoding.UTF8.GetString(utf8);
         }
-        ref string? entry = ref _entries[Hash(utf8) >> 48];
+        ref string? entry = ref _entries[ByteHash.Of(utf8) >> 48];
         if (entry is not null && entry.Length == utf8.Length && Ascii.Equals(utf8, entry))
         {
             return entry;
@@ -32,28 +32,5 @@ internal sealed class TextCache
             entry = text;
         }
         return text;
-    }
-
-    private static ulong Hash(ReadOnlySpan<byte> utf8)
-    {
-        const ulong Multiplier = 0x9E3779B97F4A7C15;
-        ulong hash = (ulong)utf8.Length * Multiplier;
-        while (utf8.Length >= 8)
-        {
-            hash = Mix(hash ^ BinaryPrimitives.ReadUInt64LittleEndian(utf8));
-            utf8 = utf8[8..];
-        }
-        ulong rest = 0;
-        foreach (byte b in utf8)
-        {
-            rest = (rest << 8) | b;
-        }
-        return Mix(hash ^ rest);
-
-        static ulong Mix(ulong value)
-        {
-            value *= Multiplier;
-            return (value ^ (value >> 32)) * Multiplier;
-        }
     }
 }

@@ -34,7 +34,8 @@ internal static class EventSectionReader
         }
         string key = section.RequiredText("key", "Name the field by which events are partitioned, such as `key: account`.");
         YamlNode? time = section.Require("time", "Write `time: { field: time, format: iso8601 }`.");
-        List<EventField> fields = ReadFields(section.Require("fields", "List the fields with their types, such as `amount: double`."), problems);
+        YamlNode? listed = section.Require("fields", "List the fields with their types, such as `amount: double`.");
+        List<EventField> fields = ReadFields(listed, problems);
         section.Close();
         CheckField(section.Scalar("key"), key, fields, problems);
         return time is null ? null : WithTime(time, key, fields, problems);

@@ -86,7 +86,8 @@ internal static class ListSectionReader
     {
         if (!IsInside(file.Text))
         {
-            problems.Add(file, $"'{file.Text}' is not beside the policy", "Put the file beside the policy or in a folder below, without `..`.");
+            const string Beside = "Put the file beside the policy or in a folder below, without `..`.";
+            problems.Add(file, $"'{file.Text}' is not beside the policy", Beside);
             return null;
         }
         if (!files.TryGetValue(file.Text, out ReadOnlyMemory<byte> content))

@@ -12,7 +12,8 @@ internal static class PolicyFileReader
     {
         if (source.Yaml.Length > TextMax)
         {
-            problems.Add(1, 1, $"the file has {source.Yaml.Length} characters", $"A policy has at most {TextMax}: put long lists into list files.");
+            string advice = $"A policy has at most {TextMax}: put long lists into list files.";
+            problems.Add(1, 1, $"the file has {source.Yaml.Length} characters", advice);
             return null;
         }
         YamlNode? root = YamlTree.Read(source.Yaml, problems);
@@ -111,7 +112,8 @@ internal static class PolicyFileReader
 
     private static void ReadRoutes(YamlNode node, PolicyModel model, ProblemList problems)
     {
-        if (YamlSection.Of(node, "`routes`", problems, "Write one `outcome: suffix` per line, such as `block: blocked`.") is not { } section)
+        const string Hint = "Write one `outcome: suffix` per line, such as `block: blocked`.";
+        if (YamlSection.Of(node, "`routes`", problems, Hint) is not { } section)
         {
             return;
         }

@@ -12,7 +12,8 @@ internal static class RuleSectionReader
         OutcomeNames.Outcomes.Select((name, index) => (name, index)).ToDictionary(pair => pair.name, pair => (Outcome)pair.index);
 
     private static readonly Dictionary<string, Severity> Severities =
-        OutcomeNames.Severities.Skip(1).Select((name, index) => (name, index)).ToDictionary(pair => pair.name, pair => (Severity)(pair.index + 1));
+        OutcomeNames.Severities.Skip(1).Select((name, index) => (name, index))
+            .ToDictionary(pair => pair.name, pair => (Severity)(pair.index + 1));
 
     public static void Read(YamlNode node, List<Placed<PolicyRule>> rules, ProblemList problems)
     {
@@ -32,7 +33,8 @@ internal static class RuleSectionReader
             rules.Add(rule);
             if (section.Find("id") is YamlText id && id.Text.Length > 0 && !seen.TryAdd(id.Text, id.Line))
             {
-                problems.Add(id, $"there is another rule '{id.Text}' in line {seen[id.Text]}", "Give each rule its own id: records name rules by it.");
+                const string Unique = "Give each rule its own id: records name rules by it.";
+                problems.Add(id, $"there is another rule '{id.Text}' in line {seen[id.Text]}", Unique);
             }
         }
     }

@@ -103,7 +103,8 @@ internal static class WindowSectionReader
         bool canBeNothing = window.Aggregate is WindowAggregate.Min or WindowAggregate.Max or WindowAggregate.Avg;
         if (window.WhenEmpty is not null && !canBeNothing)
         {
-            section.Problems.Add(section.Find("empty")!, "`empty` is only for min, max and avg", "Remove it: the others are 0 over no event.");
+            const string Advice = "Remove it: the others are 0 over no event.";
+            section.Problems.Add(section.Find("empty")!, "`empty` is only for min, max and avg", Advice);
         }
     }
 }

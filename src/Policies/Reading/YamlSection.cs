@@ -102,7 +102,8 @@ internal sealed class YamlSection(YamlMap map, string where, ProblemList problem
         {
             return otherwise;
         }
-        if (int.TryParse(node.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= min && value <= max)
+        bool isNumber = int.TryParse(node.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value);
+        if (isNumber && value >= min && value <= max)
         {
             return value;
         }

@@ -8,7 +8,8 @@ namespace PipeRoll.Policies.Records;
 
 /// <summary>
 /// Writes JSON whose bytes depend on nothing but its content: no white space, strings and numbers as in RFC 8785.
-/// The order of members is the caller's. Owner: one thread; the buffer is reused, what <see cref="Written"/> gives is valid until the next write.
+/// The order of members is the caller's. Owner: one thread; the buffer is reused: what <see cref="Written"/> gives is valid until the
+/// next write.
 /// </summary>
 internal sealed class CanonicalJson
 {
@@ -48,7 +49,7 @@ internal sealed class CanonicalJson
         _length += written;
     }
 
-    /// <summary>A number as ECMAScript writes it (RFC 8785, section 3.2.2.3). What JSON cannot say (NaN, infinities) becomes a string.</summary>
+    /// <summary>A number as ECMAScript writes it (RFC 8785, section 3.2.2.3). What JSON cannot say becomes a string.</summary>
     public void Number(double value)
     {
         Reserve(64);
@@ -71,15 +72,24 @@ internal sealed class CanonicalJson
 
     public void String(ReadOnlySpan<char> text)
     {
-        int bytesMax = Encoding.UTF8.GetMaxByteCount(text.Length);
-        byte[]? rented = bytesMax > 512 ? ArrayPool<byte>.Shared.Rent(bytesMax) : null;
-        Span<byte> utf8 = rented is null ? stackalloc byte[512] : rented;
-        int count = Encoding.UTF8.GetBytes(text, utf8);
-        String(utf8[..count]);
-        if (rented is not null)
+        Raw((byte)'"');
+        Escape(text);
+        Raw((byte)'"');
+    }
+
+    /// <summary>The inside of a string: for texts that are put together from parts.</summary>
+    public void Escape(ReadOnlySpan<char> text)
+    {
+        // Texts without anything to escape, which is nearly all of them, go straight into the buffer.
+        Reserve(Encoding.UTF8.GetMaxByteCount(text.Length));
+        Span<byte> into = _buffer.AsSpan(_length);
+        int count = Encoding.UTF8.GetBytes(text, into);
+        if (into[..count].IndexOfAny(Escaped) < 0)
         {
-            ArrayPool<byte>.Shared.Return(rented);
+            _length += count;
+            return;
         }
+        Escape(into[..count].ToArray());
     }
 
     /// <summary>A string from valid UTF-8.</summary>
@@ -91,7 +101,7 @@ internal sealed class CanonicalJson
         Raw((byte)'"');
     }
 
-    /// <summary>The inside of a string: for texts that are put together from parts.</summary>
+    /// <summary>The inside of a string, from valid UTF-8.</summary>
     public void Escape(ReadOnlySpan<byte> utf8)
     {
         while (true)

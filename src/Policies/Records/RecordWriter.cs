@@ -13,13 +13,14 @@ namespace PipeRoll.Policies.Records;
 /// </summary>
 internal sealed class RecordWriter
 {
-    private const int ReasonCharsMax = 4_096;
     private readonly CanonicalJson _json = new();
     private readonly byte[] _opening;
     private readonly byte[] _policy;
     private readonly byte[][] _ruleTrue;
     private readonly byte[][] _ruleFalse;
     private readonly byte[][] _ruleNames;
+    private readonly byte[] _allFalse;
+    private readonly byte[][] _reasonNames;
     private readonly byte[][] _windowNames;
     private readonly byte[][] _outcomes;
     private readonly byte[][] _severities;
@@ -44,6 +45,13 @@ internal sealed class RecordWriter
         _ruleNames = [.. policy.Rules.Select((rule, i) => Name(rule.Id, i == 0))];
         _ruleTrue = [.. _ruleNames.Select(name => (byte[])[.. name, .. "true"u8])];
         _ruleFalse = [.. _ruleNames.Select(name => (byte[])[.. name, .. "false"u8])];
+        _allFalse = [.. _ruleFalse.SelectMany(bytes => bytes)];
+        _reasonNames = [.. policy.Rules.Select(rule => Fragment(json =>
+        {
+            json.Raw("{\"rule\":"u8);
+            json.String(rule.Id);
+            json.Raw(",\"text\":\""u8);
+        }))];
         _windowNames = [.. policy.Windows.Select((window, i) => Name(window.Name, i == 0))];
         _outcomes = [.. OutcomeNames.Outcomes.Select(name => Encoding.UTF8.GetBytes($",\"outcome\":\"{name}\",\"score\":"))];
         _severities = [.. OutcomeNames.Severities.Select(name => Encoding.UTF8.GetBytes($",\"severity\":\"{name}\",\"rules\":{{"))];
@@ -90,19 +98,24 @@ internal sealed class RecordWriter
 
     /// <summary>Goes on with the outcome, the rules, the windows and the rest.</summary>
     public ReadOnlyMemory<byte> Complete(
-        Decision decision, RuleResults results, WindowEvaluator[] windows, ReadOnlySpan<CelValue> variables, string? error)
+        Decision decision,
+        OutcomeCombiner combined,
+        RuleResults results,
+        WindowEvaluator[] windows,
+        ReadOnlySpan<CelValue> variables,
+        string? error)
     {
         _json.Raw(_outcomes[(int)decision.Outcome]);
         _json.Integer(decision.Score);
         _json.Raw(_severities[(int)decision.Severity]);
         if (error is null)
         {
-            WriteRules(results);
+            WriteRules(results, decision.HeldList.Count);
         }
         _json.Raw("},\"windows\":{"u8);
         if (error is null)
         {
-            WriteWindows(variables[CompiledPolicy.WindowsSlot].StructValue);
+            WriteWindows(windows, variables[CompiledPolicy.WindowsSlot].StructValue);
         }
         _json.Raw("},\"clipped\":["u8);
         if (error is null)
@@ -110,11 +123,14 @@ internal sealed class RecordWriter
             WriteClipped(windows);
         }
         _json.Raw("],\"labels\":["u8);
-        WriteTexts(decision.LabelList);
+        combined.Labels.Write(_json);
         _json.Raw("],\"reasons\":["u8);
-        WriteReasons(results, variables);
+        if (decision.HeldList.Count > 0)
+        {
+            WriteReasons(results, variables);
+        }
         _json.Raw("],\"routes\":["u8);
-        WriteTexts(decision.RouteList);
+        combined.Routes.Write(_json);
         _json.Raw("],\"error\":"u8);
         if (error is null)
         {
@@ -182,8 +198,14 @@ internal sealed class RecordWriter
         }
     }
 
-    private void WriteRules(RuleResults results)
+    private void WriteRules(RuleResults results, int heldCount)
     {
+        // What nearly every event gives.
+        if (heldCount == 0 && !results.AnyError)
+        {
+            _json.Raw(_allFalse);
+            return;
+        }
         bool[] held = results.Held;
         for (int i = 0; i < held.Length; i++)
         {
@@ -197,7 +219,7 @@ internal sealed class RecordWriter
         }
     }
 
-    private void WriteWindows(CelStruct values)
+    private void WriteWindows(WindowEvaluator[] windows, CelStruct values)
     {
         for (int i = 0; i < _windowNames.Length; i++)
         {
@@ -211,7 +233,7 @@ internal sealed class RecordWriter
                 case CelKind.Double:
                     _json.Number(value.DoubleValue);
                     break;
-                case CelKind.Error when value.ErrorValue.Code != CelErrorCode.NoSuchField:
+                case CelKind.Error when !windows[i].IsEmpty:
                     _json.String(value.ErrorValue.Message);
                     break;
                 default:
@@ -235,15 +257,6 @@ internal sealed class RecordWriter
         }
     }
 
-    private void WriteTexts(List<string> texts)
-    {
-        for (int i = 0; i < texts.Count; i++)
-        {
-            _json.Raw(i == 0 ? ""u8 : ","u8);
-            _json.String(texts[i]);
-        }
-    }
-
     private void WriteReasons(RuleResults results, ReadOnlySpan<CelValue> variables)
     {
         bool first = true;
@@ -254,9 +267,11 @@ internal sealed class RecordWriter
             {
                 continue;
             }
-            _json.Raw(first ? "{\"rule\":"u8 : ",{\"rule\":"u8);
-            _json.String(_rules[i].Rule.Id);
-            _json.Raw(",\"text\":\""u8);
+            if (!first)
+            {
+                _json.Raw(","u8);
+            }
+            _json.Raw(_reasonNames[i]);
             WriteReason(_rules[i].Reason, variables);
             _json.Raw("\"}"u8);
             first = false;
@@ -270,7 +285,7 @@ internal sealed class RecordWriter
         {
             if (parts[i].Expression is { } expression)
             {
-                _json.Escape(ReasonText.Of(expression.Evaluate(variables), ReasonCharsMax));
+                ReasonText.Write(_json, expression.Evaluate(variables));
             }
             else
             {

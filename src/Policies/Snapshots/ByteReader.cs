@@ -6,7 +6,6 @@ namespace PipeRoll.Policies.Snapshots;
 /// <summary>Little-endian bytes, read with every length checked before anything is allocated for it.</summary>
 internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
 {
-    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
     private ReadOnlySpan<byte> _rest = bytes;
 
     public readonly int Remaining => _rest.Length;
@@ -41,15 +40,14 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
         return count;
     }
 
-    public string Text()
+    public string Text() => Encoding.UTF8.GetString(Utf8());
+
+    /// <summary>A text as it stands there, checked.</summary>
+    public byte[] Utf8()
     {
-        try
-        {
-            return Strict.GetString(Bytes(Int32()));
-        }
-        catch (DecoderFallbackException)
-        {
-            throw new CorruptSnapshotException("The snapshot is damaged: a text in it is not UTF-8.");
-        }
+        ReadOnlySpan<byte> text = Bytes(Int32());
+        return System.Text.Unicode.Utf8.IsValid(text)
+            ? text.ToArray()
+            : throw new CorruptSnapshotException("The snapshot is damaged: a text in it is not UTF-8.");
     }
 }

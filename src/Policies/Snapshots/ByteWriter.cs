@@ -21,6 +21,13 @@ internal sealed class ByteWriter
 
     public void Double(double value) => BinaryPrimitives.WriteDoubleLittleEndian(Take(8), value);
 
+    /// <summary>The length in 4 bytes, and the bytes.</summary>
+    public void Utf8(ReadOnlySpan<byte> value)
+    {
+        Int32(value.Length);
+        Bytes(value);
+    }
+
     /// <summary>The length of the UTF-8 in 4 bytes, and the UTF-8.</summary>
     public void Text(string value)
     {

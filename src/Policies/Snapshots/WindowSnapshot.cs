@@ -1,3 +1,4 @@
+using System.Text;
 using PipeRoll.Policies.Windows;
 
 namespace PipeRoll.Policies.Snapshots;
@@ -13,20 +14,20 @@ internal static class WindowSnapshot
         writer.Int32(state.KeyCount);
         foreach (WindowSeries series in state.SortedSeries())
         {
-            writer.Text(series.Key!);
+            writer.Utf8(series.Key);
             writer.Int64(series.NewestMs);
             writer.Int64(series.ClippedToMs);
             writer.Int32(series.Count);
             for (int i = 0; i < series.Count; i++)
             {
-                writer.Int64(series.Times[i]);
+                writer.Int64(series.Entries[i].TimeMs);
                 if (window.Aggregate == WindowAggregate.Distinct)
                 {
-                    writer.Text(series.Texts[i]);
+                    writer.Utf8(series.Texts[i]);
                 }
                 else if (window.Aggregate != WindowAggregate.Count)
                 {
-                    writer.Double(series.Values[i]);
+                    writer.Double(series.Entries[i].Value);
                 }
             }
         }
@@ -41,11 +42,11 @@ internal static class WindowSnapshot
         }
         var state = new KeyedWindow(window);
         int keys = reader.Count(KeyBytesMin);
-        string? last = null;
+        byte[]? last = null;
         for (int i = 0; i < keys; i++)
         {
             WindowSeries series = ReadSeries(ref reader, window);
-            bool inOrder = last is null || string.CompareOrdinal(last, series.Key) < 0;
+            bool inOrder = last is null || last.AsSpan().SequenceCompareTo(series.Key) < 0;
             if (!inOrder || !state.TryAddRestored(in series))
             {
                 throw Damaged(window, series.Key!);
@@ -61,7 +62,7 @@ internal static class WindowSnapshot
 
     private static WindowSeries ReadSeries(ref ByteReader reader, PolicyWindow window)
     {
-        string key = reader.Text();
+        byte[] key = reader.Utf8();
         WindowSeries series = WindowSeries.Create(window.Aggregate, key, reader.Int64());
         series.ClippedToMs = reader.Int64();
         int count = reader.Count(window.Aggregate == WindowAggregate.Count ? 8 : 12);
@@ -74,10 +75,10 @@ internal static class WindowSnapshot
         {
             long timeMs = reader.Int64();
             double value = 0;
-            string? text = null;
+            byte[]? text = null;
             if (window.Aggregate == WindowAggregate.Distinct)
             {
-                text = reader.Text();
+                text = reader.Utf8();
             }
             else if (window.Aggregate != WindowAggregate.Count)
             {
@@ -93,6 +94,6 @@ internal static class WindowSnapshot
         return series;
     }
 
-    private static CorruptSnapshotException Damaged(PolicyWindow window, string key) =>
-        new($"The snapshot is damaged: key '{key}' of window '{window.Name}' cannot be as it is there.");
+    private static CorruptSnapshotException Damaged(PolicyWindow window, byte[] key) =>
+        new($"The snapshot is damaged: key '{Encoding.UTF8.GetString(key)}' of window '{window.Name}' cannot be as it is there.");
 }

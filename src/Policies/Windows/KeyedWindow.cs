@@ -15,46 +15,39 @@ internal readonly record struct WindowReading(double Value, bool IsEmpty, bool I
 internal sealed class KeyedWindow
 {
     private readonly PolicyWindow _window;
-    private readonly Dictionary<string, int> _slots = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
-    private readonly Stack<int> _free = new();
-    private WindowSeries[] _series = new WindowSeries[16];
-    private int _used;
+    private readonly KeyTable _keys = new();
     private long _events;
 
     /// <summary>
     /// The keys by the time and name that they had when they were put in; made when a bound is first reached. A key's newest time only
     /// grows, so an outdated entry comes up too early, never too late.
     /// </summary>
-    private PriorityQueue<int, (long NewestMs, string Key)>? _oldest;
+    private PriorityQueue<int, (long NewestMs, byte[] Key)>? _oldest;
 
-    public KeyedWindow(PolicyWindow window)
-    {
-        _window = window;
-        _lookup = _slots.GetAlternateLookup<ReadOnlySpan<char>>();
-    }
+    public KeyedWindow(PolicyWindow window) => _window = window;
 
-    public int KeyCount => _slots.Count;
+    public int KeyCount => _keys.Count;
 
     public long EventCount => _events;
 
     /// <summary>Moves the key's window to the event and reads it.</summary>
-    /// <param name="key">The key's text.</param>
+    /// <param name="key">The key, UTF-8.</param>
     /// <param name="timeMs">The event's time.</param>
     /// <param name="counts">Whether the event counts (the window's <c>where</c>).</param>
     /// <param name="value">For sum, min, max and avg; finite.</param>
-    /// <param name="text">For distinct; else null.</param>
-    public WindowReading Observe(ReadOnlySpan<char> key, long timeMs, bool counts, double value, string? text)
+    /// <param name="text">For distinct, UTF-8; else empty.</param>
+    public WindowReading Observe(ReadOnlySpan<byte> key, long timeMs, bool counts, double value, ReadOnlySpan<byte> text)
     {
-        if (!_lookup.TryGetValue(key, out int slot))
+        int slot = _keys.Find(key);
+        if (slot < 0)
         {
             if (!counts)
             {
                 return Empty();
             }
-            slot = AddKey(key.ToString(), timeMs);
+            slot = AddKey(key.ToArray(), timeMs);
         }
-        ref WindowSeries series = ref _series[slot];
+        ref WindowSeries series = ref _keys[slot];
         series.NewestMs = Math.Max(series.NewestMs, timeMs);
         long cutoffMs = series.NewestMs - _window.OverMs;
         _events -= series.Expire(cutoffMs);
@@ -69,7 +62,7 @@ internal sealed class KeyedWindow
             }
         }
         WindowReading reading = _window.IncludesCurrent ? Read(in series) : before;
-        while (_slots.Count > _window.KeysMax || (_events > _window.EventsMax && _slots.Count > 1))
+        while (_keys.Count > _window.KeysMax || (_events > _window.EventsMax && _keys.Count > 1))
         {
             EvictOldest(slot);
         }
@@ -84,52 +77,40 @@ internal sealed class KeyedWindow
         _ => new WindowReading(0, true, false),
     };
 
-    /// <summary>The keys with their events, sorted by UTF-16 code units: the same for equal states, however they came to be.</summary>
+    /// <summary>The keys with their events, sorted by UTF-8 bytes: the same for equal states, however they came to be.</summary>
     public IEnumerable<WindowSeries> SortedSeries()
     {
-        foreach (string key in _slots.Keys.Order(StringComparer.Ordinal))
-        {
-            yield return _series[_slots[key]];
-        }
+        int[] slots = [.. _keys.Slots()];
+        Array.Sort(slots, (left, right) => _keys[left].Key.AsSpan().SequenceCompareTo(_keys[right].Key));
+        return slots.Select(slot => _keys[slot]);
     }
 
     /// <summary>Takes in a key as it was read from a snapshot. Returns false if the key is there already.</summary>
     public bool TryAddRestored(in WindowSeries series)
     {
-        if (!_slots.TryAdd(series.Key!, _used))
+        if (_keys.Find(series.Key) >= 0)
         {
             return false;
         }
-        Store(_used++, in series);
+        _keys.Add(series);
         _events += series.Count;
         return true;
     }
 
-    private int AddKey(string key, long timeMs)
+    private int AddKey(byte[] key, long timeMs)
     {
-        int slot = _free.TryPop(out int free) ? free : _used++;
-        _slots.Add(key, slot);
-        Store(slot, WindowSeries.Create(_window.Aggregate, key, timeMs));
+        int slot = _keys.Add(WindowSeries.Create(_window.Aggregate, key, timeMs));
         _oldest?.Enqueue(slot, (timeMs, key));
         return slot;
     }
 
-    private void Store(int slot, in WindowSeries series)
-    {
-        if (slot >= _series.Length)
-        {
-            Array.Resize(ref _series, _series.Length * 2);
-        }
-        _series[slot] = series;
-    }
-
     private void EvictOldest(int current)
     {
-        PriorityQueue<int, (long NewestMs, string Key)> oldest = _oldest ??= QueueOfAll();
+        PriorityQueue<int, (long NewestMs, byte[] Key)> oldest = _oldest ??= QueueOfAll();
         bool sawCurrent = false;
-        while (oldest.TryDequeue(out int slot, out (long NewestMs, string Key) entry))
+        while (oldest.TryDequeue(out int slot, out (long NewestMs, byte[] Key) entry))
         {
-            ref WindowSeries series = ref _series[slot];
+            ref WindowSeries series = ref _keys[slot];
             if (slot == current)
             {
                 sawCurrent = true;
@@ -140,25 +121,23 @@ internal sealed class KeyedWindow
             }
             else
             {
-                _slots.Remove(series.Key!);
                 _events -= series.Count;
-                series = default;
-                _free.Push(slot);
+                _keys.Remove(slot);
                 break;
             }
         }
         if (sawCurrent)
         {
-            oldest.Enqueue(current, (_series[current].NewestMs, _series[current].Key!));
+            oldest.Enqueue(current, (_keys[current].NewestMs, _keys[current].Key!));
         }
     }
 
-    private PriorityQueue<int, (long NewestMs, string Key)> QueueOfAll()
+    private PriorityQueue<int, (long NewestMs, byte[] Key)> QueueOfAll()
     {
-        var queue = new PriorityQueue<int, (long NewestMs, string Key)>(ByTimeThenKey.Instance);
-        foreach (int slot in _slots.Values)
+        var queue = new PriorityQueue<int, (long NewestMs, byte[] Key)>(ByTimeThenKey.Instance);
+        foreach (int slot in _keys.Slots())
         {
-            queue.Enqueue(slot, (_series[slot].NewestMs, _series[slot].Key!));
+            queue.Enqueue(slot, (_keys[slot].NewestMs, _keys[slot].Key!));
         }
         return queue;
     }
@@ -179,14 +158,14 @@ internal sealed class KeyedWindow
         return new WindowReading(value, false, series.ClippedToMs > series.NewestMs - _window.OverMs);
     }
 
-    private sealed class ByTimeThenKey : IComparer<(long NewestMs, string Key)>
+    private sealed class ByTimeThenKey : IComparer<(long NewestMs, byte[] Key)>
     {
         public static readonly ByTimeThenKey Instance = new();
 
-        public int Compare((long NewestMs, string Key) x, (long NewestMs, string Key) y)
+        public int Compare((long NewestMs, byte[] Key) x, (long NewestMs, byte[] Key) y)
         {
             int byTime = x.NewestMs.CompareTo(y.NewestMs);
-            return byTime != 0 ? byTime : string.CompareOrdinal(x.Key, y.Key);
+            return byTime != 0 ? byTime : x.Key.AsSpan().SequenceCompareTo(y.Key);
         }
     }
 }

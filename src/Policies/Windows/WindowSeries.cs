@@ -12,16 +12,21 @@ internal struct WindowSeries
     /// <summary>A key that had a burst gives its memory back when the burst has left; below this it is not worth it.</summary>
     private const int CapacityIdle = 64;
 
-    private WindowAggregate _aggregate;
-    private long[] _times;
-    private double[]? _values;
-    private string[]? _texts;
+
+    /// <summary>The hash of <see cref="Key"/> and the next slot of the same bucket: for the <see cref="KeyedWindow"/>.</summary>
+    public int KeyHash;
+
+    public int NextSlot;
+
+    /// <summary>The key of these events, UTF-8; null in a slot that is free.</summary>
+    public byte[]? Key;
+
+    private Entry[] _entries;
+    private byte[][]? _texts;
     private ulong[]? _hashes;
     private Int128 _sumUnits;
     private int _head;
-
-    /// <summary>The key of these events; null in a slot that is free.</summary>
-    public string? Key;
+    private WindowAggregate _aggregate;
 
     /// <summary>The newest event time of the key: the window ends here.</summary>
     public long NewestMs;
@@ -36,20 +41,18 @@ internal struct WindowSeries
 
     public readonly Int128 SumUnits => _sumUnits;
 
-    public readonly ReadOnlySpan<long> Times => _times.AsSpan(_head, Count);
+    public readonly ReadOnlySpan<Entry> Entries => _entries.AsSpan(_head, Count);
 
-    public readonly ReadOnlySpan<double> Values => _values.AsSpan(_head, Count);
-
-    public readonly ReadOnlySpan<string> Texts => _texts.AsSpan(_head, Count);
+    /// <summary>For distinct: the texts beside <see cref="Entries"/>, UTF-8.</summary>
+    public readonly ReadOnlySpan<byte[]> Texts => _texts.AsSpan(_head, Count);
 
     /// <summary>The value of the oldest event that is kept: for min and max, the extreme.</summary>
-    public readonly double First => _values![_head];
+    public readonly double First => _entries[_head].Value;
 
-    public static WindowSeries Create(WindowAggregate aggregate, string key, long newestMs) => new()
+    public static WindowSeries Create(WindowAggregate aggregate, byte[] key, long newestMs) => new()
     {
         _aggregate = aggregate,
-        _times = [],
-        _values = aggregate is WindowAggregate.Count or WindowAggregate.Distinct ? null : [],
+        _entries = [],
         _texts = aggregate == WindowAggregate.Distinct ? [] : null,
         _hashes = aggregate == WindowAggregate.Distinct ? [] : null,
         Key = key,
@@ -61,7 +64,7 @@ internal struct WindowSeries
     public int Expire(long cutoffMs)
     {
         int gone = 0;
-        while (gone < Count && _times[_head + gone] <= cutoffMs)
+        while (gone < Count && _entries[_head + gone].TimeMs <= cutoffMs)
         {
             gone++;
         }
@@ -72,12 +75,12 @@ internal struct WindowSeries
     /// <summary>Lets go the oldest event.</summary>
     public void Clip()
     {
-        ClippedToMs = Math.Max(ClippedToMs, _times[_head]);
+        ClippedToMs = Math.Max(ClippedToMs, _entries[_head].TimeMs);
         RemoveFirst(1);
     }
 
-    /// <summary>Takes an event in at the place of its own time, after those of the same time. Returns by how much <see cref="Count"/> changed.</summary>
-    public int Insert(long timeMs, double value, string? text)
+    /// <summary>Takes an event in at its own time, after those of the same time. Returns by how much <see cref="Count"/> changed.</summary>
+    public int Insert(long timeMs, double value, ReadOnlySpan<byte> text)
     {
         int before = Count;
         switch (_aggregate)
@@ -86,81 +89,77 @@ internal struct WindowSeries
                 InsertExtreme(timeMs, value);
                 break;
             case WindowAggregate.Distinct:
-                InsertDistinct(timeMs, text!);
+                InsertDistinct(timeMs, text);
                 break;
             default:
                 int at = PlaceOf(timeMs);
                 OpenGap(at);
-                _times[at] = timeMs;
-                if (_values is not null)
-                {
-                    _values[at] = value;
-                    _sumUnits += ExactSum.ToUnits(value);
-                }
+                _entries[at] = new Entry(timeMs, value);
+                _sumUnits += UnitsOf(value);
                 break;
         }
         return Count - before;
     }
 
-    /// <summary>Takes an event in behind all others without judging it: for reading what <see cref="Times"/> and the others gave.</summary>
-    public void Append(long timeMs, double value, string? text)
+    /// <summary>Takes an event in behind all others without judging it: for reading back what <see cref="Entries"/> gave.</summary>
+    public void Append(long timeMs, double value, byte[]? text)
     {
         MakeRoom();
         int at = _head + Count++;
-        _times[at] = timeMs;
-        if (_values is not null)
-        {
-            _values[at] = value;
-            _sumUnits += _aggregate is WindowAggregate.Sum or WindowAggregate.Avg ? ExactSum.ToUnits(value) : 0;
-        }
+        _entries[at] = new Entry(timeMs, value);
+        _sumUnits += UnitsOf(value);
         if (_texts is not null)
         {
             _texts[at] = text!;
-            _hashes![at] = TextHash(text!);
+            _hashes![at] = ByteHash.Of(text);
         }
     }
+
+    private readonly Int128 UnitsOf(double value) =>
+        _aggregate is WindowAggregate.Sum or WindowAggregate.Avg ? ExactSum.ToUnits(value) : 0;
 
     private void InsertExtreme(long timeMs, double value)
     {
         int at = PlaceOf(timeMs);
         // A later event that is as extreme outlives this one: it can never become the extreme.
-        if (at < _head + Count && !Beats(value, _values![at]))
+        if (at < _head + Count && !Beats(value, _entries[at].Value))
         {
             return;
         }
         int first = at;
-        while (first > _head && !Beats(_values![first - 1], value))
+        while (first > _head && !Beats(_entries[first - 1].Value, value))
         {
             first--;
         }
         RemoveRange(first, at - first);
         OpenGap(first);
-        _times[first] = timeMs;
-        _values![first] = value;
+        _entries[first] = new Entry(timeMs, value);
     }
 
     private readonly bool Beats(double left, double right) => _aggregate == WindowAggregate.Max ? left > right : left < right;
 
-    private void InsertDistinct(long timeMs, string text)
+    private void InsertDistinct(long timeMs, ReadOnlySpan<byte> text)
     {
-        ulong hash = TextHash(text);
+        ulong hash = ByteHash.Of(text);
+        byte[]? kept = null;
         int known = IndexOfText(text, hash);
         if (known >= 0)
         {
-            if (_times[known] >= timeMs)
+            if (_entries[known].TimeMs >= timeMs)
             {
                 return;
             }
+            kept = _texts![known];
             RemoveRange(known, 1);
         }
         int at = PlaceOf(timeMs);
         OpenGap(at);
-        _times[at] = timeMs;
-        _texts![at] = text;
+        _entries[at] = new Entry(timeMs, 0);
+        _texts![at] = kept ?? text.ToArray();
         _hashes![at] = hash;
     }
 
-    private readonly int IndexOfText(string text, ulong hash)
+    private readonly int IndexOfText(ReadOnlySpan<byte> text, ulong hash)
     {
         int end = _head + Count;
         int from = _head;
@@ -172,7 +171,7 @@ internal struct WindowSeries
                 return -1;
             }
             from += found;
-            if (_texts![from] == text)
+            if (text.SequenceEqual(_texts![from]))
             {
                 return from;
             }
@@ -186,7 +185,7 @@ internal struct WindowSeries
     {
         MakeRoom();
         int at = _head + Count;
-        while (at > _head && _times[at - 1] > timeMs)
+        while (at > _head && _entries[at - 1].TimeMs > timeMs)
         {
             at--;
         }
@@ -199,11 +198,7 @@ internal struct WindowSeries
         int moved = _head + Count - at;
         if (moved > 0)
         {
-            Array.Copy(_times, at, _times, at + 1, moved);
-            if (_values is not null)
-            {
-                Array.Copy(_values, at, _values, at + 1, moved);
-            }
+            Array.Copy(_entries, at, _entries, at + 1, moved);
             if (_texts is not null)
             {
                 Array.Copy(_texts, at, _texts, at + 1, moved);
@@ -219,15 +214,15 @@ internal struct WindowSeries
         {
             for (int i = 0; i < count; i++)
             {
-                _sumUnits -= ExactSum.ToUnits(_values![_head + i]);
+                _sumUnits -= ExactSum.ToUnits(_entries[_head + i].Value);
             }
         }
         _texts?.AsSpan(_head, count).Clear();
         _head += count;
         Count -= count;
-        if (_times.Length > CapacityIdle && Count < _times.Length / 8)
+        if (_entries.Length > CapacityIdle && Count < _entries.Length / 8)
         {
-            MoveToFront(_times.Length / 2);
+            MoveToFront(_entries.Length / 2);
         }
     }
 
@@ -238,11 +233,7 @@ internal struct WindowSeries
             return;
         }
         int moved = _head + Count - at - count;
-        Array.Copy(_times, at + count, _times, at, moved);
-        if (_values is not null)
-        {
-            Array.Copy(_values, at + count, _values, at, moved);
-        }
+        Array.Copy(_entries, at + count, _entries, at, moved);
         if (_texts is not null)
         {
             Array.Copy(_texts, at + count, _texts, at, moved);
@@ -255,20 +246,16 @@ internal struct WindowSeries
     /// <summary>Makes sure that one more event fits, by moving the queue to the front of its arrays or into larger ones.</summary>
     private void MakeRoom()
     {
-        if (_head + Count < _times.Length)
+        if (_head + Count < _entries.Length)
         {
             return;
         }
-        MoveToFront(_head > _times.Length / 2 ? _times.Length : Math.Max(CapacityMin, _times.Length * 2));
+        MoveToFront(_head > _entries.Length / 2 ? _entries.Length : Math.Max(CapacityMin, _entries.Length * 2));
     }
 
     private void MoveToFront(int capacity)
     {
-        Move(ref _times!, capacity);
-        if (_values is not null)
-        {
-            Move(ref _values!, capacity);
-        }
+        Move(ref _entries!, capacity);
         if (_texts is not null)
         {
             Move(ref _texts!, capacity);
@@ -285,14 +272,6 @@ internal struct WindowSeries
         array = target;
     }
 
-    /// <summary>FNV-1a over UTF-16: it only narrows the search, the texts themselves are compared.</summary>
-    private static ulong TextHash(string text)
-    {
-        ulong hash = 14_695_981_039_346_656_037;
-        foreach (char c in text)
-        {
-            hash = (hash ^ c) * 1_099_511_628_211;
-        }
-        return hash;
-    }
+    /// <summary>An event: its time, and its value where the aggregate has one.</summary>
+    internal readonly record struct Entry(long TimeMs, double Value);
 }

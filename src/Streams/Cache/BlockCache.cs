@@ -79,6 +79,24 @@ internal sealed class BlockCache(IObjectStore store, long bytesMax, Cancellation
         }
     }
 
+    /// <summary>Gives up everything that was loaded.</summary>
+    public void Clear()
+    {
+        lock (_lock)
+        {
+            foreach (Entry entry in _byUse.Where(static entry => entry.Cost > 0))
+            {
+                entry.Bytes?.Release();
+                entry.Bytes = null;
+                entry.Cost = 0;
+            }
+
+            _entries.Clear();
+            _byUse.Clear();
+            _bytes = 0;
+        }
+    }
+
     private Entry Touch(ObjectIndex index, int block, int readAheadBytes, out bool added)
     {
         var run = new List<(BlockEntry Block, Entry Entry)>();

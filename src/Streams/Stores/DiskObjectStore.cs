@@ -11,7 +11,7 @@ namespace PipeRoll.Streams.Stores;
 public sealed class DiskObjectStore : IObjectStore
 {
     private const string TemporarySuffix = ".tmp";
-    private const int SyncEveryBytes = 8 * 1024 * 1024;
+    private const int WriteBackBytes = 2 * 1024 * 1024;
     private const int NoSpaceCode = 28; // ENOSPC
     private readonly string _root;
     private long _lastTemporary;
@@ -124,7 +124,7 @@ public sealed class DiskObjectStore : IObjectStore
         return File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write);
     }
 
-    /// <summary>Syncs as it goes, so that one huge sync at the end does not hold up the write-ahead log on the same disk.</summary>
+    /// <summary>Starts write-back as it goes, so that one huge sync at the end does not hold up the write-ahead log on the same disk.</summary>
     private static long Write(SafeFileHandle handle, IReadOnlyList<ReadOnlyMemory<byte>> content, long position)
     {
         var batch = new List<ReadOnlyMemory<byte>>();
@@ -133,10 +133,10 @@ public sealed class DiskObjectStore : IObjectStore
         {
             batch.Add(part);
             batchBytes += part.Length;
-            if (batchBytes >= SyncEveryBytes)
+            if (batchBytes >= WriteBackBytes)
             {
                 RandomAccess.Write(handle, batch, position);
-                DurableFiles.SyncData(handle);
+                DurableFiles.StartWriteBack(handle, position, batchBytes);
                 position += batchBytes;
                 batchBytes = 0;
                 batch.Clear();
@@ -149,13 +149,13 @@ public sealed class DiskObjectStore : IObjectStore
 
     private static void Publish(string temporary, string path, PutCondition condition, string key)
     {
-        try
+        if (condition == PutCondition.None)
         {
-            File.Move(temporary, path, overwrite: condition == PutCondition.None);
+            File.Move(temporary, path, overwrite: true);
         }
-        catch (IOException exists) when (condition == PutCondition.IfAbsent && File.Exists(path))
+        else if (!DurableFiles.TryPublish(temporary, path))
         {
-            throw new ObjectStoreException(ObjectStoreErrorKind.AlreadyExists, $"object {key} exists already", exists);
+            throw new ObjectStoreException(ObjectStoreErrorKind.AlreadyExists, $"object {key} exists already");
         }
 
         DurableFiles.SyncFolder(Path.GetDirectoryName(path)!);
@@ -191,10 +191,15 @@ public sealed class DiskObjectStore : IObjectStore
         public ValueTask AppendAsync(IReadOnlyList<ReadOnlyMemory<byte>> part, CancellationToken cancellation = default) =>
             Run(() => _position = Write(Handle, part, _position), key, cancellation);
 
+        /// <summary>May be called again when it failed: what is done is not done twice.</summary>
         public ValueTask CompleteAsync(CancellationToken cancellation = default) => Run(() =>
         {
-            RandomAccess.FlushToDisk(Handle);
-            Handle.Dispose();
+            if (!Handle.IsClosed)
+            {
+                RandomAccess.FlushToDisk(Handle);
+                Handle.Dispose();
+            }
+
             Publish(temporary, path, PutCondition.None, key);
         }, key, cancellation);
 

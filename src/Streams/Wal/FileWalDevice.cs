@@ -16,6 +16,7 @@ public sealed class FileWalDevice(string folder) : IWalDevice
     private const string LockName = "lock";
     private const int ZeroBytes = 1024 * 1024;
     private readonly List<FileWalSegment> _segments = [];
+    private Task<FileWalSegment> _creation = Task.FromResult<FileWalSegment>(null!);
     private FileStream? _lockFile;
     private int _lastNumber;
 
@@ -46,8 +47,10 @@ public sealed class FileWalDevice(string folder) : IWalDevice
     {
         string path = Path.Combine(folder, $"{Interlocked.Increment(ref _lastNumber):D4}{Suffix}");
         // Zeros are written in the background: the log's own thread goes on meanwhile.
-        FileWalSegment segment = await Task.Factory.StartNew(
+        Task<FileWalSegment> creation = Task.Factory.StartNew(
             () => Create(path, bytes), cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        _creation = creation;
+        FileWalSegment segment = await creation;
         lock (_segments)
         {
             _segments.Add(segment);
@@ -56,8 +59,16 @@ public sealed class FileWalDevice(string folder) : IWalDevice
         return segment;
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
+        // Its failure is for whoever asked for the segment.
+        await ((Task)_creation).ContinueWith(
+            static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        if (_creation.IsCompletedSuccessfully)
+        {
+            (await _creation)?.Dispose();
+        }
+
         lock (_segments)
         {
             foreach (FileWalSegment segment in _segments)
@@ -69,7 +80,6 @@ public sealed class FileWalDevice(string folder) : IWalDevice
         }
 
         _lockFile?.Dispose();
-        return ValueTask.CompletedTask;
     }
 
     private FileStream LockFolder()
@@ -97,6 +107,7 @@ public sealed class FileWalDevice(string folder) : IWalDevice
                 for (long position = 0; position < bytes; position += zeros.Length)
                 {
                     RandomAccess.Write(handle, zeros.AsSpan(0, (int)Math.Min(zeros.Length, bytes - position)), position);
+                    DurableFiles.StartWriteBack(handle, position, zeros.Length);
                 }
 
                 RandomAccess.FlushToDisk(handle);

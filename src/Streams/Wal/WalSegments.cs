@@ -109,10 +109,16 @@ internal sealed partial class WalSegments
                 }
 
                 changed = _changed.Task;
-                if (_free.TryDequeue(out IWalSegment? next))
+                while (_free.TryDequeue(out IWalSegment? next))
                 {
-                    Use(next);
-                    break;
+                    if (next.Bytes >= _options.WalSegmentBytes)
+                    {
+                        Use(next);
+                        return;
+                    }
+
+                    // Made when the option was smaller: a group might not fit, so it is not used again.
+                    _totalBytes -= next.Bytes;
                 }
 
                 if (_live.TryPeek(out WalUsedSegment oldest) && oldest.LastGroup < _firstLiveGroup)
@@ -121,8 +127,8 @@ internal sealed partial class WalSegments
                     if (!marker)
                     {
                         _live.Dequeue();
-                        Use(oldest.Segment);
-                        break;
+                        _free.Enqueue(oldest.Segment);
+                        continue;
                     }
                 }
             }
@@ -140,14 +146,12 @@ internal sealed partial class WalSegments
 
             await changed;
         }
-
-        MakeSpare();
     }
 
-    /// <summary>Makes segments until <paramref name="count"/> exist.</summary>
-    public async ValueTask PrepareAsync(int count, CancellationToken cancellation)
+    /// <summary>Makes sure that there is a segment to write to, and has more made in the background.</summary>
+    public async ValueTask PrepareAsync(CancellationToken cancellation)
     {
-        while (TotalBytes < count * _options.WalSegmentBytes)
+        if (TotalBytes == 0)
         {
             IWalSegment segment = await _device.CreateSegmentAsync(_options.WalSegmentBytes, cancellation);
             lock (_lock)
@@ -156,6 +160,8 @@ internal sealed partial class WalSegments
                 _totalBytes += segment.Bytes;
             }
         }
+
+        MakeSpare();
     }
 
     public void Trim(ulong group)
@@ -192,6 +198,7 @@ internal sealed partial class WalSegments
         _current = next;
         _currentSequence++;
         _position = 0;
+        MakeSpare();
     }
 
     /// <summary>Has one segment ready before it is needed, so that the writer does not wait for zeros to be written.</summary>
@@ -200,7 +207,8 @@ internal sealed partial class WalSegments
         lock (_lock)
         {
             bool reusable = _live.TryPeek(out WalUsedSegment oldest) && oldest.LastGroup < _firstLiveGroup;
-            if (_free.Count > 0 || reusable)
+            bool enough = _totalBytes >= _options.WalSegmentsAtStart * _options.WalSegmentBytes;
+            if ((_free.Count > 0 || reusable) && enough)
             {
                 return;
             }
@@ -218,7 +226,7 @@ internal sealed partial class WalSegments
                 return true;
             }
 
-            if (_totalBytes + _options.WalSegmentBytes > _options.WalBytesMax)
+            if (_aborted || _totalBytes + _options.WalSegmentBytes > _options.WalBytesMax)
             {
                 return false;
             }
@@ -253,6 +261,8 @@ internal sealed partial class WalSegments
             _creating = false;
             SignalChange();
         }
+
+        MakeSpare();
     }
 
     private void SignalChange()

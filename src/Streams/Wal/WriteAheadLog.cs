@@ -76,7 +76,7 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
         _nextGroup = recovered.NextGroup;
         _confirmedGroup = recovered.NextGroup - 1;
         _segments = new WalSegments(_device, _options, _time, _logger, recovered, _starved);
-        await _segments.PrepareAsync(_options.WalSegmentsAtStart, cancellation);
+        await _segments.PrepareAsync(cancellation);
         LogStarted(_logger, recovered.Batches, recovered.Bytes, recovered.TailDescription);
         return recovered.Batches;
     }
@@ -133,6 +133,7 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
         }
 
         await _writer.CloseAsync();
+        _segments?.Abort();
         await _confirmer.CloseAsync();
         if (marker is not null)
         {

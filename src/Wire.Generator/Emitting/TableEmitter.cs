@@ -28,8 +28,8 @@ internal static class TableEmitter
         foreach (Api api in apis)
         {
             string flexible = api.FlexibleSince <= api.Versions.High ? $"{api.FlexibleSince}" : "short.MaxValue";
-            source.Line(
-                $"new(ApiKey.{api.Name}, nameof(ApiKey.{api.Name}), {api.AdvertisedMin}, {api.ServedMin}, {api.Versions.High}, {flexible}),");
+            string versions = $"{api.AdvertisedMin}, {api.ServedMin}, {api.Versions.High}, {flexible}";
+            source.Line($"new(ApiKey.{api.Name}, nameof(ApiKey.{api.Name}), {versions}),");
         }
 
         source.Close(";");

@@ -77,7 +77,15 @@ internal sealed class BodyParser(List<SourceLine> lines, int next, List<Problem>
         }
 
         var field = new Field(
-            name.Text, type, versions, nullableSince, attributes.Default?.Text, attributes.Tag, attributes.Plain, attributes.Name, line.Comment);
+            name.Text,
+            type,
+            versions,
+            nullableSince,
+            attributes.Default?.Text,
+            attributes.Tag,
+            attributes.Plain,
+            attributes.Name,
+            line.Comment);
         Check(field, line, attributes);
         return field;
     }
@@ -93,7 +101,7 @@ internal sealed class BodyParser(List<SourceLine> lines, int next, List<Problem>
             nullableSince = since.Length == 0 ? versions.Low : VersionText.Since(since) ?? -1;
             if (nullableSince < versions.Low || nullableSince > versions.High)
             {
-                Problem(Rules.Versions, word, $"'{text}': after the question mark stands nothing or the first nullable version, such as 7+");
+                Problem(Rules.Versions, word, $"'{text}': after the question mark stands nothing or a version such as 7+");
                 return null;
             }
 
@@ -112,7 +120,8 @@ internal sealed class BodyParser(List<SourceLine> lines, int next, List<Problem>
             return new FieldType(Kind.Struct, isArray, text);
         }
 
-        Problem(Rules.UnknownType, word, $"'{text}' is not a type: {string.Join(", ", Primitives.Keys)}, or a structure with a capital first");
+        string known = string.Join(", ", Primitives.Keys);
+        Problem(Rules.UnknownType, word, $"'{text}' is not a type: {known}, or a structure with a capital first");
         return null;
     }
 
@@ -128,7 +137,8 @@ internal sealed class BodyParser(List<SourceLine> lines, int next, List<Problem>
             }
             else if (!known.Versions.Covers(versions))
             {
-                Problem(Rules.Versions, line.Words[1], $"{name} is defined for the versions {known.Versions.Low}-{known.Versions.High} only");
+                string range = $"{known.Versions.Low}-{known.Versions.High}";
+                Problem(Rules.Versions, line.Words[1], $"{name} is defined for the versions {range} only");
             }
 
             return;

@@ -5,7 +5,9 @@ using System.Linq;
 
 namespace PipeRoll.Wire.Generator.Parsing;
 
-/// <summary>Turns the text of a definition file (docs/formats/kafka-definitions.md) into the model, or into problems with their places.</summary>
+/// <summary>
+/// Turns the text of a definition file (docs/formats/kafka-definitions.md) into the model, or into problems with their places.
+/// </summary>
 public static class DefinitionParser
 {
     public static DefinitionFile Parse(string path, string text)
@@ -54,7 +56,8 @@ public static class DefinitionParser
                         ParseEmbedded(line);
                         break;
                     default:
-                        Problem(Rules.Syntax, line.First, $"'{line.First.Text}': a line at the margin begins with api, request, response or message");
+                        string expected = "a line at the margin begins with api, request, response or message";
+                        Problem(Rules.Syntax, line.First, $"'{line.First.Text}': {expected}");
                         break;
                 }
             }
@@ -93,7 +96,8 @@ public static class DefinitionParser
 
             if (line.Words.Count > 1)
             {
-                Problem(Rules.Syntax, line.Words[1], $"'{line.Words[1].Text}': {line.First.Text} stands alone, versions are on the api line");
+                string text = $"'{line.Words[1].Text}': {line.First.Text} stands alone, versions are on the api line";
+                Problem(Rules.Syntax, line.Words[1], text);
             }
 
             string name = Api.Name + (isRequest ? "Request" : "Response");

@@ -72,7 +72,8 @@ internal sealed class FieldAttributes
                 Name = true;
                 break;
             default:
-                problem(Rules.Syntax, word, $"'{word.Text}': after the type stand versions (3+, 3-7), '= default', @tag, 'plain' or 'name'");
+                string expected = "after the type stand versions (3+, 3-7), '= default', @tag, 'plain' or 'name'";
+                problem(Rules.Syntax, word, $"'{word.Text}': {expected}");
                 break;
         }
     }

@@ -134,7 +134,7 @@ public ref struct WireReader
         if (count < -1 || (long)count * elementBytesMin > Remaining)
         {
             throw new WireFormatException(
-                $"an array before byte {_position} claims {count} elements of at least {elementBytesMin} bytes, {Remaining} bytes are left");
+                $"an array before byte {_position} claims {count} elements of {elementBytesMin} bytes or more, {Remaining} bytes are left");
         }
 
         return count;
@@ -219,7 +219,9 @@ public ref struct WireReader
     private int CompactLength()
     {
         uint coded = ReadVarUInt32();
-        return coded <= int.MaxValue ? (int)coded - 1 : throw new WireFormatException($"the length {coded} before byte {_position} is too large");
+        return coded <= int.MaxValue
+            ? (int)coded - 1
+            : throw new WireFormatException($"the length {coded} before byte {_position} is too large");
     }
 
     private string Text(int length, StringCache? names)

@@ -114,7 +114,8 @@ public sealed class RecordBatchBuilder : IDisposable
         attributes |= IsTransactional ? RecordBatchHeader.TransactionalBit : 0;
         attributes |= IsControl ? RecordBatchHeader.ControlBit : 0;
         RecordBatchPatch.SetBaseOffset(batch, BaseOffset);
-        BinaryPrimitives.WriteInt32BigEndian(batch[RecordBatchHeader.BatchLengthAt..], batch.Length - RecordBatchHeader.LengthOverheadBytes);
+        int batchLength = batch.Length - RecordBatchHeader.LengthOverheadBytes;
+        BinaryPrimitives.WriteInt32BigEndian(batch[RecordBatchHeader.BatchLengthAt..], batchLength);
         RecordBatchPatch.SetPartitionLeaderEpoch(batch, PartitionLeaderEpoch);
         batch[RecordBatchHeader.MagicAt] = (byte)RecordBatchHeader.MagicV2;
         BinaryPrimitives.WriteInt16BigEndian(batch[RecordBatchHeader.AttributesAt..], (short)attributes);

@@ -113,7 +113,7 @@ public static class RecordBatchValidator
         {
             return RecordBatchVerdict.Refused(
                 KafkaError.InvalidRecord,
-                $"producer {header.ProducerId} with epoch {header.ProducerEpoch} and sequence {header.BaseSequence}: neither may be negative");
+                $"producer {header.ProducerId}, epoch {header.ProducerEpoch} and sequence {header.BaseSequence}: none may be negative");
         }
 
         if (header.IsTransactional && !header.IsIdempotent)

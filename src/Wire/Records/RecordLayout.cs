@@ -32,33 +32,47 @@ internal struct RecordLayout
             return false;
         }
 
-        layout.End = position + length;
-        ReadOnlySpan<byte> record = records[..layout.End];
+        int end = position + length;
+        ReadOnlySpan<byte> record = records[..end];
 
         // The attributes of a record have no meaning yet, and no value of them is refused.
         position++;
-        if (!Varint.TryRead(record, ref position, out layout.TimestampDelta)
-            || !Varint.TryRead(record, ref position, out layout.OffsetDelta)
-            || !TrySkip(record, ref position, out layout.KeyAt, out layout.KeyLength)
-            || !TrySkip(record, ref position, out layout.ValueAt, out layout.ValueLength)
-            || !Varint.TryRead(record, ref position, out layout.HeaderCount)
-            || layout.HeaderCount < 0)
+        if (!Varint.TryRead(record, ref position, out long timestampDelta)
+            || !Varint.TryRead(record, ref position, out int offsetDelta)
+            || !TrySkip(record, ref position, out int keyAt, out int keyLength)
+            || !TrySkip(record, ref position, out int valueAt, out int valueLength)
+            || !Varint.TryRead(record, ref position, out int headerCount)
+            || headerCount < 0)
         {
             return false;
         }
 
+        layout.TimestampDelta = timestampDelta;
+        layout.OffsetDelta = offsetDelta;
+        layout.KeyAt = keyAt;
+        layout.KeyLength = keyLength;
+        layout.ValueAt = valueAt;
+        layout.ValueLength = valueLength;
         layout.HeadersAt = position;
-        for (int index = 0; index < layout.HeaderCount; index++)
+        layout.HeaderCount = headerCount;
+        layout.End = end;
+        return headerCount == 0 ? position == end : HeadersEndAt(record, position, headerCount) == end;
+    }
+
+    /// <summary>The position after the headers, -1 if they are malformed.</summary>
+    private static int HeadersEndAt(ReadOnlySpan<byte> record, int position, int count)
+    {
+        for (int index = 0; index < count; index++)
         {
             bool isWhole = TrySkip(record, ref position, out _, out int keyLength) && keyLength >= 0
                 && TrySkip(record, ref position, out _, out _);
             if (!isWhole)
             {
-                return false;
+                return -1;
             }
         }
 
-        return position == layout.End;
+        return position;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

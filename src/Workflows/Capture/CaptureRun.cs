@@ -36,6 +36,9 @@ public sealed class CaptureRun(CaptureSource source, string topic, int partition
     private long _captured;
     private long _deadLetters;
 
+    /// <summary>Events under way, at most.</summary>
+    public int InFlightMax { get; init; } = EventProducer.InFlightMax;
+
     /// <summary>Events handed over so far.</summary>
     public long Captured => Interlocked.Read(ref _captured);
 
@@ -49,7 +52,7 @@ public sealed class CaptureRun(CaptureSource source, string topic, int partition
     {
         long started = time.GetTimestamp();
         var placed = new Dictionary<string, int> { [topic] = partitions };
-        using var producer = new EventProducer(connection, placed, _latency, log);
+        using var producer = new EventProducer(connection, placed, _latency, log, InFlightMax);
         using ISourceReader reader = source.Read();
         long nowMs = time.GetUtcNow().ToUnixTimeMilliseconds();
         long rows = 0;

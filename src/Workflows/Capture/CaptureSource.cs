@@ -90,6 +90,47 @@ public sealed class CaptureSource
         return new CaptureSource(name, format, columns, schema, inferred, separator, open);
     }
 
+    /// <summary>Reads everything once and counts the rows, broken ones too.</summary>
+    public long CountRows()
+    {
+        long rows = 0;
+        using ISourceReader reader = Read();
+        while (reader.TryNext(out _))
+        {
+            rows++;
+        }
+
+        return rows;
+    }
+
+    /// <summary>For each column, the share of a sample's values that are in a set.</summary>
+    public IReadOnlyDictionary<string, double> ShareOfValuesIn(IReadOnlySet<string> values, int rowsMax)
+    {
+        Dictionary<string, int> hits = Columns.ToDictionary(column => column, _ => 0, StringComparer.Ordinal);
+        int rows = 0;
+        using ISourceReader reader = Read();
+        while (rows < rowsMax && reader.TryNext(out SourceRow row))
+        {
+            if (row.Json is null)
+            {
+                continue;
+            }
+
+            rows++;
+            using JsonDocument document = JsonDocument.Parse(row.Json);
+            foreach (JsonProperty property in document.RootElement.EnumerateObject())
+            {
+                string? text = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString() : property.Value.GetRawText();
+                if (text is not null && values.Contains(text) && hits.TryGetValue(property.Name, out int count))
+                {
+                    hits[property.Name] = count + 1;
+                }
+            }
+        }
+
+        return hits.ToDictionary(each => each.Key, each => rows == 0 ? 0 : (double)each.Value / rows);
+    }
+
     /// <summary>A reader from the file's start.</summary>
     internal ISourceReader Read()
     {
@@ -101,7 +142,7 @@ public sealed class CaptureSource
 
         var csv = new CsvReader(lines, _separator);
         csv.ReadHeader();
-        return new CsvSource(lines, csv, Schema);
+        return new CsvSource(csv, Schema);
     }
 
     private static (CaptureFormat Format, char Separator) Sniff(string name, LineSource lines)

@@ -9,7 +9,6 @@ namespace PipeRoll.Workflows.Capture;
 /// <summary>CSV rows as typed JSON events. A cell that is not of its column's type breaks its row, and no other.</summary>
 internal sealed class CsvSource : ISourceReader
 {
-    private readonly LineSource _lines;
     private readonly CsvReader _csv;
     private readonly CaptureSchema _schema;
     private readonly JsonEncodedText[] _names;
@@ -19,9 +18,8 @@ internal sealed class CsvSource : ISourceReader
     private readonly Utf8JsonWriter _writer;
 
     /// <summary>The reader must stand behind the header; the schema has one field per column, in the order of the file.</summary>
-    public CsvSource(LineSource lines, CsvReader csv, CaptureSchema schema)
+    public CsvSource(CsvReader csv, CaptureSchema schema)
     {
-        _lines = lines;
         _csv = csv;
         _schema = schema;
         _names = schema.Fields.Select(field => JsonEncodedText.Encode(field.Name)).ToArray();
@@ -29,8 +27,6 @@ internal sealed class CsvSource : ISourceReader
         _time = IndexOf(schema.TimeField);
         _writer = new Utf8JsonWriter(_json, new JsonWriterOptions { SkipValidation = true });
     }
-
-    public long BytesRead => _lines.BytesRead;
 
     public bool TryNext(out SourceRow row)
     {

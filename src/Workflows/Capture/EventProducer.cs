@@ -6,17 +6,17 @@ using PipeRoll.Workflows.Kafka;
 namespace PipeRoll.Workflows.Capture;
 
 /// <summary>
-/// Produces events and counts each by its delivery report: what is not reported is not captured. Bounded: at most
-/// <see cref="InFlightMax"/> events are under way, then <see cref="Produce"/> waits. Rides out a broker's restart for as long as it takes.
+/// Produces events and counts each by its delivery report: what is not reported is not captured. Bounded: when too many
+/// events are under way, <see cref="Produce"/> waits. Rides out a broker's restart for as long as it takes.
 /// Owner: a capture; one producing thread. Failure: a refused event makes the next call throw.
 /// </summary>
 public sealed class EventProducer : IDisposable
 {
-    /// <summary>Events under way, at most. It bounds memory, and keeps the measured latency that of the cluster and not of a long queue.</summary>
+    /// <summary>Events under way, at most, unless told otherwise. It keeps the measured latency that of the cluster and not of a long queue.</summary>
     public const int InFlightMax = 4_000;
 
     private readonly IProducer<byte[]?, byte[]?> _producer;
-    private readonly SemaphoreSlim _room = new(InFlightMax, InFlightMax);
+    private readonly SemaphoreSlim _room;
     private readonly LatencyHistogram _latency;
     private readonly Dictionary<string, int> _partitions;
     private long _sent;
@@ -27,8 +27,9 @@ public sealed class EventProducer : IDisposable
     /// Partition counts must be given for topics whose keys shall be placed by Kafka's standard rule (murmur2, as Java clients do); other
     /// topics take every event into partition 0.
     /// </summary>
-    public EventProducer(KafkaConnection connection, IReadOnlyDictionary<string, int> partitions, LatencyHistogram latency, ILogger log)
+    public EventProducer(KafkaConnection connection, IReadOnlyDictionary<string, int> partitions, LatencyHistogram latency, ILogger log, int inFlightMax = InFlightMax)
     {
+        _room = new SemaphoreSlim(inFlightMax, inFlightMax);
         _latency = latency;
         _partitions = partitions.ToDictionary();
         _producer = KafkaClients.Producer(connection.ProducerConfig("piperoll-capture"), log, error => _failure ??= error);

@@ -15,8 +15,6 @@ internal sealed class JsonLinesSource(LineSource lines, CaptureSchema schema) : 
     private byte[]? _key;
     private long? _timeMs;
 
-    public long BytesRead => lines.BytesRead;
-
     public bool TryNext(out SourceRow row)
     {
         SourceLine line;

@@ -9,9 +9,6 @@ internal readonly record struct SourceRow(long LineNumber, byte[]? Json, byte[]?
 /// <summary>A source of rows that is read once, front to back.</summary>
 internal interface ISourceReader : IDisposable
 {
-    /// <summary>Bytes of the source that were read, for progress.</summary>
-    long BytesRead { get; }
-
     /// <summary>The next row; false at the end.</summary>
     bool TryNext(out SourceRow row);
 }

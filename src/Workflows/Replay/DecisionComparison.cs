@@ -21,6 +21,23 @@ internal static class DecisionComparison
         return end < 0 ? default : rest[..end];
     }
 
+    /// <summary>The topics in a record, without parsing the rest; topic names hold nothing that JSON would escape.</summary>
+    public static List<string> RoutesOf(ReadOnlySpan<byte> record)
+    {
+        var routes = new List<string>();
+        ReadOnlySpan<byte> member = "\"routes\":["u8;
+        int at = record.IndexOf(member);
+        ReadOnlySpan<byte> rest = at < 0 ? default : record[(at + member.Length)..];
+        while (rest.StartsWith("\""u8) && rest[1..].IndexOf((byte)'"') is var end and >= 0)
+        {
+            routes.Add(Encoding.UTF8.GetString(rest.Slice(1, end)));
+            rest = rest[(end + 2)..];
+            rest = rest.StartsWith(","u8) ? rest[1..] : rest;
+        }
+
+        return routes;
+    }
+
     /// <summary>Compares two records that differ in bytes.</summary>
     public static DecisionDifference Describe(int partition, long offset, ReadOnlySpan<byte> recordedBytes, ReadOnlySpan<byte> replayedBytes)
     {

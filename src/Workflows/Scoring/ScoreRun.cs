@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Workflows.Deciding;
@@ -43,11 +41,11 @@ public sealed class ScoreRun(WorkflowManifest manifest, KafkaConnection connecti
                 stop.ThrowIfCancellationRequested();
                 if (request.LabelField is { } field)
                 {
-                    scores = scores.Add(isFlagged, LabelText.Parse(Fields(json, [field])[0]));
+                    scores = scores.Add(isFlagged, LabelText.Parse(JsonFields.Text(json, field)));
                 }
                 else
                 {
-                    Note(Fields(json, request.SubjectFields), isFlagged);
+                    Note(JsonFields.Texts(json, request.SubjectFields), isFlagged);
                 }
             }
         }
@@ -98,26 +96,4 @@ public sealed class ScoreRun(WorkflowManifest manifest, KafkaConnection connecti
     }
 
     private static bool IsFlagged(DecisionCursor decision) => !DecisionComparison.OutcomeOf(decision.Value).SequenceEqual("allow"u8);
-
-    private static string?[] Fields(byte[] json, IReadOnlyList<string> names)
-    {
-        var values = new string?[names.Count];
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(json);
-            for (int index = 0; index < names.Count; index++)
-            {
-                if (document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty(names[index], out JsonElement value))
-                {
-                    values[index] = value.ValueKind == JsonValueKind.String ? value.GetString() : Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(value));
-                }
-            }
-        }
-        catch (JsonException)
-        {
-            return values;
-        }
-
-        return values;
-    }
 }

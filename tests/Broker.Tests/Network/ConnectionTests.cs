@@ -120,13 +120,35 @@ public sealed class ConnectionTests
         await one.SendAsync(Requests.Produce("t", 0, Batches.Of(1, valueBytes: 15_000)), 9);
         await BrokerHost.UntilAsync(() => host.Storage[stream].NextOffset == 1);
         await two.SendAsync(Requests.Produce("t", 0, Batches.Of(1, valueBytes: 15_000)), 9);
-        await Task.Delay(50);
+        // Small requests are still read.
+        using RawClient small = await RawClient.ConnectAsync(host);
+        await small.CallAsync<MetadataRequest, MetadataResponse>(new MetadataRequest { Topics = null }, 9);
         Assert.Equal(1, host.Storage[stream].NextOffset);
         Assert.InRange(host.Broker.Status.RequestBytesInFlight, 15_000, 20_000);
         host.Storage.HoldConfirmations = false;
         host.Storage[stream].ConfirmAll();
         Assert.Equal(0, (await one.ReceiveAsync<ProduceResponse>(9)).Response.Only().BaseOffset);
         Assert.Equal(1, (await two.ReceiveAsync<ProduceResponse>(9)).Response.Only().BaseOffset);
+    }
+
+    [Fact]
+    public async Task A_full_log_makes_producers_wait_and_nobody_else()
+    {
+        await using BrokerHost host = await BrokerHost.StartAsync(BrokerHost.Options with { ConnectionIdleMs = 100 });
+        StreamId stream = (await host.CreateTopicAsync("t")).Partitions[0].Identity.Stream;
+        var room = new TaskCompletionSource();
+        host.Storage.RoomGate = room.Task;
+        using RawClient producer = await RawClient.ConnectAsync(host);
+        using RawClient other = await RawClient.ConnectAsync(host);
+        await producer.SendAsync(Requests.Produce("t", 0, Batches.Of(1)), 9);
+        for (int round = 0; round < 5; round++)
+        {
+            await other.FetchAsync(Requests.Fetch("t", 0, waitMs: 50));
+        }
+
+        Assert.Equal(0, host.Storage[stream].NextOffset);
+        room.SetResult();
+        Assert.Equal(0, (await producer.ReceiveAsync<ProduceResponse>(9)).Response.Only().BaseOffset);
     }
 
     [Fact]

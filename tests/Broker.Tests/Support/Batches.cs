@@ -24,7 +24,7 @@ internal static class Batches
         long now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
         for (int index = 0; index < count; index++)
         {
-            ReadOnlyMemory<byte>? key = withKeys ? Encoding.UTF8.GetBytes($"k{index}") : null;
+            ReadOnlyMemory<byte>? key = withKeys ? Encoding.UTF8.GetBytes($"k{index}") : (ReadOnlyMemory<byte>?)null;
             builder.Append(timestamps?[index] ?? now, key, Encoding.UTF8.GetBytes($"v{index}".PadRight(valueBytes, '.')));
         }
 

@@ -13,7 +13,8 @@ internal sealed class BrokerHost : IAsyncDisposable
     private readonly BrokerOptions _options;
     private readonly IProduceAdmission _admission;
 
-    private BrokerHost(BrokerOptions options, IProduceAdmission admission, TimeProvider time, MemoryStreamStorage storage, MemoryTopicCatalog catalog)
+    private BrokerHost(
+        BrokerOptions options, IProduceAdmission admission, TimeProvider time, MemoryStreamStorage storage, MemoryTopicCatalog catalog)
     {
         _options = options;
         _admission = admission;
@@ -50,7 +51,9 @@ internal sealed class BrokerHost : IAsyncDisposable
         return host;
     }
 
-    /// <summary>Stops the broker, cleanly or as a crash does (nothing stored, nothing closed), and starts another on the same storage.</summary>
+    /// <summary>
+    /// Stops the broker, cleanly or as a crash does (nothing stored, nothing closed), and starts another on the same storage.
+    /// </summary>
     public async Task RestartAsync(bool cleanly = true)
     {
         if (cleanly)

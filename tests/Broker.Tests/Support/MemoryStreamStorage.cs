@@ -36,9 +36,12 @@ internal sealed class MemoryStreamStorage : IStreamStorage
         }
     }
 
-    public bool HasRoom => true;
+    /// <summary>Ends when there is room for appends.</summary>
+    public Task RoomGate { get; set; } = Task.CompletedTask;
 
-    public ValueTask WaitForRoomAsync(CancellationToken cancellation = default) => ValueTask.CompletedTask;
+    public bool HasRoom => RoomGate.IsCompleted;
+
+    public ValueTask WaitForRoomAsync(CancellationToken cancellation = default) => new(RoomGate.WaitAsync(cancellation));
 
     public ValueTask StartAsync(CancellationToken cancellation = default) => ValueTask.CompletedTask;
 

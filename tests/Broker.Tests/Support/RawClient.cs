@@ -101,7 +101,8 @@ internal static class Requests
         Assert.Single(Assert.Single(response.Responses).PartitionResponses);
 
     public static FetchRequest Fetch(
-        string topic, long offset, int partition = 0, int waitMs = 0, int minBytes = 1, int maxBytes = 1 << 20, int partitionMax = 1 << 20) => new()
+        string topic, long offset, int partition = 0, int waitMs = 0, int minBytes = 1, int maxBytes = 1 << 20,
+        int partitionMax = 1 << 20) => new()
         {
             ReplicaId = -1,
             MaxWaitMs = waitMs,
@@ -110,7 +111,14 @@ internal static class Requests
             SessionEpoch = -1,
             RackId = "",
             ForgottenTopicsData = [],
-            Topics = [new() { Topic = topic, Partitions = [new() { Partition = partition, FetchOffset = offset, PartitionMaxBytes = partitionMax }] }],
+            Topics =
+            [
+                new()
+                {
+                    Topic = topic,
+                    Partitions = [new() { Partition = partition, FetchOffset = offset, PartitionMaxBytes = partitionMax }],
+                },
+            ],
         };
 
     public static FetchResponse.PartitionData Only(this FetchResponse response) =>

@@ -43,6 +43,7 @@ internal static class ConformanceValues
             "wrapper" => CelType.Nullable(Primitive(value.GetString()!)),
             "wellKnown" when value.GetString() == "TIMESTAMP" => CelType.Timestamp,
             "wellKnown" when value.GetString() == "DURATION" => CelType.Duration,
+            "messageType" when value.GetString() == "google.protobuf.Duration" => CelType.Duration,
             "listType" => CelType.List(Type(value.GetProperty("elemType"))),
             "mapType" => CelType.Map(Type(value.GetProperty("keyType")), Type(value.GetProperty("valueType"))),
             "typeParam" => CelType.TypeParameter(value.GetString()!),
@@ -75,7 +76,8 @@ internal static class ConformanceValues
             case CelKind.Map when left.MapValue.Count == right.MapValue.Count:
                 for (int index = 0; index < left.MapValue.Count; index++)
                 {
-                    if (!right.MapValue.TryGet(left.MapValue.KeyAt(index), out CelValue other) || !Same(left.MapValue.ValueAt(index), other))
+                    if (!right.MapValue.TryGet(left.MapValue.KeyAt(index), out CelValue other)
+                        || !Same(left.MapValue.ValueAt(index), other))
                     {
                         return false;
                     }

@@ -68,8 +68,8 @@ public class FallbackTests
     [Fact]
     public void FarFutureIsRefusedWhenThePolicySaysSo()
     {
-        PolicyBundle policy = PolicyBundle.Parse(new PolicySource(
-            "t", Make.Head.Replace("format: unix-ms }", "format: unix-ms, aheadMax: 1m }") + "rules: [{ id: r, when: 'true', score: 1 }]" + Make.Tail));
+        string head = Make.Head.Replace("format: unix-ms }", "format: unix-ms, aheadMax: 1m }");
+        PolicyBundle policy = PolicyBundle.Parse(new PolicySource("t", head + "rules: [{ id: r, when: 'true', score: 1 }]" + Make.Tail));
         var engine = new DecisionEngine(policy, "t", 0);
         Assert.Null(engine.Decide(Make.Event("a", 1, 61_000)).Error);
         Assert.Contains("60001 ms after the record's timestamp", engine.Decide(Make.Event("a", 1, 61_001)).Error);
@@ -91,7 +91,9 @@ public class FallbackTests
     [Fact]
     public void UndeclaredFieldsAreSkippedHoweverDeepAndEscapedNamesAreRead()
     {
-        const string Json = "{\"x\":{\"y\":[1,{\"account\":\"no\"}]},\"acc\\u006funt\":\"\\u00e9\\n\",\"amount\":1.5,\"time\":7,\"z\":null}";
+        const string Json = """
+            {"x":{"y":[1,{"account":"no"}]},"acc\u006funt":"\u00e9\n","amount":1.5,"time":7,"z":null}
+            """;
         DecisionRecord record = new DecisionEngine(Policy, "t", 0).Decide(Json);
         Assert.Null(record.Error);
         Assert.Equal(7, record.EventTimeMs);

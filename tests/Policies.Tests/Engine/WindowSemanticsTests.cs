@@ -15,19 +15,41 @@ public class WindowSemanticsTests
     public void LateEventTakesThePlaceOfItsOwnTime()
     {
         // At 12 the window is (2, 12]: the late 5 is in it, the late 1 never enters; at 16 the 5 has left.
-        Assert.Equal([1, 2, 2, 2], Values("{ key: event.account, aggregate: count, over: 10ms }", ("a", 12), ("a", 5), ("a", 1), ("a", 16)));
+        const string Window = "{ key: event.account, aggregate: count, over: 10ms }";
+        Assert.Equal([1, 2, 2, 2], Values(Window, ("a", 12), ("a", 5), ("a", 1), ("a", 16)));
     }
 
     [Fact]
     public void CurrentEventCanBeLeftOut()
     {
-        Assert.Equal([0, 1, 2], Values("{ key: event.account, aggregate: count, over: 1s, current: excluded }", ("a", 0), ("a", 1), ("a", 2)));
+        const string Window = "{ key: event.account, aggregate: count, over: 1s, current: excluded }";
+        Assert.Equal([0, 1, 2], Values(Window, ("a", 0), ("a", 1), ("a", 2)));
     }
 
     [Fact]
     public void KeysAreApart()
     {
         Assert.Equal([1, 1, 2], Values("{ key: event.account, aggregate: count, over: 1s }", ("a", 0), ("b", 1), ("a", 2)));
+    }
+
+    [Fact]
+    public void KeyIsTheSameHoweverItsTextIsEscaped() =>
+        Assert.Equal([1, 2, 3], Values("{ key: event.account, aggregate: count, over: 1s }", ("né", 0), ("n\\u00e9", 1), ("\\u006eé", 2)));
+
+    [Fact]
+    public void KeyCanBeComputed()
+    {
+        PolicyBundle policy = Make.WithWindow("{ key: 'event.account + string(int(event.amount))', aggregate: count, over: 1s }");
+        DecisionRecord[] records = Decide(policy, Make.Event("a", 1.2, 0), Make.Event("a", 1.9, 1), Make.Event("a", 2, 2));
+        Assert.Equal([1, 2, 1], records.Select(record => record.Windows[0].Value!.Value));
+    }
+
+    [Fact]
+    public void KeyThatIsTooLongIsAnError()
+    {
+        PolicyBundle policy = Make.WithWindow("{ key: event.account, aggregate: count, over: 1s }");
+        Assert.Contains("longer than 1024 bytes", Decide(policy, Make.Event(new string('a', 1_025), 1, 0))[0].Windows[0].Error);
+        Assert.Equal(1, Decide(policy, Make.Event(new string('a', 1_024), 1, 0))[0].Windows[0].Value);
     }
 
     [Fact]
@@ -67,9 +89,11 @@ public class WindowSemanticsTests
     {
         PolicyBundle policy = Make.Policy(
             "windows:\n  w: { key: event.country, aggregate: count, over: 1s }\n"
-            + "rules:\n  - { id: reads, when: windows.w > 1, outcome: block }\n  - { id: other, when: event.amount > 0.0, labels: [seen] }");
+            + "rules:\n  - { id: reads, when: windows.w > 1, outcome: block }\n"
+            + "  - { id: other, when: event.amount > 0.0, labels: [seen] }");
         DecisionRecord record = new DecisionEngine(policy, "t", 0).Decide(Make.Event("a", 1, 0));
         Assert.Contains("no 'country'", record.Rules[0].Error);
+        Assert.Contains("no 'country'", record.Windows[0].Error);
         Assert.True(record.Rules[1].Held);
         Assert.Equal(Outcome.Hold, record.Outcome);
         Assert.Equal(["seen", "unreadable"], record.Labels);
@@ -114,7 +138,8 @@ public class WindowSemanticsTests
     }
 
     private static IEnumerable<double> Values(string window, params (string Account, long TimeMs)[] events) =>
-        Decide(Make.WithWindow(window), [.. events.Select(e => Make.Event(e.Account, 1, e.TimeMs))]).Select(record => record.Windows[0].Value!.Value);
+        Decide(Make.WithWindow(window), [.. events.Select(e => Make.Event(e.Account, 1, e.TimeMs))])
+            .Select(record => record.Windows[0].Value!.Value);
 
     private static DecisionRecord[] Decide(PolicyBundle policy, params byte[][] events)
     {

@@ -62,9 +62,12 @@ public class ListTests
         Dictionary<string, ReadOnlyMemory<byte>> files = new() { ["l.txt"] = "a\nb\n"u8.ToArray() };
         string pin = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("a\nb\n"u8));
         PolicySource Source(string sha256) => new(
-            "p", Make.Head + $"lists:\n  l: {{ file: l.txt, sha256: {sha256} }}\nrules: [{{ id: r, when: 'true', score: 1 }}]" + Make.Tail, files);
+            "p",
+            Make.Head + $"lists:\n  l: {{ file: l.txt, sha256: {sha256} }}\nrules: [{{ id: r, when: 'true', score: 1 }}]" + Make.Tail,
+            files);
         Assert.Equal(2, PolicyBundle.Parse(Source(pin)).Lists[0].Count);
-        PolicyProblem problem = Assert.Single(Assert.Throws<PolicyException>(() => PolicyBundle.Parse(Source(new string('0', 64)))).Problems);
+        PolicyException wrong = Assert.Throws<PolicyException>(() => PolicyBundle.Parse(Source(new string('0', 64))));
+        PolicyProblem problem = Assert.Single(wrong.Problems);
         Assert.Contains(pin, problem.Message);
         Assert.Equal((14, 29), (problem.Line, problem.Column));
     }
@@ -85,7 +88,8 @@ public class ListTests
     [Fact]
     public void ListChangesTheHashOfThePolicy()
     {
-        PolicyBundle With(string values) => Make.Policy($"lists:\n  l: {{ values: [{values}], version: \"1\" }}\nrules: [{{ id: r, when: 'true', score: 1 }}]");
+        PolicyBundle With(string values) => Make.Policy(
+            $"lists:\n  l: {{ values: [{values}], version: \"1\" }}\nrules: [{{ id: r, when: 'true', score: 1 }}]");
         Assert.NotEqual(With("a").Hash, With("a, b").Hash);
         Assert.Equal(With("a, b").Hash, With("b, a").Hash);
     }

@@ -67,12 +67,14 @@ public class PolicyProblemsTests
     [InlineData("    when: event.amount > 1000.0", "    when: event.amount + 1.0", 16, 11, "gives double", "true or false")]
     [InlineData("    when: event.amount > 1000.0", "    when: event.ammount > 1000.0", 16, 17, "ammount", "amount")]
     [InlineData("    when: event.amount > 1000.0", "    when: windows.bussy > 3", 16, 19, "bussy", "busy")]
-    [InlineData("    when: event.amount > 1000.0", "    when: \"listed('wached', event.account)\"", 16, 19, "no list 'wached'", "Did you mean `watched`?")]
+    [InlineData("> 1000.0", "> 1000.0 && listed('wached', event.account)", 16, 43, "no list 'wached'", "Did you mean `watched`?")]
+    [InlineData("event.amount > 1000.0", "event.time.getHours('Europe/Berlin') > 3", 16, 31, "named time zone", "'UTC'")]
+    [InlineData("    when: event.amount > 1000.0", "    when: event.time.getHours(event.account) > 3", 16, 37, "named time zone", "'UTC'")]
     [InlineData("    outcome: alert", "    outcome: alarm", 17, 14, "'alarm'", "alert")]
     [InlineData("    outcome: alert", "    description: nothing", 15, 5, "does nothing", "`outcome`")]
     [InlineData("    outcome: alert", "    outcome: alert\n    score: many", 18, 12, "'many'", "whole number")]
     [InlineData("    outcome: alert", "    outcome: alert\n    severity: bad", 18, 15, "'bad'", "critical")]
-    [InlineData("    outcome: alert", "    outcome: alert\n    route: { topic: a, suffix: b }", 18, 12, "either `topic` or `suffix`", "route: suffix")]
+    [InlineData("outcome: alert", "outcome: alert\n    route: { topic: a, suffix: b }", 18, 12, "either `topic` or `suffix`", "suffix")]
     [InlineData("${event.amount} is large", "${event.amout} is large", 18, 22, "in the reason of rule 'large'", "amount")]
     [InlineData("${event.amount} is large", "${event.amount is large", 18, 13, "does not close it", "${expression}")]
     [InlineData("  - { score: 50, outcome: hold }", "  - { score: 50 }", 20, 5, "no `outcome`", "outcome: hold")]
@@ -119,13 +121,14 @@ public class PolicyProblemsTests
         IReadOnlyList<PolicyProblem> problems = ProblemsOf(yaml);
         Assert.True(problems.Count >= 3, string.Join('\n', problems));
         Assert.Equal(problems.OrderBy(p => p.Line).Select(p => p.Line), problems.Select(p => p.Line));
-        Assert.Contains("problems in the policy", Assert.Throws<PolicyException>(() => PolicyBundle.Parse(new PolicySource("p", yaml))).Message);
+        PolicyException thrown = Assert.Throws<PolicyException>(() => PolicyBundle.Parse(new PolicySource("p", yaml)));
+        Assert.Contains("problems in the policy", thrown.Message);
     }
 
     [Fact]
     public void ProblemInABlockIsFoundInItsLine()
     {
-        string yaml = Good.Replace("    when: event.amount > 1000.0", "    when: |\n      event.amount > 1000.0\n        && event.acount == 'x'");
+        string yaml = Good.Replace("when: event.amount > 1000.0", "when: |\n      event.amount > 1000.0\n        && event.acount == 'x'");
         PolicyProblem problem = ProblemsOf(yaml)[0];
         Assert.Equal((18, 18), (problem.Line, problem.Column));
     }
@@ -133,7 +136,7 @@ public class PolicyProblemsTests
     [Fact]
     public void ProblemInAFoldedBlockIsFoundInItsLine()
     {
-        string yaml = Good.Replace("    when: event.amount > 1000.0", "    when: >\n      event.amount > 1000.0\n      && event.acount == 'x'");
+        string yaml = Good.Replace("when: event.amount > 1000.0", "when: >\n      event.amount > 1000.0\n      && event.acount == 'x'");
         PolicyProblem problem = ProblemsOf(yaml)[0];
         Assert.Equal((18, 16), (problem.Line, problem.Column));
     }

@@ -41,5 +41,5 @@ public class NumberTextTests
                     Assert.Equal(value, double.Parse(NumberText.ToText(value), NumberStyles.Float, CultureInfo.InvariantCulture));
                 }
             },
-            iter: 50_000);
+            iter: 20_000);
 }

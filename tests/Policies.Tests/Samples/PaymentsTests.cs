@@ -104,7 +104,8 @@ public class PaymentsTests
         return Encoding.UTF8.GetBytes(FormattableString.Invariant(
             $$"""
             {"paymentId":"p{{seconds}}","account":"{{account}}","merchant":"m","device":"{{device}}","country":"DE","amount":{{amount}},
-            "currency":"EUR","channel":"app","counterparty":"{{counterparty}}","counterpartyAccount":"{{counterpartyAccount}}","time":"{{time}}"}
+            "currency":"EUR","channel":"app","counterparty":"{{counterparty}}","counterpartyAccount":"{{counterpartyAccount}}",
+            "time":"{{time}}"}
             """));
     }
 }

@@ -34,7 +34,7 @@ public class SnapshotFuzzTests
                     Assert.NotEqual("", e.Message);
                 }
             },
-            iter: 5_000,
+            iter: 2_000,
             seed: "0N0XIzNsQ0O2");
     }
 

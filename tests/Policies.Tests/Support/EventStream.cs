@@ -18,10 +18,27 @@ internal static class EventStream
           least: { key: event.flag, value: event.amount, aggregate: min, over: 60ms, where: has(event.flag) }
           who: { key: event.count, value: event.account, aggregate: distinct, over: 100ms, where: event.amount > 1.0 }
         rules:
-          - { id: busy, when: windows.count > 3, outcome: alert, score: 10, labels: [velocity], severity: low, reason: "${windows.count} from ${event.account}" }
-          - { id: spent, when: windows.sum > 20.5, outcome: hold, score: 30, labels: [amount, velocity], severity: high, reason: "\"${event.amount}\" of ${windows.sum}" }
+          - id: busy
+            when: windows.count > 3
+            outcome: alert
+            score: 10
+            labels: [velocity]
+            severity: low
+            reason: "${windows.count} from ${event.account}"
+          - id: spent
+            when: windows.sum > 20.5
+            outcome: hold
+            score: 30
+            labels: [amount, velocity]
+            severity: high
+            reason: "\"${event.amount}\" of ${windows.sum}"
           - { id: spike, when: event.amount > 2.0 * windows.avg && windows.avg > 0.0, score: 25, route: spikes }
-          - { id: listed, when: "listed('watched', event.account)", outcome: block, score: 100, severity: critical, route: { topic: everywhere } }
+          - id: listed
+            when: listed('watched', event.account)
+            outcome: block
+            score: 100
+            severity: critical
+            route: { topic: everywhere }
           - { id: in-list, when: event.account in lists.watched, score: 1 }
           - { id: country, when: windows.most > 9.0, labels: [geography] }
           - { id: people, when: windows.who >= 2, labels: [fan-in] }

@@ -30,8 +30,8 @@ internal sealed class NaiveWindow(PolicyWindow window)
         double? result = window.IncludesCurrent ? Aggregate(state.Events) : before;
         while (_keys.Count > window.KeysMax || (_keys.Values.Sum(k => k.Events.Count) > window.EventsMax && _keys.Count > 1))
         {
-            string oldest = _keys.Where(k => k.Key != key).OrderBy(k => k.Value.NewestMs).ThenBy(k => k.Key, StringComparer.Ordinal).First().Key;
-            _keys.Remove(oldest);
+            IEnumerable<KeyValuePair<string, Key>> others = _keys.Where(k => k.Key != key);
+            _keys.Remove(others.OrderBy(k => k.Value.NewestMs).ThenBy(k => k.Key, StringComparer.Ordinal).First().Key);
         }
         return result;
     }

@@ -8,18 +8,37 @@ namespace PipeRoll.Simulation.Engine;
 /// </summary>
 public static class Seeds
 {
+    private const int FailuresMax = 20;
+
     public static int From(int fallback) => Read("PIPEROLL_SIM_FROM") ?? fallback;
 
     public static int Count(int fallback) => Read("PIPEROLL_SIM_SEEDS") ?? fallback;
 
-    /// <summary>Runs the scenario under each seed; the first failure ends it.</summary>
+    /// <summary>Runs the scenario under each seed. Fails with the first failure in full, and the others by their first lines.</summary>
     public static IReadOnlyList<SimulationResult> ForEach(int fallbackCount, Func<SimulatedWorld, Task> scenario, int fallbackFrom = 1)
     {
         int from = From(fallbackFrom);
-        SimulationResult[] results = [.. Enumerable.Range(from, Count(fallbackCount)).Select(seed => SimulatedWorld.Run(seed, scenario))];
+        List<SimulationResult> results = [];
+        List<SimulationFailedException> failures = [];
+        for (int seed = from; seed < from + Count(fallbackCount) && failures.Count < FailuresMax; seed++)
+        {
+            try
+            {
+                results.Add(SimulatedWorld.Run(seed, scenario));
+            }
+            catch (SimulationFailedException failure)
+            {
+                failures.Add(failure);
+            }
+        }
+
+        Assert.True(
+            failures.Count == 0,
+            $"{failures.Count} of {failures.Count + results.Count} runs failed:\n"
+            + string.Join('\n', failures.Select(static failure => failure.Message.Split('\n')[0])) + $"\n\n{failures.FirstOrDefault()?.Message}");
         TestContext.Current.TestOutputHelper?.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{results.Length} runs from seed {from}: {results.Sum(static run => run.Steps)} steps, "
+            $"{results.Count} runs from seed {from}: {results.Sum(static run => run.Steps)} steps, "
             + $"{results.Sum(static run => run.Elapsed.TotalHours):F1} hours of virtual time"));
         return results;
     }

@@ -44,9 +44,9 @@ internal sealed class Incarnation(ScenarioWorld scenario, SimulatedProcess proce
         IStreamStorage storage = scenario.MakeStorage(process);
         try
         {
-            await scenario.RetryInjectedAsync(process, async () => await storage.StartAsync());
+            await storage.StartAsync();
         }
-        catch (IOException failure)
+        catch (Exception failure) when (failure is IOException || scenario.IsInjected(failure))
         {
             process.Kill($"can't start: {failure.Message}");
             await new TaskCompletionSource().Task;
@@ -119,7 +119,16 @@ internal sealed class Incarnation(ScenarioWorld scenario, SimulatedProcess proce
 
     private async Task StopAsync(IStreamStorage storage)
     {
-        await scenario.RetryInjectedAsync(process, async () => await storage.StopAsync());
+        try
+        {
+            await storage.StopAsync();
+        }
+        catch (StreamUnavailableException failure) when (failure.Reason == StreamUnavailableReason.Failed)
+        {
+            process.Kill($"can't stop: {failure.Message}");
+            await new TaskCompletionSource().Task;
+        }
+
         scenario.World.Trace.Note("stopped", process.Number);
         int held = _buffers.Count(IsHeld);
         if (held > 0)

@@ -78,6 +78,9 @@ internal sealed class Replacement
     /// <summary>Its call failed, or its process died and the stream was opened anew.</summary>
     public void Settled(long step) => SettledAtStep = Math.Min(SettledAtStep, step);
 
+    public override string ToString() =>
+        !IsDecided ? "perhaps dropped" : _happened ? $"dropped at step {_decidedAtStep}" : $"not dropped, step {_decidedAtStep}";
+
     public void Decided(bool happened, long step)
     {
         _happened = happened;

@@ -101,12 +101,18 @@ internal sealed class StreamModel(StreamId id, Action<Exception> onBroken)
     public void Trimmed(long newStart) => StartMin = Math.Max(StartMin, newStart);
 
     /// <summary>A retention run ended; nothing else may trim at the same time.</summary>
-    public void Retained(long newStart, RetentionPolicy policy, long nowMs)
+    /// <param name="trimmedBefore">Up to here an earlier trim may have happened.</param>
+    public void Retained(long newStart, long trimmedBefore, RetentionPolicy policy, long nowMs)
     {
         SawStart(newStart);
         long keptBytes = _batches.Where(batch => batch.EndOffset > newStart).Sum(static batch => (long)batch.Bytes.Length);
-        foreach (ScenarioBatch batch in _batches.Where(batch => batch.BaseOffset >= StartMin && batch.EndOffset <= newStart))
+        foreach (ScenarioBatch batch in _batches.Where(batch => batch.EndOffset > trimmedBefore && batch.EndOffset <= newStart))
         {
+            if (batch.DroppedBy is { MayHaveHappened: true })
+            {
+                continue;
+            }
+
             bool tooOld = policy.MaxAgeMs >= 0 && batch.Timestamp < nowMs - policy.MaxAgeMs;
             bool tooMuch = policy.MaxBytes >= 0 && keptBytes >= policy.MaxBytes;
             Require(tooOld || tooMuch, $"retention {policy} took {batch.BaseOffset}, kept {keptBytes} bytes, now {nowMs}");
@@ -229,7 +235,7 @@ internal sealed class StreamModel(StreamId id, Action<Exception> onBroken)
         Require(
             bytes.Length >= batch.Bytes.Length && bytes[..batch.Bytes.Length].SequenceEqual(batch.Bytes),
             $"a read at {at} gave other bytes for {baseOffset} than were appended");
-        Require(SkipsTo(at, baseOffset), $"a read at {at} jumped to {baseOffset} over batches that nobody dropped");
+        Require(SkipsTo(at, baseOffset), $"a read at {at} jumped to {baseOffset} over batches that nobody dropped: {Describe(at, baseOffset)}");
         if (batch.DroppedBy is { } replacement)
         {
             Require(!replacement.HappenedBefore(startedAtStep), $"batch {baseOffset} came back after it was replaced");
@@ -238,7 +244,10 @@ internal sealed class StreamModel(StreamId id, Action<Exception> onBroken)
 
         for (int skipped = IndexAt(at); skipped < index; skipped++)
         {
-            Settle(_batches[skipped].DroppedBy!, happened: true, startedAtStep);
+            if (_batches[skipped].EndOffset > StartMax)
+            {
+                Settle(_batches[skipped].DroppedBy!, happened: true, startedAtStep);
+            }
         }
 
         return batch;
@@ -257,7 +266,8 @@ internal sealed class StreamModel(StreamId id, Action<Exception> onBroken)
     {
         for (int index = IndexAt(from); index < _batches.Count && _batches[index].BaseOffset < to; index++)
         {
-            if (_batches[index].DroppedBy is not { MayHaveHappened: true })
+            bool trimmed = _batches[index].EndOffset <= StartMax; // beside the read
+            if (!trimmed && _batches[index].DroppedBy is not { MayHaveHappened: true })
             {
                 return false;
             }
@@ -265,6 +275,10 @@ internal sealed class StreamModel(StreamId id, Action<Exception> onBroken)
 
         return true;
     }
+
+    private string Describe(long from, long to) => string.Join(", ", _batches
+        .Where(batch => batch.EndOffset > from && batch.BaseOffset < to)
+        .Select(static batch => $"[{batch.BaseOffset}, {batch.EndOffset}) {(batch.DroppedBy is { } by ? by.ToString() : "kept")}"));
 
     private int IndexOf(long baseOffset)
     {

@@ -177,6 +177,21 @@ internal sealed class StreamWorkload(ScenarioWorld scenario, SimulatedProcess pr
     /// <summary>Null when the offset was refused as out of range.</summary>
     private async Task<FetchedBatches?> FetchAsync(long offset, int maxBytes)
     {
+        while (true)
+        {
+            try
+            {
+                return await FetchOnceAsync(offset, maxBytes);
+            }
+            catch (Exception failure) when (scenario.IsInjected(failure))
+            {
+                await PauseAsync(500);
+            }
+        }
+    }
+
+    private async Task<FetchedBatches?> FetchOnceAsync(long offset, int maxBytes)
+    {
         long startedAtStep = _world.Scheduler.Steps;
         long startBefore = model.StartMin;
         long confirmedBefore = stream.ConfirmedOffset;
@@ -239,9 +254,10 @@ internal sealed class StreamWorkload(ScenarioWorld scenario, SimulatedProcess pr
         RetentionPolicy policy = _random.Next(2) == 0
             ? new RetentionPolicy(_random.Next(5000), -1)
             : new RetentionPolicy(-1, _random.Next(60_000));
+        long trimmedBefore = model.StartMax;
         model.Trimming(stream.ConfirmedOffset);
         long newStart = await stream.ApplyRetentionAsync(policy);
-        model.Retained(newStart, policy, NowMs);
+        model.Retained(newStart, trimmedBefore, policy, NowMs);
         _world.Trace.Note("retained", model.Id.Value, newStart);
     }
 
@@ -274,6 +290,12 @@ internal sealed class StreamWorkload(ScenarioWorld scenario, SimulatedProcess pr
         }
 
         List<ScenarioBatch>? old = await ReadRangeAsync(from, to);
+        if (old is [{ } first, ..] && first.BaseOffset < from)
+        {
+            from = first.EndOffset; // a trim left the rest of a batch
+            old.RemoveAt(0);
+        }
+
         if (old is null || old.Count == 0 || old[^1].EndOffset > to)
         {
             return;

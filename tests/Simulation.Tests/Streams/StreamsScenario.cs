@@ -71,7 +71,7 @@ internal static class StreamsScenario
             throw new BrokenPromiseException($"{process.Name} hangs: it has been alive for {LifeMax} of virtual time");
         }
 
-        await cancel.CancelAsync();
+        cancel.Cancel();
         if (first == work)
         {
             await work;

@@ -90,7 +90,7 @@ public sealed class ResponseFrameTests
         Assert.False(ApiVersionsTable.TryGet(999, out _));
     }
 
-    /// <summary>A client newer than the broker asks for ApiVersions in a version that is not known: the answer needs its id (KIP-511).</summary>
+    /// <summary>A client newer than the broker asks for ApiVersions in an unknown version: the answer needs its id (KIP-511).</summary>
     [Fact]
     public void AHeaderOfANewerApiVersionsRequestIsRead()
     {

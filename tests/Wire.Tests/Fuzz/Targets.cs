@@ -84,7 +84,8 @@ public static class Targets
         ReadOnlyMemory<byte> rest = input.ToArray();
         while (RecordBatches.TryTakeFirst(ref rest, out RecordBatchHeader header, out ReadOnlyMemory<byte> batch))
         {
-            ReadOnlyMemory<byte> records = RecordBatches.OpenRecords(header, batch, decompressor, DecompressedBytesMax, out PooledBytes? lease);
+            ReadOnlyMemory<byte> records =
+                RecordBatches.OpenRecords(header, batch, decompressor, DecompressedBytesMax, out PooledBytes? lease);
             using (lease)
             {
                 Visit(header, records.Span);

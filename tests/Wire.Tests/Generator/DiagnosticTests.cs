@@ -33,7 +33,8 @@ public sealed class DiagnosticTests
     [InlineData("  Count int32 name", Rules.Placement, 3, 9)]
     [InlineData("  Count int32\n    Name string", Rules.Placement, 4, 5)]
     [InlineData("  All [records]", Rules.Placement, 3, 7)]
-    public void AWrongFieldIsPlaced(string fields, string rule, int line, int column) => AssertPlaced(Head + fields + "\n", rule, line, column);
+    public void AWrongFieldIsPlaced(string fields, string rule, int line, int column) =>
+        AssertPlaced(Head + fields + "\n", rule, line, column);
 
     [Theory]
     [InlineData("apis Ping key 9 versions 0-4", Rules.Syntax, 1, 1)]

@@ -5,7 +5,9 @@ namespace PipeRoll.Wire.Tests.Generator;
 
 public sealed class GenerationTests
 {
-    private const string Ping = "# Asks.\napi Ping key 9 versions 0-4 flexible 3+\nrequest\n  Name string?2+ 1-3 # Whose.\nresponse\n  Count int32 = -1\n";
+    private const string Ping =
+        "# Asks.\napi Ping key 9 versions 0-4 flexible 3+\nrequest\n  Name string?2+ 1-3 # Whose.\nresponse\n  Count int32 = -1\n";
+
     private const string Pong = "api Pong key 10 versions 0-1\nrequest\n  Old int8 0\nresponse\n  New int8 1+\n";
 
     [Fact]
@@ -23,7 +25,9 @@ public sealed class GenerationTests
         var host = new GeneratorHost(new DefinitionText("Ping", Ping), new DefinitionText("Pong", Pong));
 
         Assert.Contains("if (version is >= 1 and <= 3)", host.Source("PingRequest.g.cs"));
-        Assert.Contains("version >= 2 ? reader.ReadNullableString(compact: flexible) : reader.ReadString(compact: flexible)", host.Source("PingRequest.g.cs"));
+        Assert.Contains(
+            "version >= 2 ? reader.ReadNullableString(compact: flexible) : reader.ReadString(compact: flexible)",
+            host.Source("PingRequest.g.cs"));
         Assert.Contains("if (version == 0)", host.Source("PongRequest.g.cs"));
         Assert.DoesNotContain("flexible", host.Source("PongRequest.g.cs"), StringComparison.Ordinal);
         Assert.Contains("Count { get; set; } = -1;", host.Source("PingResponse.g.cs"));
@@ -59,7 +63,7 @@ public sealed class GenerationTests
         host.Replace(ping, new DefinitionText("Ping", Ping.Replace("Count", "Number", StringComparison.Ordinal)));
 
         Assert.Equal(1, host.OutputReasons().Count(reason => reason == IncrementalStepRunReason.Modified));
-        Assert.Equal(2, host.OutputReasons().Count(reason => reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged));
+        Assert.Equal(2, host.OutputReasons().Count(IsReused));
         Assert.Contains("Number", host.Source("PingResponse.g.cs"));
     }
 
@@ -71,7 +75,9 @@ public sealed class GenerationTests
 
         host.Replace(ping, new DefinitionText("Ping", Ping.Replace("int32 = -1", "int32    = -1", StringComparison.Ordinal)));
 
-        Assert.All(
-            host.OutputReasons(), reason => Assert.True(reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged));
+        Assert.All(host.OutputReasons(), reason => Assert.True(IsReused(reason)));
     }
+
+    private static bool IsReused(IncrementalStepRunReason reason) =>
+        reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged;
 }

@@ -45,7 +45,8 @@ public sealed class CapturedRequestTests
         Assert.Equal((KafkaError.None, null), (verdict.Error, verdict.Reason));
         Assert.Equal(verdict.Header.MaxTimestamp, verdict.MaxTimestamp);
         Assert.Equal(client == "kcat" ? 2 : 3, verdict.Header.RecordCount);
-        ReadOnlyMemory<byte> content = RecordBatches.OpenRecords(verdict.Header, records!.Value, decompressor, 100_000, out PooledBytes? lease);
+        ReadOnlyMemory<byte> content =
+            RecordBatches.OpenRecords(verdict.Header, records!.Value, decompressor, 100_000, out PooledBytes? lease);
         using (lease)
         {
             var all = new RecordReader(verdict.Header, content.Span);

@@ -11,7 +11,7 @@ public static class MessageCatalog
     public static IReadOnlyList<MessageKind> All { get; } =
     [
         .. typeof(ProduceRequest).Assembly.GetTypes()
-            .Where(type => type.IsClass && type.Namespace == typeof(ProduceRequest).Namespace && typeof(IKafkaMessage).IsAssignableFrom(type))
+            .Where(type => type.IsClass && typeof(IKafkaMessage).IsAssignableFrom(type))
             .OrderBy(type => type.Name, StringComparer.Ordinal)
             .Select(MessageKind.Of),
     ];

@@ -33,7 +33,8 @@ public sealed class RecordBatchTests
     public void TheReaderGivesEveryPartOfARecord()
     {
         using var builder = new RecordBatchBuilder { BaseOffset = 100 };
-        builder.Append(Batches.Time, null, Batches.Utf8("v"), [new RecordHeader("trace", Batches.Utf8("t1")), new RecordHeader("none", null)]);
+        RecordHeader[] headers = [new RecordHeader("trace", Batches.Utf8("t1")), new RecordHeader("none", null)];
+        builder.Append(Batches.Time, null, Batches.Utf8("v"), headers);
         builder.Append(Batches.Time - 7, Array.Empty<byte>(), null);
         byte[] batch = builder.Build();
         Assert.True(RecordBatchHeader.TryRead(batch, out RecordBatchHeader header));
@@ -56,7 +57,8 @@ public sealed class RecordBatchTests
         RecordBatchVerdict verdict = RecordBatchValidator.Validate(batch, new RecordBatchRules { IsFromClient = false }, decompressor);
 
         Assert.Equal(KafkaError.None, verdict.Error);
-        Assert.Equal((5_000_000_000, 42, 5_000_000_002), (verdict.Header.BaseOffset, verdict.Header.PartitionLeaderEpoch, verdict.Header.LastOffset));
+        RecordBatchHeader header = verdict.Header;
+        Assert.Equal((5_000_000_000, 42, 5_000_000_002), (header.BaseOffset, header.PartitionLeaderEpoch, header.LastOffset));
     }
 
     [Fact]

@@ -260,8 +260,8 @@ internal static class ObjectTables
 
     private sealed record ObjectStateRow(long State, long Bytes);
 
-    /// <summary>No constructor: SQLite has no type for a count when there are no rows, and Dapper would find none that fits.</summary>
-    private sealed class CountRow
+    // With settable properties: a count has no declared type, so Dapper can't match a constructor to an empty result.
+    private sealed record CountRow
     {
         public long ObjectId { get; init; }
 

@@ -1,0 +1,190 @@
+using System.CommandLine;
+using System.Globalization;
+using PipeRoll.Policies;
+using PipeRoll.Workflows.Capture;
+using PipeRoll.Workflows.Replay;
+
+namespace PipeRoll.Cli.Commands;
+
+/// <summary><c>piperoll policy check|show|test|diff</c>: everything about a policy that needs no cluster.</summary>
+internal static class PolicyCommands
+{
+    public static Command Create(CliConsole console)
+    {
+        var policy = new Command("policy", "Policies: check, show, test, diff");
+        policy.Subcommands.Add(Check(console));
+        policy.Subcommands.Add(Show(console));
+        policy.Subcommands.Add(Test(console));
+        policy.Subcommands.Add(Diff(console));
+        return policy;
+    }
+
+    /// <summary>A policy from a file; throws with every problem in it.</summary>
+    public static PolicyBundle Load(string file) => File.Exists(file) ? PolicyBundle.Load(file) : throw new UsageException($"there is no policy file {file}");
+
+    private static Argument<string> FileArgument(string name = "file") => new(name) { Description = "A policy file (YAML)" };
+
+    private static Command Check(CliConsole console)
+    {
+        Argument<string> file = FileArgument();
+        var command = new Command("check", "Says whether a policy is right, and where it is not") { file };
+        command.SetAction(parsed =>
+        {
+            try
+            {
+                PolicyBundle policy = Load(parsed.GetRequiredValue(file));
+                if (parsed.IsJson())
+                {
+                    console.WriteJson(new { ok = true, name = policy.Name, version = policy.Version, hash = policy.Hash });
+                }
+                else
+                {
+                    console.Output.WriteLine($"{policy.Name} {policy.Version} is right: {policy.Rules.Count} rules, {policy.Windows.Count} windows, {policy.Lists.Count} lists, hash {policy.Hash}");
+                }
+
+                return ExitCode.Ok;
+            }
+            catch (PolicyException error)
+            {
+                if (parsed.IsJson())
+                {
+                    console.WriteJson(new { ok = false, problems = error.Problems });
+                }
+                else
+                {
+                    error.Problems.ToList().ForEach(problem => console.Error.WriteLine(problem));
+                }
+
+                return ExitCode.Failed;
+            }
+        });
+        return command;
+    }
+
+    private static Command Show(CliConsole console)
+    {
+        Argument<string> file = FileArgument();
+        var command = new Command("show", "A policy's rules, windows, lists and hash") { file };
+        command.SetAction(parsed =>
+        {
+            PolicyBundle policy = Load(parsed.GetRequiredValue(file));
+            if (parsed.IsJson())
+            {
+                console.WriteJson(new
+                {
+                    name = policy.Name,
+                    version = policy.Version,
+                    description = policy.Description,
+                    hash = policy.Hash,
+                    key = policy.Event.KeyField,
+                    time = policy.Event.TimeField,
+                    rules = policy.Rules,
+                    windows = policy.Windows,
+                    lists = policy.Lists.Select(list => new { list.Name, list.Version, list.Hash, list.Count }),
+                });
+                return ExitCode.Ok;
+            }
+
+            console.Output.WriteLine($"{policy.Name} {policy.Version}: {policy.Description}");
+            console.Output.WriteLine($"hash {policy.Hash}; key {policy.Event.KeyField}, time {policy.Event.TimeField}");
+            console.WriteTable(
+                ["RULE", "OUTCOME", "SCORE", "WHEN"],
+                policy.Rules.Select(rule => new[] { rule.Id, rule.Outcome?.ToText() ?? "", $"{rule.Score}", rule.When.ReplaceLineEndings(" ").Trim() }));
+            console.WriteTable(
+                ["WINDOW", "WHAT", "OVER", "KEY"],
+                policy.Windows.Select(window => new[] { window.Name, $"{window.Aggregate.ToString().ToLowerInvariant()} {window.Value}".Trim(), $"{TimeSpan.FromMilliseconds(window.OverMs)}", window.Key }));
+            console.WriteTable(["LIST", "VERSION", "ENTRIES", "HASH"], policy.Lists.Select(list => new[] { list.Name, list.Version, $"{list.Count}", list.Hash }));
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command Test(CliConsole console)
+    {
+        Argument<string> file = FileArgument();
+        var events = new Option<string>("--events", "-i") { Description = "CSV or JSON Lines of events", Required = true, HelpName = "FILE" };
+        var command = new Command("test", "Decides a file of events under a policy, without any cluster") { file, events };
+        command.SetAction(parsed =>
+        {
+            PolicyBundle policy = Load(parsed.GetRequiredValue(file));
+            TrialReport report = PolicyTrial.Run(CaptureSource.Open(parsed.GetRequiredValue(events), new CaptureHints { Policy = policy.Event }), policy);
+            if (parsed.IsJson())
+            {
+                console.WriteJson(new { policy = policy.Hash, report });
+                return ExitCode.Ok;
+            }
+
+            console.Output.WriteLine($"{report.Events} events, {report.BrokenRows} broken rows, {report.Fallbacks} that could not be judged");
+            console.WriteTable(["OUTCOME", "EVENTS"], report.Outcomes.Select(each => new[] { each.Key, $"{each.Value}" }));
+            console.WriteTable(["RULE", "HELD"], report.Rules.OrderByDescending(each => each.Value).Select(each => new[] { each.Key, $"{each.Value}" }));
+            if (report.Scores is { } scores)
+            {
+                console.Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"against the labels: precision {scores.Precision:0.###}, recall {scores.Recall:0.###}"));
+            }
+
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command Diff(CliConsole console)
+    {
+        Argument<string> before = FileArgument("before");
+        Argument<string> after = FileArgument("after");
+        var events = new Option<string?>("--events", "-i") { Description = "CSV or JSON Lines of events to decide under both", HelpName = "FILE" };
+        var command = new Command("diff", "What differs between two policies: in their text, and in their decisions about given events") { before, after, events };
+        command.SetAction(parsed =>
+        {
+            PolicyBundle old = Load(parsed.GetRequiredValue(before));
+            PolicyBundle now = Load(parsed.GetRequiredValue(after));
+            List<string> rules = Differences(old.Rules, now.Rules, rule => rule.Id, Same);
+            List<string> windows = Differences(old.Windows, now.Windows, window => window.Name, (left, right) => left == right);
+            List<string> lists = Differences(old.Lists, now.Lists, list => list.Name, (left, right) => left.Hash == right.Hash);
+            ReplayReport? decisions = parsed.GetValue(events) is { } file
+                ? PolicyTrial.Compare(CaptureSource.Open(file, new CaptureHints { Policy = old.Event }), old, now, samplesMax: 10, TimeProvider.System)
+                : null;
+            if (parsed.IsJson())
+            {
+                console.WriteJson(new { before = old.Hash, after = now.Hash, rules, windows, lists, decisions });
+                return ExitCode.Ok;
+            }
+
+            console.Output.WriteLine(old.Hash == now.Hash ? "the same policy" : $"{old.Name} {old.Version} → {now.Name} {now.Version}");
+            foreach (string line in rules.Select(each => "rule " + each).Concat(windows.Select(each => "window " + each)).Concat(lists.Select(each => "list " + each)))
+            {
+                console.Output.WriteLine(line);
+            }
+
+            WriteDecisions(console, decisions);
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static void WriteDecisions(CliConsole console, ReplayReport? decisions)
+    {
+        if (decisions is null)
+        {
+            return;
+        }
+
+        console.Output.WriteLine($"{decisions.Changed} of {decisions.Events} outcomes change");
+        console.WriteTable(["OUTCOME", "EVENTS"], decisions.ByOutcome.Select(each => new[] { each.Key, $"{each.Value}" }));
+        console.WriteTable(["RULE", "EVENTS"], decisions.ByRule.Select(each => new[] { each.Key, $"{each.Value}" }));
+    }
+
+    private static bool Same(PolicyRule left, PolicyRule right) =>
+        left with { Labels = [] } == right with { Labels = [] } && left.Labels.SequenceEqual(right.Labels);
+
+    private static List<string> Differences<T>(IReadOnlyList<T> before, IReadOnlyList<T> after, Func<T, string> name, Func<T, T, bool> isSame)
+    {
+        Dictionary<string, T> old = before.ToDictionary(name);
+        Dictionary<string, T> now = after.ToDictionary(name);
+        return
+        [
+            .. now.Keys.Where(each => !old.ContainsKey(each)).Select(each => $"+{each}"),
+            .. old.Keys.Where(each => !now.ContainsKey(each)).Select(each => $"-{each}"),
+            .. now.Where(each => old.TryGetValue(each.Key, out T? was) && !isSame(was, each.Value)).Select(each => $"~{each.Key}"),
+        ];
+    }
+}

@@ -1,0 +1,24 @@
+namespace PipeRoll.Cli.Commands;
+
+/// <summary>Where the sample policies and workflows lie: PIPEROLL_SAMPLES, or a folder "samples" beside or above the command.</summary>
+internal static class Samples
+{
+    public static string Find()
+    {
+        if (Environment.GetEnvironmentVariable("PIPEROLL_SAMPLES") is { Length: > 0 } given)
+        {
+            return given;
+        }
+
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            string samples = Path.Combine(folder.FullName, "samples");
+            if (Directory.Exists(Path.Combine(samples, "policies")))
+            {
+                return samples;
+            }
+        }
+
+        throw new UsageException("the sample policies were not found: set PIPEROLL_SAMPLES to the folder, or give --policy FILE");
+    }
+}
