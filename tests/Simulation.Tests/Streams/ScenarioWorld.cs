@@ -15,12 +15,12 @@ internal sealed class ScenarioWorld : IAsyncDisposable
     private readonly PlantedBug _bug;
     private bool _calm;
 
-    public ScenarioWorld(SimulatedWorld world, PlantedBug bug)
+    public ScenarioWorld(SimulatedWorld world, PlantedBug bug, Func<ScenarioPlan, ScenarioPlan> change)
     {
         World = world;
         _bug = bug;
         Random = world.RandomFor("scenario");
-        Plan = ScenarioPlan.Draw(world.RandomFor("plan"));
+        Plan = change(ScenarioPlan.Draw(world.RandomFor("plan")));
         Disk = new SimulatedDisk(world, Plan.Disk with
         {
             SyncLies = bug == PlantedBug.SyncLies,
