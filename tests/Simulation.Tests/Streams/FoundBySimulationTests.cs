@@ -11,7 +11,7 @@ public sealed class FoundBySimulationTests
 {
     private const int SeedsPerStory = 25;
 
-    /// <summary>After a failed sync and a restart the page cache showed a group that no later sync wrote; power loss took it, acknowledged.</summary>
+    /// <summary>After a failed sync and a restart the page cache showed a group that no later sync wrote; a power loss took it.</summary>
     [Fact]
     public void A_group_whose_sync_failed_is_written_again_at_recovery() => Run(plan => plan with
     {
@@ -26,7 +26,7 @@ public sealed class FoundBySimulationTests
         Metadata = plan.Metadata with { ErrorAfter = 0.2 },
     });
 
-    /// <summary>An open took effect but its answer was lost: the uploader took its own epoch for a stranger's and dropped confirmed batches.</summary>
+    /// <summary>An open took effect but its answer was lost: the uploader took its epoch for a stranger's and dropped batches.</summary>
     [Fact]
     public void An_open_whose_answer_was_lost_drops_nothing() => Run(plan => plan with
     {
@@ -41,7 +41,7 @@ public sealed class FoundBySimulationTests
         Options = plan.Options with { UploadAge = TimeSpan.FromMicroseconds(1500) },
     });
 
-    /// <summary>A storm of 503s outlived the time to live of prepared objects: they arrived after their deletion and stayed for ever.</summary>
+    /// <summary>A storm of 503s outlived the time to live of prepared objects: they arrived after their deletion and stayed.</summary>
     [Fact]
     public void A_storm_longer_than_the_time_to_live_leaves_no_orphans() => Run(plan => plan with
     {

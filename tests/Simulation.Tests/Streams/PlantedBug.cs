@@ -63,8 +63,8 @@ internal sealed record PlantedMetadata
                 ListDueDeletes = async (max, grace) =>
                 {
                     IReadOnlyList<ObjectRecord> all = await inner.ListObjectsAsync(0, max);
-                    IEnumerable<long> early = all.Where(static record => record.State == ObjectState.Prepared).Select(static record => record.Id);
-                    return [.. early.Where(once.Add), .. await inner.ListDueDeletesAsync(max, grace)];
+                    IEnumerable<ObjectRecord> early = all.Where(static record => record.State == ObjectState.Prepared);
+                    return [.. early.Select(static record => record.Id).Where(once.Add), .. await inner.ListDueDeletesAsync(max, grace)];
                 },
             },
             PlantedBug.TrimForgotten => new PlantedMetadata { Trim = static () => ValueTask.FromResult(true) },

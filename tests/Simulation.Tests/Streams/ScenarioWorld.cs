@@ -29,7 +29,8 @@ internal sealed class ScenarioWorld : IAsyncDisposable
         });
         Bucket = new SimulatedBucket(world, Plan.Store);
         _database = MemoryDatabase.Open(world.Environment.Time, world.RandomFor("identifiers"));
-        _metadata = new FaultyMetadataStore(world, _database, () => _calm ? MetadataFaults.None : Plan.Metadata, PlantedMetadata.For(bug, Random, _database));
+        _metadata = new FaultyMetadataStore(
+            world, _database, () => _calm ? MetadataFaults.None : Plan.Metadata, PlantedMetadata.For(bug, Random, _database));
     }
 
     public SimulatedWorld World { get; }
