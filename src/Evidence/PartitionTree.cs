@@ -26,7 +26,8 @@ internal sealed class PartitionTree(string origin, Guid topicId, int partition)
         bool follows = statement.BaseOffset >= EndOffset && statement.LastOffset >= statement.BaseOffset;
         if (statement.TopicId != topicId || statement.Partition != partition || !follows)
         {
-            throw new InvalidOperationException($"the statement {statement} does not continue the tree of {origin}, which ends at {EndOffset}");
+            throw new InvalidOperationException(
+                $"the statement {statement} does not continue the tree of {origin}, which ends at {EndOffset}");
         }
 
         _statements.Add(statement);

@@ -13,6 +13,10 @@ namespace PipeRoll.Foundation.Buffers;
 /// </remarks>
 public sealed class SharedBuffer
 {
+#if DEBUG
+    private const byte PoisonByte = 0xDD;
+#endif
+
     private byte[]? _bytes;
     private int _references = 1;
 
@@ -55,6 +59,10 @@ public sealed class SharedBuffer
         {
             byte[] bytes = Bytes;
             _bytes = null;
+#if DEBUG
+            // Whoever still reads them is to see it at once, not when the array has found another user.
+            Array.Fill(bytes, PoisonByte);
+#endif
             ArrayPool<byte>.Shared.Return(bytes);
         }
         else if (left < 0)

@@ -47,25 +47,29 @@ internal sealed record PlantedMetadata
 
     public Func<ValueTask<bool>>? Trim { get; init; }
 
-    public static PlantedMetadata For(PlantedBug bug, Random random, IMetadataStore inner) => bug switch
+    public static PlantedMetadata For(PlantedBug bug, Random random, IMetadataStore inner)
     {
-        PlantedBug.CommitSkipped => new PlantedMetadata
+        var once = new HashSet<long>();
+        return bug switch
         {
-            Commit = commits => random.Next(4) == 0
-                ? ValueTask.FromResult(new CommitOutcome([]))
-                : inner.CommitObjectsAsync(commits),
-        },
-        PlantedBug.DeletedBeforeCommit => new PlantedMetadata
-        {
-            ListDueDeletes = async max =>
+            PlantedBug.CommitSkipped => new PlantedMetadata
             {
-                IReadOnlyList<ObjectRecord> all = await inner.ListObjectsAsync(0, max);
-                return [.. all.Where(static record => record.State != ObjectState.Committed).Select(static record => record.Id)];
+                Commit = commits => random.Next(4) == 0
+                    ? ValueTask.FromResult(new CommitOutcome([]))
+                    : inner.CommitObjectsAsync(commits),
             },
-        },
-        PlantedBug.TrimForgotten => new PlantedMetadata { Trim = static () => ValueTask.FromResult(true) },
-        _ => new PlantedMetadata(),
-    };
+            PlantedBug.DeletedBeforeCommit => new PlantedMetadata
+            {
+                ListDueDeletes = async max =>
+                {
+                    IReadOnlyList<ObjectRecord> all = await inner.ListObjectsAsync(0, max);
+                    return [.. all.Where(static record => record.State != ObjectState.Committed).Select(static record => record.Id).Where(once.Add)];
+                },
+            },
+            PlantedBug.TrimForgotten => new PlantedMetadata { Trim = static () => ValueTask.FromResult(true) },
+            _ => new PlantedMetadata(),
+        };
+    }
 }
 
 /// <summary>A store that leaves a copy of what is put.</summary>

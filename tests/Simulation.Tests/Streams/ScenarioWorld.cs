@@ -84,7 +84,7 @@ internal sealed class ScenarioWorld : IAsyncDisposable
 
     /// <summary>Whether the fault comes from the scenario and not from Streams.</summary>
     public bool IsInjected(Exception failure) =>
-        !_calm && failure is SqliteException { SqliteErrorCode: 5 } or ObjectStoreException { Transient: true };
+        !_calm && failure is SqliteException { SqliteErrorCode: 5 } or ObjectStoreException { Transient: true } or TimeoutException;
 
     /// <summary>What a caller does whose call failed because of a fault that will pass: the same again.</summary>
     public async Task RetryInjectedAsync(SimulatedProcess process, Func<Task> call)

@@ -172,10 +172,10 @@ internal sealed class StreamModel(StreamId id, Action<Exception> onBroken)
     }
 
     /// <summary>A search by time gave a lower bound: nothing that new may lie before it.</summary>
-    public void FoundByTime(long timestamp, long? found, long start)
+    public void FoundByTime(long timestamp, long? found)
     {
         ScenarioBatch? first = _batches.Find(batch =>
-            batch.BaseOffset >= start && batch.EndOffset <= Confirmed && batch.Timestamp >= timestamp && batch.DroppedBy is null);
+            batch.BaseOffset >= StartMax && batch.EndOffset <= Confirmed && batch.Timestamp >= timestamp && batch.DroppedBy is null);
         Require(
             first is null || (found is { } offset && offset <= first.BaseOffset),
             $"a search for {timestamp} gave {found}, but {first?.BaseOffset} is that new");
