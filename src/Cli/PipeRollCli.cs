@@ -56,7 +56,7 @@ public static class PipeRollCli
 
         string what = parsed.UnmatchedTokens.Count > 0 && !parsed.UnmatchedTokens[0].StartsWith('-') && parsed.CommandResult.Command.Subcommands.Count > 0
             ? $"there is no command '{parsed.UnmatchedTokens[0]}'"
-            : parsed.Errors[0].Message.TrimEnd('.');
+            : string.Join(' ', parsed.Errors[0].Message.TrimEnd('.').Split((char[])['\n', '\r', '\t'], StringSplitOptions.RemoveEmptyEntries));
         return $"piperoll: {what} (see '{string.Join(' ', path)} --help')";
     }
 
