@@ -51,6 +51,7 @@ public interface IStream
     /// covers it; many appends may share one task. Takes a reference of its own on <see cref="StreamBatch.Owner"/>.
     /// </summary>
     /// <exception cref="ArgumentException"><see cref="StreamBatch.BaseOffset"/> is not <see cref="NextOffset"/>.</exception>
+    /// <exception cref="BatchTooLargeException">The log can't hold a batch of this size.</exception>
     /// <exception cref="StreamUnavailableException">The stream is fenced, closed or failed, or its log is full.</exception>
     Task Append(in StreamBatch batch);
 
@@ -77,7 +78,8 @@ public interface IStream
 
     /// <summary>
     /// Stores the owner's state as of <paramref name="offset"/> (all batches below it are folded in), replacing the
-    /// last one. Refused when the offset is not confirmed. At most <see cref="StreamLimits.CheckpointBytesMax"/>.
+    /// last one unless that is newer: two may be on their way. Refused when the offset is not confirmed. At most
+    /// <see cref="StreamLimits.CheckpointBytesMax"/>.
     /// </summary>
     ValueTask SaveCheckpointAsync(long offset, ReadOnlyMemory<byte> state, CancellationToken cancellation = default);
 

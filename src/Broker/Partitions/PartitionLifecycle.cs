@@ -49,6 +49,7 @@ internal sealed partial class Partition
             while (_pending.TryDequeue(out PendingAppend? waiting))
             {
                 started.Add((waiting, AppendOpen(waiting.Records, waiting.Owner)));
+                waiting.Owner?.Release();
             }
         }
 
@@ -99,6 +100,34 @@ internal sealed partial class Partition
         }
 
         await stream.CloseAsync(cancellation);
+    }
+
+    /// <summary>
+    /// Before batches below <paramref name="endOffset"/> are deleted: stores what they say of their producers, which the next
+    /// open could not read from the log any more. It would refuse what those producers send next.
+    /// </summary>
+    private async ValueTask SaveStateOfAsync(IStream stream, long endOffset, CancellationToken cancellation)
+    {
+        PartitionCheckpoint checkpoint;
+        lock (_gate)
+        {
+            if (!ReferenceEquals(stream, _stream) || endOffset <= _checkpointOffset || _producers.Count == 0)
+            {
+                return;
+            }
+
+            checkpoint = TakeCheckpoint(stream);
+        }
+
+        await checkpoint.Durable.WaitAsync(cancellation);
+        await stream.SaveCheckpointAsync(checkpoint.Offset, checkpoint.State, cancellation);
+        lock (_gate)
+        {
+            if (ReferenceEquals(stream, _stream))
+            {
+                _checkpointOffset = Math.Max(_checkpointOffset, checkpoint.Offset);
+            }
+        }
     }
 
     internal void CheckpointEnded(PartitionCheckpoint checkpoint, bool stored)
@@ -203,6 +232,7 @@ internal sealed partial class Partition
     private ValueTask<AppendResult> EnqueueAsync(ReadOnlyMemory<byte> records, SharedBuffer? owner)
     {
         // Bounded by the bytes of requests in flight: the request that waits here holds its share of them.
+        owner?.AddReference();
         var waiting = new PendingAppend(records, owner);
         _pending.Enqueue(waiting);
         _registry.RequestOpen(this);
@@ -240,13 +270,14 @@ internal sealed partial class Partition
 
         foreach (PendingAppend waiting in refused)
         {
+            waiting.Owner?.Release();
             waiting.Started(ValueTask.FromResult(Unavailable()));
         }
 
         Waiters.WakeAll();
     }
 
-    /// <summary>An append that came before the partition was open; it keeps its place in the order.</summary>
+    /// <summary>An append that came before the partition was open; it keeps its place in the order, and its bytes by a reference.</summary>
     private sealed class PendingAppend(ReadOnlyMemory<byte> records, SharedBuffer? owner)
     {
         private readonly TaskCompletionSource<ValueTask<AppendResult>> _started =

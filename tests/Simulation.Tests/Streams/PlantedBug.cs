@@ -43,7 +43,7 @@ internal sealed record PlantedMetadata
 {
     public Func<IReadOnlyList<ObjectCommit>, ValueTask<CommitOutcome>>? Commit { get; init; }
 
-    public Func<int, ValueTask<IReadOnlyList<long>>>? ListDueDeletes { get; init; }
+    public Func<int, TimeSpan, ValueTask<IReadOnlyList<long>>>? ListDueDeletes { get; init; }
 
     public Func<ValueTask<bool>>? Trim { get; init; }
 
@@ -60,10 +60,11 @@ internal sealed record PlantedMetadata
             },
             PlantedBug.DeletedBeforeCommit => new PlantedMetadata
             {
-                ListDueDeletes = async max =>
+                ListDueDeletes = async (max, grace) =>
                 {
                     IReadOnlyList<ObjectRecord> all = await inner.ListObjectsAsync(0, max);
-                    return [.. all.Where(static record => record.State != ObjectState.Committed).Select(static record => record.Id).Where(once.Add)];
+                    IEnumerable<ObjectRecord> early = all.Where(static record => record.State == ObjectState.Prepared);
+                    return [.. early.Select(static record => record.Id).Where(once.Add), .. await inner.ListDueDeletesAsync(max, grace)];
                 },
             },
             PlantedBug.TrimForgotten => new PlantedMetadata { Trim = static () => ValueTask.FromResult(true) },

@@ -15,12 +15,12 @@ internal sealed class ScenarioWorld : IAsyncDisposable
     private readonly PlantedBug _bug;
     private bool _calm;
 
-    public ScenarioWorld(SimulatedWorld world, PlantedBug bug)
+    public ScenarioWorld(SimulatedWorld world, PlantedBug bug, Func<ScenarioPlan, ScenarioPlan> change)
     {
         World = world;
         _bug = bug;
         Random = world.RandomFor("scenario");
-        Plan = ScenarioPlan.Draw(world.RandomFor("plan"));
+        Plan = change(ScenarioPlan.Draw(world.RandomFor("plan")));
         Disk = new SimulatedDisk(world, Plan.Disk with
         {
             SyncLies = bug == PlantedBug.SyncLies,
@@ -29,7 +29,8 @@ internal sealed class ScenarioWorld : IAsyncDisposable
         });
         Bucket = new SimulatedBucket(world, Plan.Store);
         _database = MemoryDatabase.Open(world.Environment.Time, world.RandomFor("identifiers"));
-        _metadata = new FaultyMetadataStore(world, _database, () => _calm ? MetadataFaults.None : Plan.Metadata, PlantedMetadata.For(bug, Random, _database));
+        _metadata = new FaultyMetadataStore(
+            world, _database, () => _calm ? MetadataFaults.None : Plan.Metadata, PlantedMetadata.For(bug, Random, _database));
     }
 
     public SimulatedWorld World { get; }
