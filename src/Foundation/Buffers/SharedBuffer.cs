@@ -13,6 +13,9 @@ namespace PipeRoll.Foundation.Buffers;
 /// </remarks>
 public sealed class SharedBuffer
 {
+    /// <summary>Of the process, as the runtime's own pool is; the idle bytes are what a burst of evictions gives back at once.</summary>
+    internal static readonly BufferPool Pool = new(idleBytesMax: 128L * 1024 * 1024);
+
     private byte[]? _bytes;
     private int _references = 1;
 
@@ -37,7 +40,7 @@ public sealed class SharedBuffer
     public static SharedBuffer Rent(int length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        return new SharedBuffer(ArrayPool<byte>.Shared.Rent(length), length);
+        return new SharedBuffer(length >= BufferPool.BytesMin ? Pool.Rent(length) : ArrayPool<byte>.Shared.Rent(length), length);
     }
 
     public void AddReference()
@@ -55,7 +58,14 @@ public sealed class SharedBuffer
         {
             byte[] bytes = Bytes;
             _bytes = null;
-            ArrayPool<byte>.Shared.Return(bytes);
+            if (Length >= BufferPool.BytesMin)
+            {
+                Pool.Return(bytes);
+            }
+            else
+            {
+                ArrayPool<byte>.Shared.Return(bytes);
+            }
         }
         else if (left < 0)
         {
