@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using Confluent.Kafka;
 using PipeRoll.Cli.Commands;
 using PipeRoll.Operations.Demo;
@@ -13,7 +15,9 @@ public static class PipeRollCli
     /// <summary>Runs one command line.</summary>
     public static async Task<int> RunAsync(string[] args, CliConsole console, CancellationToken stop)
     {
-        var root = new RootCommand("PipeRoll: a Kafka-compatible stream and the decisions made on it, provable");
+        // A plain command and not a RootCommand: the name is ours, whatever the executable is called.
+        var root = new Command("piperoll", "PipeRoll: a Kafka-compatible stream and the decisions made on it, provable");
+        root.Options.Add(new HelpOption());
         root.Options.Add(CommonOptions.Output);
         root.Options.Add(CommonOptions.Bootstrap);
         root.Subcommands.Add(DemoCommand.Create(console));
@@ -23,10 +27,11 @@ public static class PipeRollCli
         root.Subcommands.Add(WorkflowCommands.Create(console));
         root.Subcommands.Add(PolicyCommands.Create(console));
         root.Subcommands.Add(VersionCommand.Create(console));
-        ParseResult parsed = root.Parse(args);
+        // "@" begins a time here (record consume -o @TIME), never the name of a response file.
+        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
-            console.Error.WriteLine($"piperoll: {parsed.Errors[0].Message} (see 'piperoll {parsed.CommandResult.Command.Name} --help')".Replace("piperoll piperoll", "piperoll"));
+            console.Error.WriteLine(UsageLine(parsed));
             return ExitCode.Usage;
         }
 
@@ -39,6 +44,20 @@ public static class PipeRollCli
         {
             return Report(error, console.Error);
         }
+    }
+
+    private static string UsageLine(ParseResult parsed)
+    {
+        var path = new List<string>();
+        for (CommandResult? at = parsed.CommandResult; at is not null; at = at.Parent as CommandResult)
+        {
+            path.Insert(0, at.Command.Name);
+        }
+
+        string what = parsed.UnmatchedTokens.Count > 0 && !parsed.UnmatchedTokens[0].StartsWith('-') && parsed.CommandResult.Command.Subcommands.Count > 0
+            ? $"there is no command '{parsed.UnmatchedTokens[0]}'"
+            : string.Join(' ', parsed.Errors[0].Message.TrimEnd('.').Split((char[])['\n', '\r', '\t'], StringSplitOptions.RemoveEmptyEntries));
+        return $"piperoll: {what} (see '{string.Join(' ', path)} --help')";
     }
 
     private static int Report(Exception error, TextWriter to)

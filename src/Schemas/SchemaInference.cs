@@ -95,7 +95,9 @@ public static class SchemaInference
     }
 }
 
-/// <summary>ISO 8601 dates and times as files have them: <c>2024-05-01</c>, <c>2024-05-01T12:30:00.123Z</c>, a space for the T, an offset.</summary>
+/// <summary>
+/// ISO 8601 dates and times as files have them: <c>2024-05-01</c>, <c>2024-05-01T12:30:00.123Z</c>, a space for the T, an offset.
+/// </summary>
 internal static class Iso8601
 {
     private const DateTimeStyles Styles = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;

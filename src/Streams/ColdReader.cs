@@ -2,6 +2,7 @@ using PipeRoll.Foundation.Buffers;
 using PipeRoll.Streams.Cache;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Objects;
+using PipeRoll.Streams.Stores;
 
 namespace PipeRoll.Streams;
 
@@ -34,18 +35,37 @@ internal sealed class ColdReader(StreamId id, IMetadataStore metadata, BlockCach
         long from = offset;
         while (await FindRangeAsync(from, cancellation) is { } range)
         {
-            ObjectIndex index = await blocks.GetIndexAsync(range, cancellation);
-            int block = index.FindBlock(id, from);
-            if (block >= 0 && index.Blocks[block].BaseOffset < range.EndOffset)
+            try
             {
-                int last = await ReadBlocksAsync(index, block, range, offset, readAheadBytes, builder, cancellation);
-                _readAhead.End(builder.EndOffset, readAheadBytes);
-                if (sequential)
+                ObjectIndex index = await blocks.GetIndexAsync(range, cancellation);
+                int block = index.FindBlock(id, from);
+                if (block >= 0 && index.Blocks[block].BaseOffset < range.EndOffset)
                 {
-                    PrefetchAfter(index, last, readAheadBytes);
+                    int last = await ReadBlocksAsync(index, block, range, offset, readAheadBytes, builder, cancellation);
+                    _readAhead.End(builder.EndOffset, readAheadBytes);
+                    if (sequential)
+                    {
+                        PrefetchAfter(index, last, readAheadBytes);
+                    }
+
+                    return true;
+                }
+            }
+            catch (CorruptDataException missing) when (IsGone(missing))
+            {
+                // A store that was overloaded for long has made this read outlive the object. Is there another one by now?
+                if (!builder.IsEmpty)
+                {
+                    return true;
                 }
 
-                return true;
+                Invalidate();
+                if (await FindRangeAsync(from, cancellation) is { } now && now.ObjectId == range.ObjectId)
+                {
+                    throw;
+                }
+
+                continue;
             }
 
             // Everything from here to the range's end was compacted away.
@@ -58,22 +78,33 @@ internal sealed class ColdReader(StreamId id, IMetadataStore metadata, BlockCach
     /// <summary>First offset of the first block in committed objects that is new enough.</summary>
     public async ValueTask<long?> FindByTimestampAsync(long timestamp, CancellationToken cancellation)
     {
-        if (await metadata.FindRangeByTimestampAsync(id, timestamp, cancellation) is not { } range)
+        StreamRange? before = null;
+        while (await metadata.FindRangeByTimestampAsync(id, timestamp, cancellation) is { } range)
         {
-            return null;
-        }
-
-        ObjectIndex index = await blocks.GetIndexAsync(range, cancellation);
-        for (int i = index.FindBlock(id, range.BaseOffset); i >= 0 && i < index.Blocks.Count && index.Blocks[i].Stream == id; i++)
-        {
-            if (index.Blocks[i].MaxTimestamp >= timestamp)
+            try
             {
-                return index.Blocks[i].BaseOffset;
+                ObjectIndex index = await blocks.GetIndexAsync(range, cancellation);
+                for (int i = index.FindBlock(id, range.BaseOffset); i >= 0 && i < index.Blocks.Count && index.Blocks[i].Stream == id; i++)
+                {
+                    if (index.Blocks[i].MaxTimestamp >= timestamp)
+                    {
+                        return index.Blocks[i].BaseOffset;
+                    }
+                }
+
+                throw ObjectIndex.Corrupt(range.ObjectId, $"no block of stream {id} is as new as the metadata says");
+            }
+            catch (CorruptDataException missing) when (IsGone(missing) && before?.ObjectId != range.ObjectId)
+            {
+                before = range;
             }
         }
 
-        throw ObjectIndex.Corrupt(range.ObjectId, $"no block of stream {id} is as new as the metadata says");
+        return null;
     }
+
+    private static bool IsGone(CorruptDataException failure) =>
+        failure.InnerException is ObjectStoreException { Kind: ObjectStoreErrorKind.NotFound };
 
     private async ValueTask<int> ReadBlocksAsync(
         ObjectIndex index, int block, StreamRange range, long offset, int readAheadBytes, FetchBuilder builder, CancellationToken cancellation)

@@ -77,7 +77,8 @@ public interface IStream
 
     /// <summary>
     /// Stores the owner's state as of <paramref name="offset"/> (all batches below it are folded in), replacing the
-    /// last one. Refused when the offset is not confirmed. At most <see cref="StreamLimits.CheckpointBytesMax"/>.
+    /// last one unless that is newer: two may be on their way. Refused when the offset is not confirmed. At most
+    /// <see cref="StreamLimits.CheckpointBytesMax"/>.
     /// </summary>
     ValueTask SaveCheckpointAsync(long offset, ReadOnlyMemory<byte> state, CancellationToken cancellation = default);
 

@@ -106,9 +106,11 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
         while (true)
         {
             long committed = core.Committed;
-            long? found = await storage.ColdReaderOf(core).FindByTimestampAsync(timestamp, cancellation) ?? core.FindByTimestamp(timestamp);
-            // What was committed meanwhile may have been in neither place when we looked.
-            if (found is not null || committed == core.Committed)
+            long? found = await storage.ColdReaderOf(core).FindByTimestampAsync(timestamp, cancellation);
+            bool inObjects = found is not null;
+            found ??= core.FindByTimestamp(timestamp);
+            // What was committed meanwhile was in neither place when we looked, and may come before what we found.
+            if (inObjects || committed == core.Committed)
             {
                 return found is { } offset ? Math.Max(offset, core.Start) : null;
             }

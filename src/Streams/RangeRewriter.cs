@@ -26,36 +26,44 @@ internal sealed class RangeRewriter(StreamCore core, long epoch, StreamStorage s
             return true;
         }
 
-        // 2. Write the survivors in parts, so that memory stays bounded.
-        long objectId = await storage.Metadata.PrepareObjectsAsync(1, storage.Options.PreparedTimeToLive, cancellation);
-        var writer = new ObjectWriter(objectId, ObjectKind.Stream, storage.Options.BlockBytes);
-        ObjectCommit? commit;
-        IObjectStore store = storage.StoreFor(StorePriority.Compaction);
-        await using (IObjectUpload upload = await store.BeginUploadAsync(ObjectKeys.ForData(objectId), cancellation))
-        {
-            bool any = false;
-            await foreach (StreamBatch batch in AllAsync(wholeFrom, from, to, wholeTo, survivors, cancellation))
-            {
-                any = true;
-                // The source may reuse its memory after each step.
-                writer.Add(core.Id, epoch, batch with { Bytes = batch.Bytes.ToArray(), Owner = null });
-                if (writer.PendingBytes >= PartBytes)
-                {
-                    await upload.AppendAsync(writer.TakeParts(), cancellation);
-                }
-            }
-
-            commit = any ? writer.Finish() : null;
-            if (commit is not null)
-            {
-                await upload.AppendAsync(writer.TakeParts(), cancellation);
-                await upload.CompleteAsync(cancellation);
-            }
-        }
+        // 2. Write the survivors.
+        ObjectCommit? commit = await storage.UploadInTimeAsync(
+            inTime => WriteAsync(wholeFrom, from, to, wholeTo, survivors, inTime), cancellation);
 
         // 3. Swap.
         return await storage.Metadata.ReplaceRangesAsync(
             core.Id, epoch, wholeFrom, wholeTo, commit is null ? [] : [commit], cancellation);
+    }
+
+    /// <summary>In parts, so that memory stays bounded. Null when nothing survives.</summary>
+    private async ValueTask<ObjectCommit?> WriteAsync(
+        long wholeFrom, long from, long to, long wholeTo, IAsyncEnumerable<StreamBatch> survivors, CancellationToken cancellation)
+    {
+        long objectId = await storage.Metadata.PrepareObjectsAsync(1, storage.Options.PreparedTimeToLive, cancellation);
+        var writer = new ObjectWriter(objectId, ObjectKind.Stream, storage.Options.BlockBytes);
+        IObjectStore store = storage.StoreFor(StorePriority.Compaction);
+        await using IObjectUpload upload = await store.BeginUploadAsync(ObjectKeys.ForData(objectId), cancellation);
+        bool any = false;
+        await foreach (StreamBatch batch in AllAsync(wholeFrom, from, to, wholeTo, survivors, cancellation))
+        {
+            any = true;
+            // The source may reuse its memory after each step.
+            writer.Add(core.Id, epoch, batch with { Bytes = batch.Bytes.ToArray(), Owner = null });
+            if (writer.PendingBytes >= PartBytes)
+            {
+                await upload.AppendAsync(writer.TakeParts(), cancellation);
+            }
+        }
+
+        if (!any)
+        {
+            return null;
+        }
+
+        ObjectCommit commit = writer.Finish();
+        await upload.AppendAsync(writer.TakeParts(), cancellation);
+        await upload.CompleteAsync(cancellation);
+        return commit;
     }
 
     private async ValueTask<(long From, long To)> FindWholeAsync(long from, long to, CancellationToken cancellation)

@@ -210,7 +210,8 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
             if (endOffset > _confirmed)
             {
                 throw new CorruptDataException(
-                    $"stream {Id} is committed up to {endOffset}, but its log ends at {_confirmed}: log and metadata are not of the same broker");
+                    $"stream {Id} is committed up to {endOffset}, but its log ends at {_confirmed}: log and metadata are not of the "
+                    + "same broker or moment. Restore both from the same copy");
             }
 
             for (int i = _ring.Find(_committed); i < _ring.Count && _ring[i].Batch.EndOffset <= endOffset; i++)

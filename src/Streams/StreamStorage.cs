@@ -222,6 +222,26 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         Blocks.Clear();
     }
 
+    /// <summary>
+    /// Runs the upload of prepared objects, but for at most half of their time to live: a request sent last must have ended,
+    /// one way or the other, when they expire. An object that arrives after its deletion would stay for ever.
+    /// </summary>
+    /// <exception cref="TimeoutException">The store did not take the objects in time.</exception>
+    internal async ValueTask<T> UploadInTimeAsync<T>(Func<CancellationToken, ValueTask<T>> upload, CancellationToken cancellation)
+    {
+        TimeSpan limit = Options.PreparedTimeToLive / 2;
+        using var late = new CancellationTokenSource(limit, Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
+        try
+        {
+            return await upload(either.Token);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        {
+            throw new TimeoutException($"the object store did not take an upload within {limit}; it is given up and has to be made anew");
+        }
+    }
+
     internal IObjectStore StoreFor(StorePriority priority) => _store.For(priority);
 
     internal ColdReader ColdReaderOf(StreamCore core) => core.Cold ??= new ColdReader(core.Id, Metadata, Blocks, Options, Metrics);

@@ -135,7 +135,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
 
             if (cuts.Count > 0)
             {
-                List<ObjectCommit> commits = await WriteAsync(cuts, cancellation);
+                List<ObjectCommit> commits = await storage.UploadInTimeAsync(inTime => WriteAsync(cuts, inTime), cancellation);
                 try
                 {
                     foreach ((StreamCut cut, CommitRefusal refusal) in await CommitAsync(cuts, commits, cancellation))

@@ -10,7 +10,9 @@ internal readonly record struct WalkedBatch(RecordBatchHeader Header, ReadOnlyMe
 /// <summary>Reads a range of a stream batch by batch, in order.</summary>
 internal static class BatchWalk
 {
-    /// <summary>The batches that have an offset in [<paramref name="from"/>, <paramref name="to"/>); the first may begin before it.</summary>
+    /// <summary>
+    /// The batches that have an offset in [<paramref name="from"/>, <paramref name="to"/>); the first may begin before it.
+    /// </summary>
     public static async IAsyncEnumerable<WalkedBatch> ReadAsync(
         IStream stream, long from, long to, int readBytes, [EnumeratorCancellation] CancellationToken cancellation)
     {

@@ -135,6 +135,6 @@ internal sealed partial class CompactionModule(BrokerServices services, Compacti
     private static partial void LogFailed(ILogger logger, Exception error, PartitionIdentity partition);
 
     [LoggerMessage(Level = LogLevel.Warning, Message =
-        "topic {Topic} has both cleanup.policy=compact and piperoll.evidence=true: it is not compacted, for evidence needs its stored bytes")]
+        "topic {Topic} has cleanup.policy=compact and piperoll.evidence=true: it is not compacted, evidence needs its stored bytes")]
     private static partial void LogRefused(ILogger logger, string topic);
 }

@@ -100,7 +100,8 @@ internal sealed class PartitionCompactor(IStream stream, CompactionSettings sett
     private bool AddRecords(CompactionPlan plan, WalkedBatch batch, bool isDirty, long nowMs, RecordDecompressor decompressor)
     {
         RecordBatchHeader header = batch.Header;
-        ReadOnlyMemory<byte> records = RecordBatches.OpenRecords(header, batch.Bytes, decompressor, options.BatchBytesMax, out PooledBytes? lease);
+        ReadOnlyMemory<byte> records =
+            RecordBatches.OpenRecords(header, batch.Bytes, decompressor, options.BatchBytesMax, out PooledBytes? lease);
         using (lease)
         {
             foreach (Record record in new RecordReader(header, records.Span))
@@ -150,7 +151,8 @@ internal sealed class PartitionCompactor(IStream stream, CompactionSettings sett
     private ReadOnlyMemory<byte>? Filter(CompactionPlan plan, WalkedBatch batch, long nowMs, RecordDecompressor decompressor)
     {
         RecordBatchHeader header = batch.Header;
-        ReadOnlyMemory<byte> records = RecordBatches.OpenRecords(header, batch.Bytes, decompressor, options.BatchBytesMax, out PooledBytes? lease);
+        ReadOnlyMemory<byte> records =
+            RecordBatches.OpenRecords(header, batch.Bytes, decompressor, options.BatchBytesMax, out PooledBytes? lease);
         using (lease)
         {
             bool[] kept = new bool[header.RecordCount];

@@ -36,7 +36,8 @@ internal static class TopicConfigs
         new(TimestampAfterMaxMs, ConfigType.Long, "3600000",
             "How far a record's time may lie after the broker's, in milliseconds; ignored for LogAppendTime.")
         { Min = 0, BrokerSynonym = "log.message.timestamp.after.max.ms" },
-        new(Evidence, ConfigType.Boolean, "false", "Whether the topic's batches are put into a signed Merkle log, for proofs."),
+        new(Evidence, ConfigType.Boolean, "false",
+            "Marks the topic as evidence: its batches are never rewritten by compaction. This version does not keep statements over them yet."),
         new("compression.type", ConfigType.String, "producer",
             "Batches are stored as the producer compressed them, whatever stands here.")
         { Allowed = ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"], BrokerSynonym = "compression.type" },

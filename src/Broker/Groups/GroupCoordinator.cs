@@ -18,6 +18,9 @@ public sealed record ListedGroup(string GroupId, string ProtocolType, GroupPhase
 /// </remarks>
 internal sealed partial class GroupCoordinator : IAsyncDisposable
 {
+    private const int LoadWaitMaxMs = 1_000;
+    private const int LoadPollMs = 10;
+
     private readonly GroupServices _services;
     private readonly OffsetsLoader _loader;
     private readonly ConcurrentDictionary<string, GroupLoop> _groups = new(StringComparer.Ordinal);
@@ -59,6 +62,18 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
         }
 
         return _loader.IsLoaded(groupId) ? KafkaError.None : KafkaError.CoordinatorLoadInProgress;
+    }
+
+    /// <summary>
+    /// Ends when the group's partition is loaded, or after a moment: a client that is told to come again sleeps longer
+    /// than most loads take.
+    /// </summary>
+    public async Task WhenLoadedAsync(string groupId, CancellationToken cancellation)
+    {
+        for (int waitedMs = 0; Status(groupId) == KafkaError.CoordinatorLoadInProgress && waitedMs < LoadWaitMaxMs; waitedMs += LoadPollMs)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(LoadPollMs), _services.Time, cancellation);
+        }
     }
 
     public Task<JoinResult> JoinAsync(string groupId, JoinCall call)

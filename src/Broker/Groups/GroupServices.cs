@@ -6,9 +6,17 @@ namespace PipeRoll.Broker.Groups;
 /// <summary>What groups need from outside.</summary>
 /// <param name="NewGuid">Makes the unique part of member ids.</param>
 internal sealed record GroupServices(
-    GroupOptions Options, IOffsetsLog Log, TimeProvider Time, GroupClock Clock, GroupBudget Budget, Func<Guid> NewGuid, ILogger Logger);
+    GroupOptions Options,
+    IOffsetsLog Log,
+    TimeProvider Time,
+    GroupClock Clock,
+    GroupBudget Budget,
+    Func<Guid> NewGuid,
+    ILogger Logger);
 
-/// <summary>Milliseconds since the Unix epoch that never go back: where the wall clock was at the start, and what has passed since.</summary>
+/// <summary>
+/// Milliseconds since the Unix epoch that never go back: where the wall clock was at the start, and what has passed since.
+/// </summary>
 internal sealed class GroupClock(TimeProvider time)
 {
     private readonly long _startMs = time.GetUtcNow().ToUnixTimeMilliseconds();

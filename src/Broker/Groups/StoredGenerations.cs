@@ -3,7 +3,9 @@ using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups;
 
-/// <summary>A static member that came back under a new id while the group was stable, with what to return to if that can't be stored.</summary>
+/// <summary>
+/// A static member that came back under a new id while the group was stable, with what to return to if that can't be stored.
+/// </summary>
 internal sealed record StaticReplacement(
     Member Member,
     string OldId,

@@ -31,7 +31,8 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
                     entries.Add(new OffsetCommitEntry(
                         new GroupPartition(topic.Name, partition.PartitionIndex),
                         new CommittedOffset(
-                            partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata ?? "", nowMs, expireMs)));
+                            partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata ?? "",
+                            nowMs, expireMs)));
                 }
             }
         }

@@ -17,8 +17,21 @@ internal sealed class OffsetFetchHandler(GroupCoordinator groups) : Handler<Offs
 {
     private const long NoOffset = -1;
 
-    public override ValueTask<OffsetFetchResponse> HandleAsync(OffsetFetchRequest request, RequestContext context) =>
-        ValueTask.FromResult(context.Version >= 8 ? Many(request) : One(request, context.Version));
+    public override async ValueTask<OffsetFetchResponse> HandleAsync(OffsetFetchRequest request, RequestContext context)
+    {
+        if (context.Version < 8)
+        {
+            await groups.WhenLoadedAsync(request.GroupId, context.Cancellation);
+            return One(request, context.Version);
+        }
+
+        foreach (OffsetFetchRequest.OffsetFetchRequestGroup group in request.Groups)
+        {
+            await groups.WhenLoadedAsync(group.GroupId, context.Cancellation);
+        }
+
+        return Many(request);
+    }
 
     private OffsetFetchResponse Many(OffsetFetchRequest request)
     {
@@ -27,8 +40,9 @@ internal sealed class OffsetFetchHandler(GroupCoordinator groups) : Handler<Offs
         {
             List<GroupPartition>? wanted = group.Topics is null
                 ? null
-                : [.. group.Topics.SelectMany(static topic => topic.PartitionIndexes, static (topic, index) => new GroupPartition(topic.Name, index))];
-            (KafkaError error, IReadOnlyList<FetchedOffset> offsets) = Fetch(group.GroupId, wanted, request.RequireStable);
+                : [.. group.Topics.SelectMany(
+                    static topic => topic.PartitionIndexes, static (topic, index) => new GroupPartition(topic.Name, index))];
+            (KafkaError error, IReadOnlyList<FetchedOffset> offsets) = groups.FetchOffsets(group.GroupId, wanted, request.RequireStable);
             response.Groups.Add(new OffsetFetchResponse.OffsetFetchResponseGroup
             {
                 GroupId = group.GroupId,
@@ -56,8 +70,9 @@ internal sealed class OffsetFetchHandler(GroupCoordinator groups) : Handler<Offs
     {
         List<GroupPartition>? wanted = request.Topics is null
             ? null
-            : [.. request.Topics.SelectMany(static topic => topic.PartitionIndexes, static (topic, index) => new GroupPartition(topic.Name, index))];
-        (KafkaError error, IReadOnlyList<FetchedOffset> offsets) = Fetch(request.GroupId, wanted, request.RequireStable);
+            : [.. request.Topics.SelectMany(
+                static topic => topic.PartitionIndexes, static (topic, index) => new GroupPartition(topic.Name, index))];
+        (KafkaError error, IReadOnlyList<FetchedOffset> offsets) = groups.FetchOffsets(request.GroupId, wanted, request.RequireStable);
         if (error != KafkaError.None && version < 2)
         {
             offsets = [.. (wanted ?? []).Select(partition => new FetchedOffset(partition, null, error))];
@@ -81,8 +96,4 @@ internal sealed class OffsetFetchHandler(GroupCoordinator groups) : Handler<Offs
                 })],
         };
     }
-
-    private (KafkaError Error, IReadOnlyList<FetchedOffset> Offsets) Fetch(
-        string groupId, IReadOnlyList<GroupPartition>? wanted, bool requireStable) =>
-        groups.FetchOffsets(groupId, wanted, requireStable);
 }

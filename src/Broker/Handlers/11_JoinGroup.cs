@@ -28,6 +28,8 @@ internal sealed class JoinGroupHandler(GroupCoordinator groups) : Handler<JoinGr
             request.ProtocolType,
             [.. request.Protocols.Select(static protocol => new GroupProtocol(protocol.Name, protocol.Metadata))]);
 
+        await groups.WhenLoadedAsync(request.GroupId, context.Cancellation);
+
         // Whoever is gone keeps its place in the group until its time is up, as in Kafka, but holds no request.
         JoinResult result = await groups.JoinAsync(request.GroupId, call).WaitAsync(context.Cancellation);
         return new JoinGroupResponse

@@ -218,8 +218,10 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
                 return;
             }
 
+            // The time may have run out on the way here, and a negative rest would be refused or mean for ever.
+            var left = TimeSpan.FromMilliseconds(Math.Max(LeftMs(), 0));
             using ITimer deadline = services.Time.CreateTimer(
-                static state => ((FetchWaiter)state!).Wake(), waiter, TimeSpan.FromMilliseconds(LeftMs()), Timeout.InfiniteTimeSpan);
+                static state => ((FetchWaiter)state!).Wake(), waiter, left, Timeout.InfiniteTimeSpan);
             using CancellationTokenRegistration gone = cancellation.UnsafeRegister(static state => ((FetchWaiter)state!).Wake(), waiter);
             await waiter.Woken;
         }

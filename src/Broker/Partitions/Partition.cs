@@ -147,6 +147,7 @@ internal sealed partial class Partition : IStreamObserver
     public async ValueTask<long> TrimAsync(long newStartOffset, CancellationToken cancellation)
     {
         IStream stream = RequireStream();
+        await SaveStateOfAsync(stream, newStartOffset, cancellation);
         await stream.TrimAsync(newStartOffset, cancellation);
         return stream.StartOffset;
     }
@@ -167,6 +168,8 @@ internal sealed partial class Partition : IStreamObserver
         TopicSettings settings = _settings;
         if (settings.Deletes && settings.Retention is not { MaxAgeMs: -1, MaxBytes: -1 })
         {
+            // Only what is committed can go.
+            await SaveStateOfAsync(stream, stream.CommittedOffset, cancellation);
             await stream.ApplyRetentionAsync(settings.Retention, cancellation);
         }
     }

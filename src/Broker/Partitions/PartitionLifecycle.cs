@@ -101,6 +101,34 @@ internal sealed partial class Partition
         await stream.CloseAsync(cancellation);
     }
 
+    /// <summary>
+    /// Before batches below <paramref name="endOffset"/> are deleted: stores what they say of their producers, which the next
+    /// open could not read from the log any more. It would refuse what those producers send next.
+    /// </summary>
+    private async ValueTask SaveStateOfAsync(IStream stream, long endOffset, CancellationToken cancellation)
+    {
+        PartitionCheckpoint checkpoint;
+        lock (_gate)
+        {
+            if (!ReferenceEquals(stream, _stream) || endOffset <= _checkpointOffset || _producers.Count == 0)
+            {
+                return;
+            }
+
+            checkpoint = TakeCheckpoint(stream);
+        }
+
+        await checkpoint.Durable.WaitAsync(cancellation);
+        await stream.SaveCheckpointAsync(checkpoint.Offset, checkpoint.State, cancellation);
+        lock (_gate)
+        {
+            if (ReferenceEquals(stream, _stream))
+            {
+                _checkpointOffset = Math.Max(_checkpointOffset, checkpoint.Offset);
+            }
+        }
+    }
+
     internal void CheckpointEnded(PartitionCheckpoint checkpoint, bool stored)
     {
         lock (_gate)

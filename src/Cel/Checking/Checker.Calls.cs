@@ -76,7 +76,14 @@ internal sealed partial class Checker
     private CelType UnknownFunction(CelExpr.Call call, string name)
     {
         string? close = Names.Closest(name, _environment.Functions.Keys.Where(key => char.IsLetter(key[0])));
-        string hint = close is not null ? $"did you mean '{close}'?" : "see the list of functions of this environment";
+        string hint = name switch
+        {
+            "all" or "exists" or "exists_one" or "existsOne" or "filter" => $"write list.{name}(x, condition on x)",
+            "map" => "write list.map(x, value made of x)",
+            "has" => "write has(value.field)",
+            _ when close is not null => $"did you mean '{close}'?",
+            _ => "see the list of functions of this environment",
+        };
         return Report(call, $"undeclared function '{name}'", hint, CelErrorCode.UndeclaredReference);
     }
 
@@ -160,6 +167,9 @@ internal sealed partial class Checker
                 return "condition ? a : b wants a bool condition, and a and b of the same type";
             case Operators.Equal or Operators.NotEqual:
                 return "both sides must have the same type; convert one, or use dyn() to compare values of unknown type";
+            case Operators.Less or Operators.LessOrEqual or Operators.Greater or Operators.GreaterOrEqual:
+                return "numbers, strings, bytes, bools, timestamps and durations are ordered among their own kind; "
+                    + "write timestamp('2026-01-31T00:00:00Z') or duration('1h') for a point or length of time";
             case Operators.Index:
                 return "lists are indexed by int, maps by the type of their keys";
             case Operators.In:

@@ -200,7 +200,9 @@ internal sealed partial class Checker
                 return Report(
                     select,
                     $"a value of type {operand} has no field '{select.Field}'",
-                    "only structs and maps have fields",
+                    _environment.Functions.ContainsKey(select.Field)
+                        ? $"to call the function write {select.Field}(…)"
+                        : "only structs and maps have fields",
                     CelErrorCode.NoSuchOverload);
         }
     }

@@ -41,7 +41,7 @@ internal static class CommonOptions
         var admin = new TopicAdmin(parsed.Connection(), Log);
         try
         {
-            _ = admin.Metadata(TimeSpan.FromSeconds(5));
+            _ = admin.Metadata(TimeSpan.FromSeconds(4));
             return admin;
         }
         catch

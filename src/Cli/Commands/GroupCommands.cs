@@ -97,7 +97,7 @@ internal static class GroupCommands
         {
             string group = parsed.GetRequiredValue(name);
             using TopicAdmin admin = parsed.Admin();
-            await admin.Client.DeleteGroupsAsync([group], new DeleteGroupsOptions { RequestTimeout = Patience, OperationTimeout = Patience });
+            await admin.Client.DeleteGroupsAsync([group], new DeleteGroupsOptions { RequestTimeout = Patience });
             if (parsed.IsJson())
             {
                 console.WriteJson(new { group, deleted = true });

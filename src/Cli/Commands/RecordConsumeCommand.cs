@@ -45,7 +45,9 @@ internal static class RecordConsumeCommand
         }
 
         KafkaConnection connection = parsed.Connection();
-        using IConsumer<byte[]?, byte[]?> consumer = KafkaClients.Consumer(connection.ConsumerConfig("piperoll-cli", reading.Group ?? "piperoll.cli"), CommonOptions.Log).Build();
+        ConsumerConfig config = connection.ConsumerConfig("piperoll-cli", reading.Group ?? "piperoll.cli");
+        config.SessionTimeoutMs = 6_000;
+        using IConsumer<byte[]?, byte[]?> consumer = KafkaClients.Consumer(config, CommonOptions.Log).Build();
         HashSet<int> open = [.. partitions];
         if (reading.Group is not null)
         {

@@ -15,6 +15,9 @@ public sealed class SharedBuffer
 {
     /// <summary>Of the process, as the runtime's own pool is; the idle bytes are what a burst of evictions gives back at once.</summary>
     internal static readonly BufferPool Pool = new(idleBytesMax: 128L * 1024 * 1024);
+#if DEBUG
+    private const byte PoisonByte = 0xDD;
+#endif
 
     private byte[]? _bytes;
     private int _references = 1;
@@ -58,6 +61,10 @@ public sealed class SharedBuffer
         {
             byte[] bytes = Bytes;
             _bytes = null;
+#if DEBUG
+            // Whoever still reads them is to see it at once, not when the array has found another user.
+            Array.Fill(bytes, PoisonByte);
+#endif
             if (Length >= BufferPool.BytesMin)
             {
                 Pool.Return(bytes);

@@ -34,6 +34,9 @@ public sealed record DemoOptions
     /// <summary>The server's data folder; null: a temporary one that is removed at the end.</summary>
     public string? DataFolder { get; init; }
 
+    /// <summary>Where temporary folders are made.</summary>
+    public string TempFolder { get; init; } = Path.GetTempPath();
+
     public int Partitions { get; init; } = 4;
 
     public int Workers { get; init; } = 2;

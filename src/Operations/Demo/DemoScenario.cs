@@ -26,7 +26,7 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
 
     public async Task<DemoSummary> RunAsync(CancellationToken stop)
     {
-        string work = Path.Combine(Path.GetTempPath(), $"piperoll-demo-{Guid.NewGuid():N}");
+        string work = Path.Combine(options.TempFolder, $"piperoll-demo-{Guid.NewGuid():N}");
         Directory.CreateDirectory(work);
         try
         {

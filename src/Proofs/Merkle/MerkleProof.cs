@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace PipeRoll.Proofs.Merkle;
 
-/// <summary>Verifies proofs (RFC 9162, sections 2.1.3.2 and 2.1.4.2, which fit RFC 6962's trees). Never throws: bad input is no proof.</summary>
+/// <summary>
+/// Verifies proofs (RFC 9162, sections 2.1.3.2 and 2.1.4.2, which fit RFC 6962's trees). Never throws: bad input is no proof.
+/// </summary>
 public static class MerkleProof
 {
     /// <summary>Whether the leaf lies at this index of the tree with this size and root.</summary>

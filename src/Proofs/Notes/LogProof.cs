@@ -42,7 +42,8 @@ public sealed record LogProof(long Index, IReadOnlyList<TreeHash> Path, SignedNo
             throw new FormatException($"'{lines[at]}' is no index, or more than {PathMax} hashes follow it");
         }
 
-        return new LogProof(index, [.. lines.Skip(at + 1).Select(Notes.Checkpoint.ParseHash)], SignedNote.Parse(text[(split + 2)..]), extra);
+        TreeHash[] path = [.. lines.Skip(at + 1).Select(Notes.Checkpoint.ParseHash)];
+        return new LogProof(index, path, SignedNote.Parse(text[(split + 2)..]), extra);
     }
 
     /// <summary>Whether the entry is in the log, as far as these keys are trusted. Says why not.</summary>

@@ -9,32 +9,38 @@ namespace PipeRoll.Server.Hosting;
 /// </summary>
 public static class OptionsBinder
 {
-    /// <param name="options">A fresh copy, which is changed.</param>
+    /// <param name="targets">Fresh copies, which are changed; a name is looked for in each of them in turn.</param>
     /// <param name="values">Settings by name.</param>
     /// <param name="aliases">Other names of properties, such as Kafka's own.</param>
     /// <param name="section">How the user calls this group of settings.</param>
     /// <param name="problems">One line for each setting that is unknown or of the wrong form.</param>
-    public static void Bind<T>(
-        T options, IReadOnlyDictionary<string, string> values, IReadOnlyDictionary<string, string> aliases, string section, List<string> problems)
-        where T : class
+    public static void Bind(
+        IReadOnlyList<object> targets, IReadOnlyDictionary<string, string> values, IReadOnlyDictionary<string, string> aliases, string section,
+        List<string> problems)
     {
-        Dictionary<string, PropertyInfo> properties = typeof(T).GetProperties()
-            .Where(property => property.CanWrite && CanParse(property.PropertyType))
-            .ToDictionary(property => Dotted(property.Name), StringComparer.Ordinal);
+        var properties = new Dictionary<string, (object Target, PropertyInfo Property)>(StringComparer.Ordinal);
+        foreach (object target in targets)
+        {
+            foreach (PropertyInfo property in target.GetType().GetProperties().Where(property => property.CanWrite && CanParse(property.PropertyType)))
+            {
+                properties.TryAdd(Dotted(property.Name), (target, property));
+            }
+        }
+
         foreach ((string name, string value) in values)
         {
-            if (!properties.TryGetValue(aliases.GetValueOrDefault(name, name), out PropertyInfo? property))
+            if (!properties.TryGetValue(aliases.GetValueOrDefault(name, name), out (object Target, PropertyInfo Property) setting))
             {
                 string nearest = properties.Keys.Concat(aliases.Keys).MinBy(known => Distance(known, name)) ?? "";
                 problems.Add($"{section}: no setting is called '{name}'; did you mean '{nearest}'?");
             }
-            else if (Parse(property.PropertyType, value) is { } parsed)
+            else if (Parse(setting.Property.PropertyType, value) is { } parsed)
             {
-                property.SetValue(options, parsed);
+                setting.Property.SetValue(setting.Target, parsed);
             }
             else
             {
-                problems.Add($"{section}: {name} is '{value}'; give {Expected(property.PropertyType)}");
+                problems.Add($"{section}: {name} is '{value}'; give {Expected(setting.Property.PropertyType)}");
             }
         }
     }

@@ -36,14 +36,14 @@ internal interface IWriteAheadLog
 
     /// <summary>
     /// Queues the batch; the task, shared by everything that is written with it, ends when it is durable and
-    /// <paramref name="client"/> was told. The caller keeps the bytes alive until then.
+    /// <paramref name="client"/> was told. Until then it keeps a reference of its own on the batch's owner.
     /// </summary>
     Task Append(StreamId stream, long epoch, in StreamBatch batch, IWalClient client);
 
     /// <summary>No group up to and with <paramref name="group"/> is needed any more.</summary>
     void Trim(ulong group);
 
-    /// <summary>Ends when everything appended so far is durable and confirmed.</summary>
+    /// <summary>Takes no more appends; ends when everything appended before is durable and confirmed.</summary>
     Task DrainAsync();
 
     /// <summary>

@@ -35,6 +35,7 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
     private Task _newest = Task.CompletedTask;
     private Exception? _failure;
     private bool _stopped;
+    private bool _drained;
     private ulong _logId;
     private ulong _nextGroup = 1;
     private ulong _confirmedGroup;
@@ -98,6 +99,8 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
                 Post(_open = new WalGroup());
             }
 
+            // The writer and the client's observers read the bytes later, when caches and callers may have let go of them.
+            batch.Owner?.AddReference();
             _open.Add(new WalRecord(stream, epoch, batch, crc, client));
             return _open.Done;
         }
@@ -109,6 +112,7 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
     {
         lock (_lock)
         {
+            _drained = true;
             return _newest;
         }
     }
@@ -155,7 +159,7 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
             throw Unavailable(_failure);
         }
 
-        if (_stopped)
+        if (_stopped || _drained)
         {
             throw new StreamUnavailableException(StreamUnavailableReason.Closed, "the write-ahead log was stopped");
         }
@@ -219,6 +223,12 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
 
         Volatile.Write(ref _confirmedGroup, group.Sequence);
         group.Complete();
+        // A group that fails keeps its references: the device may still be reading, and the process ends.
+        foreach (WalRecord record in group.Records)
+        {
+            record.Batch.Owner?.Release();
+        }
+
         return ValueTask.CompletedTask;
     }
 

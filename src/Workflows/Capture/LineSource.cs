@@ -35,7 +35,7 @@ internal sealed class LineSource(Stream stream)
     private int _start;
     private int _end;
     private long _number;
-    private long _bytesRead;
+    private bool _isStarted;
 
     /// <summary>The next line; false at the end of the stream.</summary>
     public bool TryNext(out SourceLine line)
@@ -97,13 +97,13 @@ internal sealed class LineSource(Stream stream)
     {
         _start = 0;
         _end = stream.Read(_buffer);
-        if (_bytesRead == 0 && _end > 0)
+        if (!_isStarted && _end > 0)
         {
             _end += stream.ReadAtLeast(_buffer.AsSpan(_end), Math.Max(0, 3 - _end), throwOnEndOfStream: false);
             _start = _buffer.AsSpan(0, _end).StartsWith("\uFEFF"u8) ? 3 : 0;
         }
 
-        _bytesRead += _end;
+        _isStarted = true;
         return _start < _end || (_end > 0 && Fill());
     }
 }

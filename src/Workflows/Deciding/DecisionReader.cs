@@ -36,25 +36,63 @@ public sealed class DecisionReader : IDisposable
     }
 
     /// <summary>
-    /// The record about one event, or null. Begins near the place where it must lie: a partition that was written from its start holds at
-    /// least one record per event, so the record about event n cannot lie before offset n - first.
+    /// The record about one event, or null. Looks by halving, since records stand in the order of their events; a record that was written
+    /// hours too late could mislead that, so what is not found is looked for once more from the start.
     /// </summary>
-    public OutputRecord? Find(int partition, long sourceOffset, long firstSourceOffset)
+    public OutputRecord? Find(int partition, long sourceOffset)
     {
         var output = new TopicPartition(_topic, partition);
         (long low, long high) = _log.Bounds(output);
-        long from = Math.Clamp(sourceOffset - firstSourceOffset, low, high);
-        ClaimFilter filter = from == low ? new ClaimFilter() : new ClaimFilter(OutputTail.Read(_log, output, from).NewestClaim);
+        long from = Math.Max(low, Near(output, low, high, sourceOffset) - (2 * OutputHeaders.InFlightMax));
+        if (from > low)
+        {
+            var filter = new ClaimFilter(OutputTail.Read(_log, output, from).NewestClaim);
+            if (Scan(output, from, high, filter, sourceOffset) is { } found)
+            {
+                return found;
+            }
+        }
+
+        return Scan(output, low, high, new ClaimFilter(), sourceOffset);
+    }
+
+    public void Dispose() => _log.Dispose();
+
+    /// <summary>An offset at or before which the record about an event lies, as far as probing can tell.</summary>
+    private long Near(TopicPartition output, long low, long high, long sourceOffset)
+    {
+        while (high - low > OutputHeaders.InFlightMax)
+        {
+            long middle = low + ((high - low) / 2);
+            long? source = null;
+            _log.Read(output, middle, high, record =>
+            {
+                source = OutputHeaders.Number(record.Message.Headers, OutputHeaders.SourceOffset);
+                return source is null;
+            });
+            if (source is null || source >= sourceOffset)
+            {
+                high = middle;
+            }
+            else
+            {
+                low = middle;
+            }
+        }
+
+        return high;
+    }
+
+    private OutputRecord? Scan(TopicPartition output, long from, long to, ClaimFilter filter, long sourceOffset)
+    {
         OutputRecord? found = null;
-        Read(output, from, high, filter, record =>
+        Read(output, from, to, filter, record =>
         {
             found = record.SourceOffset == sourceOffset ? record : found;
             return record.SourceOffset < sourceOffset;
         });
         return found;
     }
-
-    public void Dispose() => _log.Dispose();
 
     private void Read(TopicPartition output, long from, long to, ClaimFilter filter, Func<OutputRecord, bool> take)
     {

@@ -1,9 +1,9 @@
-using System.Buffers.Binary;
+using System.Buffers.Text;
 using Confluent.Kafka;
 
 namespace PipeRoll.Workflows.Deciding;
 
-/// <summary>The headers of every record that a worker writes (docs/formats/outputs.md). Numbers are 8 bytes, big-endian.</summary>
+/// <summary>The headers of every record that a worker writes (docs/formats/outputs.md). Numbers are decimal digits, so that any tool shows them.</summary>
 public static class OutputHeaders
 {
     /// <summary>The offset, in the source partition of the same number, of the event that this record is about.</summary>
@@ -23,15 +23,16 @@ public static class OutputHeaders
 
     internal static byte[] Encode(long number)
     {
-        var bytes = new byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64BigEndian(bytes, number);
-        return bytes;
+        Span<byte> digits = stackalloc byte[20];
+        Utf8Formatter.TryFormat(number, digits, out int length);
+        return digits[..length].ToArray();
     }
 
     /// <summary>The number in a header; null if the header is missing or no such number.</summary>
     internal static long? Number(Headers? headers, string name) =>
-        headers is not null && headers.TryGetLastBytes(name, out byte[] bytes) && bytes.Length == sizeof(long)
-            ? BinaryPrimitives.ReadInt64BigEndian(bytes)
+        headers is not null && headers.TryGetLastBytes(name, out byte[] bytes)
+        && Utf8Parser.TryParse(bytes, out long number, out int used) && used == bytes.Length && number >= 0
+            ? number
             : null;
 
     internal static bool IsClaim(Headers? headers) => headers is not null && headers.TryGetLastBytes(Claim, out _);

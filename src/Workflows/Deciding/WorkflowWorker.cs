@@ -62,6 +62,7 @@ public sealed class WorkflowWorker : IDisposable
                 if (decider.IsFull)
                 {
                     Drain([decider], stop);
+                    ThrowIfStillFull(decider, stop);
                 }
             }
 
@@ -226,6 +227,17 @@ public sealed class WorkflowWorker : IDisposable
 
         _producer.Flush(TimeSpan.FromMilliseconds(_options.DrainTimeoutMs));
         _consumer.Close();
+    }
+
+    /// <summary>The bound on uncommitted events is what recovery rests on; nobody may go on beyond it.</summary>
+    private void ThrowIfStillFull(PartitionDecider decider, CancellationToken stop)
+    {
+        if (decider.IsFull && !stop.IsCancellationRequested)
+        {
+            throw new WorkflowException(
+                $"workflow {_plan.Manifest.Name}: nothing of {decider.Source.Topic}/{decider.Source.Partition.Value} could be committed for "
+                + $"{_options.DrainTimeoutMs / 1000} s; another worker has it, or the cluster is away");
+        }
     }
 
     private void ThrowIfBroken()

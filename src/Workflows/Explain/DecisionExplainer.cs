@@ -24,7 +24,7 @@ public sealed class DecisionExplainer(WorkflowManifest manifest, KafkaConnection
     {
         using var reader = new LogReader(connection, log);
         using var decisions = new DecisionReader(connection, manifest.DecisionTopic, log);
-        if (decisions.Find(partition, offset, firstSourceOffset: 0) is not { Value: { } record })
+        if (decisions.Find(partition, offset) is not { Value: { } record })
         {
             return null;
         }

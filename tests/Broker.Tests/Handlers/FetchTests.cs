@@ -59,6 +59,20 @@ public sealed class FetchTests
     }
 
     [Fact]
+    public async Task A_long_poll_ends_even_when_its_time_ran_out_on_the_way_to_the_wait()
+    {
+        // Each look at the clock costs 3 ms, as on a machine that has other things to do: somewhere the rest is negative.
+        await using BrokerHost host = await BrokerHost.StartAsync(time: new HurryingTime(TimeSpan.FromMilliseconds(3)));
+        await host.CreateTopicAsync("t");
+        using RawClient client = await RawClient.ConnectAsync(host);
+        for (int waitMs = 1; waitMs < 30; waitMs++)
+        {
+            Task<FetchResponse> fetch = client.FetchAsync(Requests.Fetch("t", 0, waitMs: waitMs));
+            Assert.Equal(0, (await fetch.WaitAsync(TimeSpan.FromSeconds(10))).Only().Records!.Length);
+        }
+    }
+
+    [Fact]
     public async Task A_waiting_fetch_polls_nothing()
     {
         await using BrokerHost host = await BrokerHost.StartAsync();
@@ -182,4 +196,13 @@ public sealed class FetchTests
 
     private static async Task<KafkaError> ErrorOf(RawClient client, FetchRequest request) =>
         (KafkaError)(await client.FetchAsync(request)).Only().ErrorCode;
+
+    /// <summary>Real time, but each reading of the clock is a step later than the last.</summary>
+    private sealed class HurryingTime(TimeSpan step) : TimeProvider
+    {
+        private long _shift;
+
+        public override long GetTimestamp() =>
+            base.GetTimestamp() + Interlocked.Add(ref _shift, (long)(step.TotalSeconds * TimestampFrequency));
+    }
 }

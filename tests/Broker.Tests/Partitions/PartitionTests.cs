@@ -56,6 +56,40 @@ public sealed class PartitionTests
         Assert.Equal((epoch, 6), partition.EndOfEpoch(epoch));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_producer_goes_on_after_a_crash_although_its_newest_batches_were_deleted(bool byRetention)
+    {
+        await using BrokerHost host = await BrokerHost.StartAsync(BrokerHost.Options with { CheckpointBatches = 10 });
+        int size = Batches.Of(1).Length;
+        (string, string)[] configs = byRetention ? [("retention.bytes", size.ToString(CultureInfo.InvariantCulture))] : [];
+        Partition partition = (await host.CreateTopicAsync("t", 1, configs)).Partitions[0];
+        for (int sequence = 0; sequence < 15; sequence++)
+        {
+            await Append(partition, 7, 0, sequence, 1);
+        }
+
+        await BrokerHost.UntilAsync(() => host.Storage[partition.Identity.Stream].CheckpointsSaved >= 1);
+        // Another producer's batch is all that stays.
+        await Append(partition, 8, 0, 0, 1);
+        if (byRetention)
+        {
+            await partition.ApplyRetentionAsync(CancellationToken.None);
+        }
+        else
+        {
+            await partition.TrimAsync(15, CancellationToken.None);
+        }
+
+        Assert.Equal(15, partition.LogStartOffset);
+        await host.RestartAsync(cleanly: false);
+        await host.AllOpenAsync();
+        partition = host.Services.Topics.Find("t", 0)!;
+        Assert.Equal(14, (await Append(partition, 7, 0, 14, 1)).BaseOffset);
+        Assert.Equal((KafkaError.None, 16L), (await Append(partition, 7, 0, 15, 1)) is var next ? (next.Error, next.BaseOffset) : default);
+    }
+
     [Fact]
     public async Task State_is_stored_every_so_many_batches_and_only_what_follows_is_read_again()
     {

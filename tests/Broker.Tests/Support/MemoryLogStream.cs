@@ -213,7 +213,11 @@ internal sealed class MemoryLogStream(StreamId id, MemoryStreamStorage storage) 
                 throw new ArgumentException($"checkpoint at {offset}, confirmed is {End}", nameof(offset));
             }
 
-            _log.Checkpoint = new StreamCheckpoint(offset, state.ToArray());
+            if (offset >= (_log.Checkpoint?.Offset ?? -1))
+            {
+                _log.Checkpoint = new StreamCheckpoint(offset, state.ToArray());
+            }
+
             CheckpointsSaved++;
             return ValueTask.CompletedTask;
         }

@@ -152,7 +152,8 @@ public sealed class EngineTests
         var channel = Channel.CreateBounded<int>(4);
         using var gate = new SemaphoreSlim(2);
         var pipe = new Pipe(new PipeOptions(
-            readerScheduler: new ProcessPipeScheduler(process), writerScheduler: new ProcessPipeScheduler(process), useSynchronizationContext: false));
+            readerScheduler: new ProcessPipeScheduler(process), writerScheduler: new ProcessPipeScheduler(process),
+            useSynchronizationContext: false));
         Task[] work =
         [
             .. Enumerable.Range(0, 4).Select(worker => process.Run(async () =>

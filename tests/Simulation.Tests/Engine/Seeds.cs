@@ -35,7 +35,8 @@ public static class Seeds
         Assert.True(
             failures.Count == 0,
             $"{failures.Count} of {failures.Count + results.Count} runs failed:\n"
-            + string.Join('\n', failures.Select(static failure => failure.Message.Split('\n')[0])) + $"\n\n{failures.FirstOrDefault()?.Message}");
+            + string.Join('\n', failures.Select(static failure => failure.Message.Split('\n')[0]))
+            + $"\n\n{failures.FirstOrDefault()?.Message}");
         TestContext.Current.TestOutputHelper?.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{results.Count} runs from seed {from}: {results.Sum(static run => run.Steps)} steps, "

@@ -1,6 +1,6 @@
 namespace PipeRoll.Simulation.Engine;
 
-/// <summary>In which order ready tasks are picked; chosen by the seed, since some bugs need a starved task and others a hasty one.</summary>
+/// <summary>In which order ready tasks are picked; up to the seed, since some bugs need a starved task and others a hasty one.</summary>
 public enum PickOrder
 {
     Uniform,

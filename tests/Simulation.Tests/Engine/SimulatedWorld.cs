@@ -121,7 +121,8 @@ public sealed class SimulatedWorld
                 if (Interlocked.Exchange(ref lastSteps, steps) == steps)
                 {
                     System.Environment.FailFast(string.Create(
-                        CultureInfo.InvariantCulture, $"seed {Seed}: a step of the simulation blocks its only thread (a Wait, a Result, a loop?)"));
+                        CultureInfo.InvariantCulture,
+                        $"seed {Seed}: a step of the simulation blocks its only thread (a Wait, a Result, a loop?)"));
                 }
             },
             null,

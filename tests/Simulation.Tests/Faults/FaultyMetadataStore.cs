@@ -79,7 +79,7 @@ internal sealed class FaultyMetadataStore(
 
     public ValueTask<IReadOnlyList<long>> ListDueDeletesAsync(
         int max, TimeSpan readGrace, CancellationToken cancellation = default) =>
-        CallAsync("meta.due", () => planted.ListDueDeletes?.Invoke(max) ?? inner.ListDueDeletesAsync(max, readGrace));
+        CallAsync("meta.due", () => planted.ListDueDeletes?.Invoke(max, readGrace) ?? inner.ListDueDeletesAsync(max, readGrace));
 
     public async ValueTask ForgetObjectsAsync(IReadOnlyList<long> objectIds, CancellationToken cancellation = default) =>
         await CallAsync("meta.forget", () => DoneAsync(inner.ForgetObjectsAsync(objectIds)));

@@ -43,29 +43,34 @@ internal sealed record PlantedMetadata
 {
     public Func<IReadOnlyList<ObjectCommit>, ValueTask<CommitOutcome>>? Commit { get; init; }
 
-    public Func<int, ValueTask<IReadOnlyList<long>>>? ListDueDeletes { get; init; }
+    public Func<int, TimeSpan, ValueTask<IReadOnlyList<long>>>? ListDueDeletes { get; init; }
 
     public Func<ValueTask<bool>>? Trim { get; init; }
 
-    public static PlantedMetadata For(PlantedBug bug, Random random, IMetadataStore inner) => bug switch
+    public static PlantedMetadata For(PlantedBug bug, Random random, IMetadataStore inner)
     {
-        PlantedBug.CommitSkipped => new PlantedMetadata
+        var once = new HashSet<long>();
+        return bug switch
         {
-            Commit = commits => random.Next(4) == 0
-                ? ValueTask.FromResult(new CommitOutcome([]))
-                : inner.CommitObjectsAsync(commits),
-        },
-        PlantedBug.DeletedBeforeCommit => new PlantedMetadata
-        {
-            ListDueDeletes = async max =>
+            PlantedBug.CommitSkipped => new PlantedMetadata
             {
-                IReadOnlyList<ObjectRecord> all = await inner.ListObjectsAsync(0, max);
-                return [.. all.Where(static record => record.State != ObjectState.Committed).Select(static record => record.Id)];
+                Commit = commits => random.Next(4) == 0
+                    ? ValueTask.FromResult(new CommitOutcome([]))
+                    : inner.CommitObjectsAsync(commits),
             },
-        },
-        PlantedBug.TrimForgotten => new PlantedMetadata { Trim = static () => ValueTask.FromResult(true) },
-        _ => new PlantedMetadata(),
-    };
+            PlantedBug.DeletedBeforeCommit => new PlantedMetadata
+            {
+                ListDueDeletes = async (max, grace) =>
+                {
+                    IReadOnlyList<ObjectRecord> all = await inner.ListObjectsAsync(0, max);
+                    IEnumerable<ObjectRecord> early = all.Where(static record => record.State == ObjectState.Prepared);
+                    return [.. early.Select(static record => record.Id).Where(once.Add), .. await inner.ListDueDeletesAsync(max, grace)];
+                },
+            },
+            PlantedBug.TrimForgotten => new PlantedMetadata { Trim = static () => ValueTask.FromResult(true) },
+            _ => new PlantedMetadata(),
+        };
+    }
 }
 
 /// <summary>A store that leaves a copy of what is put.</summary>

@@ -40,11 +40,11 @@ internal sealed record ScenarioPlan
         bool harsh = random.Next(3) == 0;
         return new ScenarioPlan
         {
-            Streams = random.Next(1, 5),
-            Incarnations = random.Next(1, 6),
+            Streams = random.Next(1, 4),
+            Incarnations = random.Next(1, 5),
             WritersPerStream = random.Next(1, 4),
             BatchBytesMax = Pick(random, 200, 1500, 6000, 16_000),
-            WorkTime = TimeSpan.FromMilliseconds(Pick(random, 300, 2000, 8000)),
+            WorkTime = TimeSpan.FromMilliseconds(Pick(random, 100, 500, 2500)),
             CrashStepsMax = Pick(random, 100, 500, 2000, 6000),
             CrashProbability = random.Next(4) == 0 ? 0.2 : 0.8,
             Disk = new DiskFaults
@@ -91,9 +91,10 @@ internal sealed record ScenarioPlan
             BlockCacheBytesMax = Pick(random, 32, 64, 256) * KiB,
             ReadAheadBytesMin = Pick(random, 1, 4) * KiB,
             ReadAheadBytesMax = Pick(random, 4, 32) * KiB,
-            PreparedTimeToLive = TimeSpan.FromMinutes(5),
-            ReadGrace = TimeSpan.FromMinutes(1),
-            CleanInterval = TimeSpan.FromSeconds(Pick(random, 2, 10, 30)),
+            // Storms last longer than this, single requests do not.
+            PreparedTimeToLive = TimeSpan.FromSeconds(40),
+            ReadGrace = TimeSpan.FromSeconds(20),
+            CleanInterval = TimeSpan.FromSeconds(Pick(random, 5, 20)),
             StoreRequestsMax = random.Next(1, 9),
             StoreBytesMax = Pick(random, 64, 256) * KiB,
             StoreRetryDelay = TimeSpan.FromMilliseconds(50),

@@ -15,12 +15,12 @@ internal sealed class ScenarioWorld : IAsyncDisposable
     private readonly PlantedBug _bug;
     private bool _calm;
 
-    public ScenarioWorld(SimulatedWorld world, PlantedBug bug)
+    public ScenarioWorld(SimulatedWorld world, PlantedBug bug, Func<ScenarioPlan, ScenarioPlan> change)
     {
         World = world;
         _bug = bug;
         Random = world.RandomFor("scenario");
-        Plan = ScenarioPlan.Draw(world.RandomFor("plan"));
+        Plan = change(ScenarioPlan.Draw(world.RandomFor("plan")));
         Disk = new SimulatedDisk(world, Plan.Disk with
         {
             SyncLies = bug == PlantedBug.SyncLies,
@@ -29,7 +29,8 @@ internal sealed class ScenarioWorld : IAsyncDisposable
         });
         Bucket = new SimulatedBucket(world, Plan.Store);
         _database = MemoryDatabase.Open(world.Environment.Time, world.RandomFor("identifiers"));
-        _metadata = new FaultyMetadataStore(world, _database, () => _calm ? MetadataFaults.None : Plan.Metadata, PlantedMetadata.For(bug, Random, _database));
+        _metadata = new FaultyMetadataStore(
+            world, _database, () => _calm ? MetadataFaults.None : Plan.Metadata, PlantedMetadata.For(bug, Random, _database));
     }
 
     public SimulatedWorld World { get; }
@@ -84,7 +85,7 @@ internal sealed class ScenarioWorld : IAsyncDisposable
 
     /// <summary>Whether the fault comes from the scenario and not from Streams.</summary>
     public bool IsInjected(Exception failure) =>
-        !_calm && failure is SqliteException { SqliteErrorCode: 5 } or ObjectStoreException { Transient: true };
+        !_calm && failure is SqliteException { SqliteErrorCode: 5 } or ObjectStoreException { Transient: true } or TimeoutException;
 
     /// <summary>What a caller does whose call failed because of a fault that will pass: the same again.</summary>
     public async Task RetryInjectedAsync(SimulatedProcess process, Func<Task> call)

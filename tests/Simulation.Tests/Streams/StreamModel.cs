@@ -147,7 +147,9 @@ internal sealed class StreamModel(StreamId id, Action<Exception> onBroken)
             }
         }
 
-        Require(count > 0 || offset >= confirmedBefore || SkipsTo(offset, confirmedBefore), $"a read of {offset} found nothing, confirmed {confirmedBefore}");
+        Require(
+            count > 0 || offset >= confirmedBefore || SkipsTo(offset, confirmedBefore),
+            $"a read of {offset} found nothing, confirmed {confirmedBefore}");
         Require(at <= confirmedAfter, $"a read saw up to {at}, beyond the confirmed end {confirmedAfter}");
         Require(count <= 1 || fetched.TotalBytes <= maxBytes, $"a read of at most {maxBytes} bytes gave {fetched.TotalBytes}");
         Require(count == 0 || fetched.EndOffset >= at, $"a read ends at {at} but says {fetched.EndOffset}");
@@ -172,10 +174,10 @@ internal sealed class StreamModel(StreamId id, Action<Exception> onBroken)
     }
 
     /// <summary>A search by time gave a lower bound: nothing that new may lie before it.</summary>
-    public void FoundByTime(long timestamp, long? found, long start)
+    public void FoundByTime(long timestamp, long? found)
     {
         ScenarioBatch? first = _batches.Find(batch =>
-            batch.BaseOffset >= start && batch.EndOffset <= Confirmed && batch.Timestamp >= timestamp && batch.DroppedBy is null);
+            batch.BaseOffset >= StartMax && batch.EndOffset <= Confirmed && batch.Timestamp >= timestamp && batch.DroppedBy is null);
         Require(
             first is null || (found is { } offset && offset <= first.BaseOffset),
             $"a search for {timestamp} gave {found}, but {first?.BaseOffset} is that new");
@@ -235,7 +237,9 @@ internal sealed class StreamModel(StreamId id, Action<Exception> onBroken)
         Require(
             bytes.Length >= batch.Bytes.Length && bytes[..batch.Bytes.Length].SequenceEqual(batch.Bytes),
             $"a read at {at} gave other bytes for {baseOffset} than were appended");
-        Require(SkipsTo(at, baseOffset), $"a read at {at} jumped to {baseOffset} over batches that nobody dropped: {Describe(at, baseOffset)}");
+        Require(
+            SkipsTo(at, baseOffset),
+            $"a read at {at} jumped to {baseOffset} over batches that nobody dropped: {Describe(at, baseOffset)}");
         if (batch.DroppedBy is { } replacement)
         {
             Require(!replacement.HappenedBefore(startedAtStep), $"batch {baseOffset} came back after it was replaced");

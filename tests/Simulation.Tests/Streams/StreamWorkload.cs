@@ -276,7 +276,7 @@ internal sealed class StreamWorkload(ScenarioWorld scenario, SimulatedProcess pr
     {
         long timestamp = NowMs - _random.Next(20_000);
         long? found = await stream.FindBlockByTimestampAsync(timestamp);
-        model.FoundByTime(timestamp, found, stream.StartOffset);
+        model.FoundByTime(timestamp, found);
     }
 
     /// <summary>Drops some batches of the committed part, as a compaction does.</summary>

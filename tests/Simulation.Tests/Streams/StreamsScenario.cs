@@ -16,9 +16,10 @@ internal static class StreamsScenario
 
     public static Task RunAsync(SimulatedWorld world) => RunAsync(world, PlantedBug.None);
 
-    public static async Task RunAsync(SimulatedWorld world, PlantedBug bug)
+    /// <param name="change">Bends the plan that the seed has drawn towards what a test is about.</param>
+    public static async Task RunAsync(SimulatedWorld world, PlantedBug bug, Func<ScenarioPlan, ScenarioPlan>? change = null)
     {
-        await using var scenario = new ScenarioWorld(world, bug);
+        await using var scenario = new ScenarioWorld(world, bug, change ?? (static plan => plan));
         await scenario.CreateStreamsAsync();
         for (int life = 0; life < scenario.Plan.Incarnations; life++)
         {

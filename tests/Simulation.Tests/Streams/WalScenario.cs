@@ -130,7 +130,16 @@ internal sealed class WalScenario : IWalReplay, IWalClient
             _trimmed = _appended.Count;
         }
 
-        await log.StopAsync(clean);
+        try
+        {
+            await log.StopAsync(clean);
+        }
+        catch (StreamUnavailableException failure) when (failure.Reason == StreamUnavailableReason.Failed)
+        {
+            process.Kill($"can't stop: {failure.Message}");
+            return;
+        }
+
         Require(_confirmed == _appended.Count, $"stopped with {_confirmed} of {_appended.Count} confirmed");
         await device.DisposeAsync();
     }

@@ -223,6 +223,8 @@ public sealed class SqliteMetadataStoreTests : IAsyncLifetime
             cluster = await first.GetClusterIdAsync();
             id = (await first.CreateStreamsAsync(1, "test"))[0];
             Assert.True(await first.SaveCheckpointAsync(id, 0, new StreamCheckpoint(3, new byte[] { 1, 2, 3 })));
+            // One that was overtaken on its way changes nothing.
+            Assert.True(await first.SaveCheckpointAsync(id, 0, new StreamCheckpoint(2, new byte[] { 9 })));
         }
 
         await using SqliteMetadataStore second = SqliteMetadataStore.OpenFile(folder["deep/metadata.db"], _time, Guid.NewGuid);

@@ -31,6 +31,8 @@ public sealed class WriteAheadLogTests
         Task lost = harness.Append(1, 1);
         var failure = await Assert.ThrowsAsync<StreamUnavailableException>(() => lost);
         Assert.Equal(StreamUnavailableReason.Failed, failure.Reason);
+        // Told right after the appends were failed.
+        Assert.True(SpinWait.SpinUntil(() => harness.Fatal is not null, TimeSpan.FromSeconds(10)));
         Assert.IsType<IOException>(harness.Fatal);
         Assert.Single(harness.Confirmed);
 
@@ -61,6 +63,19 @@ public sealed class WriteAheadLogTests
         Assert.Equal(offset, harness.Confirmed.Count);
         WalHarness recovered = await WalHarness.StartAsync(device.Copy());
         Assert.Equal(offset - 1, recovered.Replayed[^1].BaseOffset);
+    }
+
+    [Fact]
+    public async Task A_drained_log_takes_nothing_more_so_that_a_clean_end_can_forget_nothing()
+    {
+        WalHarness harness = await WalHarness.StartAsync(new MemoryWalDevice());
+        await harness.Append(1, 0);
+        await harness.Log.DrainAsync();
+        // Whoever passed the check for a stop before it began comes now, behind what the stop uploads.
+        Assert.Throws<StreamUnavailableException>(() => { _ = harness.Append(1, 1); });
+        await harness.Log.StopAsync(clean: true);
+        WalHarness recovered = await WalHarness.StartAsync(harness.Device.Copy());
+        Assert.Empty(recovered.Replayed);
     }
 
     [Fact]

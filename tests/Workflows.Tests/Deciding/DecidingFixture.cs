@@ -38,6 +38,8 @@ public sealed class DecidingFixture : IDisposable
 
     private int _next;
 
+    public DecidingFixture() => Cluster.CreateTopic(SnapshotStore.TopicName, 1);
+
     public MockCluster Cluster { get; } = new();
 
     public PolicyBundle Policy { get; } = PolicyBundle.Parse(new PolicySource("tests.yaml", PolicyText));
@@ -66,7 +68,7 @@ public sealed class DecidingFixture : IDisposable
         {
             foreach (TopicPlan each in plan.Topics)
             {
-                if (each.Name != SnapshotStore.TopicName || _next == 1)
+                if (each.Name != SnapshotStore.TopicName)
                 {
                     Cluster.CreateTopic(each.Name, each.Partitions);
                 }

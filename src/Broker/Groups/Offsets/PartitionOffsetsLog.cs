@@ -9,7 +9,7 @@ using PipeRoll.Wire.Records;
 namespace PipeRoll.Broker.Groups.Offsets;
 
 /// <summary>The offsets topic over the partitions of the broker itself: an internal topic that is compacted by key.</summary>
-/// <remarks>Any thread. Order of appends per partition is the order of the calls, as <see cref="Partition.AppendAsync"/> gives it.</remarks>
+/// <remarks>Any thread. Appends to a partition keep the order of the calls, as <see cref="Partition.AppendAsync"/> does.</remarks>
 internal sealed class PartitionOffsetsLog(TopicDirectory topics, GroupOptions options, TimeProvider time) : IOffsetsLog
 {
     public const string TopicName = "__consumer_offsets";

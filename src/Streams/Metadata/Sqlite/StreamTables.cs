@@ -128,6 +128,7 @@ internal static class StreamTables
             """
             INSERT INTO checkpoints (stream_id, at_offset, state) VALUES (@id, @offset, @state)
             ON CONFLICT (stream_id) DO UPDATE SET at_offset = excluded.at_offset, state = excluded.state
+            WHERE excluded.at_offset >= checkpoints.at_offset
             """,
             new { id = id.Value, offset = checkpoint.Offset, state = checkpoint.State.ToArray() });
         return true;
