@@ -9,7 +9,7 @@ namespace PipeRoll.Foundation.Buffers;
 /// <remarks>
 /// Ownership: <see cref="Rent"/> returns a buffer with one reference, owned by the caller. Whoever keeps the
 /// buffer past the call that handed it over takes a reference of their own with <see cref="AddReference"/>.
-/// Any thread may add or release; the bytes must not be written once the buffer has been shared.
+/// Any thread may add or release; bytes must not be written once they have been shared.
 /// </remarks>
 public sealed class SharedBuffer
 {
