@@ -240,10 +240,16 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
     }
 
     /// <summary>The batch as the cache keeps it, with a reference that the cache owns.</summary>
-    private static CachedBatch Keep(in StreamBatch batch, out int cost)
+    private CachedBatch Keep(in StreamBatch batch, out int cost)
     {
         SharedBuffer? owner = batch.Owner;
         int length = batch.Bytes.Length;
+        if (length <= BatchPacker.BatchBytesMax)
+        {
+            cost = EntryCost + length;
+            return new CachedBatch(storage.Packer.Pack(batch), cost);
+        }
+
         if (owner is not null && (long)length * WasteMax < owner.Capacity)
         {
             SharedBuffer copy = SharedBuffer.Rent(length);

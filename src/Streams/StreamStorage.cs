@@ -64,6 +64,8 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 
     internal LogCache Cache { get; }
 
+    internal BatchPacker Packer { get; } = new();
+
     internal BlockCache Blocks { get; }
 
     internal StreamMetrics Metrics { get; }
@@ -200,6 +202,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         GiveBackBuffers();
         await _parts.WalDevice.DisposeAsync();
         _uploader.Dispose();
+        Packer.Dispose();
         Metrics.Dispose();
     }
 

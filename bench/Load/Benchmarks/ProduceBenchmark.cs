@@ -15,13 +15,17 @@ internal static class ProduceBenchmark
             string folder = context.Folder($"produce-{partitions}");
             DeviceResult before = Device.Measure(folder, MiB, DeviceTime);
             double produced;
+            double cpuPerGibibyte;
             Percentiles latency;
             using (BenchServer server = BenchServer.Run(folder))
             {
                 Admin.CreateTopic(server.Bootstrap, "load", partitions);
                 var load = ProduceLoad.Together(server.KafkaPort, "load", partitions, recordsPerBatch);
                 load.RunClosed(window: 16, context.Scale(3), out _);
-                produced = load.RunClosed(window: 16, context.Scale(10), out latency) / MiB;
+                double cpuBefore = server.CpuSeconds;
+                TimeSpan time = context.Scale(10);
+                produced = load.RunClosed(window: 16, time, out latency) / MiB;
+                cpuPerGibibyte = (server.CpuSeconds - cpuBefore) / (produced * time.TotalSeconds / 1024);
             }
 
             DeviceResult after = Device.Measure(folder, MiB, DeviceTime);
@@ -30,6 +34,7 @@ internal static class ProduceBenchmark
             context.Report.Add("produce", $"device, 1 MiB write + sync (before {before.MebibytesPerSecond:0}, after {after.MebibytesPerSecond:0})", device, "MiB/s");
             context.Report.Add("produce", $"{name}, 1 KiB records, acks=all", produced, "MiB/s");
             context.Report.Add("produce", $"{name}: ratio to the device", produced / device, "x", ">= 0.8");
+            context.Report.Add("produce", $"{name}: server's processor time", cpuPerGibibyte, "s/GiB");
             context.Report.Add("produce", $"{name}: latency at full load p99", latency.P99, "ms");
         }
     }

@@ -9,10 +9,12 @@ namespace PipeRoll.Foundation.Buffers;
 /// <remarks>
 /// Ownership: <see cref="Rent"/> returns a buffer with one reference, owned by the caller. Whoever keeps the
 /// buffer past the call that handed it over takes a reference of their own with <see cref="AddReference"/>.
-/// Any thread may add or release; the bytes must not be written once the buffer has been shared.
+/// Any thread may add or release; bytes must not be written once they have been shared.
 /// </remarks>
 public sealed class SharedBuffer
 {
+    /// <summary>Of the process, as the runtime's own pool is; the idle bytes are what a burst of evictions gives back at once.</summary>
+    internal static readonly BufferPool Pool = new(idleBytesMax: 128L * 1024 * 1024);
 #if DEBUG
     private const byte PoisonByte = 0xDD;
 #endif
@@ -41,7 +43,7 @@ public sealed class SharedBuffer
     public static SharedBuffer Rent(int length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        return new SharedBuffer(ArrayPool<byte>.Shared.Rent(length), length);
+        return new SharedBuffer(length >= BufferPool.BytesMin ? Pool.Rent(length) : ArrayPool<byte>.Shared.Rent(length), length);
     }
 
     public void AddReference()
@@ -63,7 +65,14 @@ public sealed class SharedBuffer
             // Whoever still reads them is to see it at once, not when the array has found another user.
             Array.Fill(bytes, PoisonByte);
 #endif
-            ArrayPool<byte>.Shared.Return(bytes);
+            if (Length >= BufferPool.BytesMin)
+            {
+                Pool.Return(bytes);
+            }
+            else
+            {
+                ArrayPool<byte>.Shared.Return(bytes);
+            }
         }
         else if (left < 0)
         {

@@ -11,7 +11,6 @@ namespace PipeRoll.Streams.Stores;
 public sealed class DiskObjectStore : IObjectStore
 {
     private const string TemporarySuffix = ".tmp";
-    private const int WriteBackBytes = 2 * 1024 * 1024;
     private const int NoSpaceCode = 28; // ENOSPC
     private readonly string _root;
     private long _lastTemporary;
@@ -37,10 +36,10 @@ public sealed class DiskObjectStore : IObjectStore
             string temporary = NewTemporary(path);
             try
             {
-                using (SafeFileHandle handle = Create(temporary))
+                using (SequentialFileWriter file = Create(temporary, content.Sum(part => (long)part.Length)))
                 {
-                    Write(handle, content, 0);
-                    RandomAccess.FlushToDisk(handle);
+                    Write(file, content);
+                    file.Complete();
                 }
 
                 Publish(temporary, path, condition, key);
@@ -118,33 +117,18 @@ public sealed class DiskObjectStore : IObjectStore
 
     private string NewTemporary(string path) => $"{path}.{Interlocked.Increment(ref _lastTemporary)}{TemporarySuffix}";
 
-    private static SafeFileHandle Create(string temporary)
+    private static SequentialFileWriter Create(string temporary, long bytesExpected)
     {
         DurableFiles.CreateFolder(Path.GetDirectoryName(temporary)!);
-        return File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write);
+        return new SequentialFileWriter(temporary, bytesExpected);
     }
 
-    /// <summary>Starts write-back as it goes, so that one huge sync at the end does not hold up the write-ahead log on the same disk.</summary>
-    private static long Write(SafeFileHandle handle, IReadOnlyList<ReadOnlyMemory<byte>> content, long position)
+    private static void Write(SequentialFileWriter file, IReadOnlyList<ReadOnlyMemory<byte>> content)
     {
-        var batch = new List<ReadOnlyMemory<byte>>();
-        long batchBytes = 0;
         foreach (ReadOnlyMemory<byte> part in content)
         {
-            batch.Add(part);
-            batchBytes += part.Length;
-            if (batchBytes >= WriteBackBytes)
-            {
-                RandomAccess.Write(handle, batch, position);
-                DurableFiles.StartWriteBack(handle, position, batchBytes);
-                position += batchBytes;
-                batchBytes = 0;
-                batch.Clear();
-            }
+            file.Append(part.Span);
         }
-
-        RandomAccess.Write(handle, batch, position);
-        return position + batchBytes;
     }
 
     private static void Publish(string temporary, string path, PutCondition condition, string key)
@@ -183,32 +167,26 @@ public sealed class DiskObjectStore : IObjectStore
 
     private sealed class Upload(DiskObjectStore store, string key, string path, string temporary) : IObjectUpload
     {
-        private SafeFileHandle? _handle;
-        private long _position;
+        private SequentialFileWriter? _file;
 
-        public void Open() => _handle = Create(temporary);
+        public void Open() => _file = Create(temporary, long.MaxValue);
 
         public ValueTask AppendAsync(IReadOnlyList<ReadOnlyMemory<byte>> part, CancellationToken cancellation = default) =>
-            Run(() => _position = Write(Handle, part, _position), key, cancellation);
+            Run(() => Write(Opened, part), key, cancellation);
 
         /// <summary>May be called again when it failed: what is done is not done twice.</summary>
         public ValueTask CompleteAsync(CancellationToken cancellation = default) => Run(() =>
         {
-            if (!Handle.IsClosed)
-            {
-                RandomAccess.FlushToDisk(Handle);
-                Handle.Dispose();
-            }
-
+            Opened.Complete();
             Publish(temporary, path, PutCondition.None, key);
         }, key, cancellation);
 
         public ValueTask DisposeAsync()
         {
-            _handle?.Dispose();
+            _file?.Dispose();
             return Run(() => File.Delete(temporary), store._root, CancellationToken.None);
         }
 
-        private SafeFileHandle Handle => _handle ?? throw new InvalidOperationException("the upload was not opened");
+        private SequentialFileWriter Opened => _file ?? throw new InvalidOperationException("the upload was not opened");
     }
 }

@@ -101,16 +101,15 @@ public sealed class FileWalDevice(string folder) : IWalDevice
         try
         {
             // Real zeros, not a hole: the blocks are allocated and initialised, so that later writes change data only.
-            using (SafeFileHandle handle = File.OpenHandle(unfinished, FileMode.Create, FileAccess.Write))
+            using (var file = new SequentialFileWriter(unfinished))
             {
                 byte[] zeros = new byte[ZeroBytes];
-                for (long position = 0; position < bytes; position += zeros.Length)
+                for (long left = bytes; left > 0; left -= zeros.Length)
                 {
-                    RandomAccess.Write(handle, zeros.AsSpan(0, (int)Math.Min(zeros.Length, bytes - position)), position);
-                    DurableFiles.StartWriteBack(handle, position, zeros.Length);
+                    file.Append(zeros.AsSpan(0, (int)Math.Min(zeros.Length, left)));
                 }
 
-                RandomAccess.FlushToDisk(handle);
+                file.Complete();
             }
 
             File.Move(unfinished, path);
