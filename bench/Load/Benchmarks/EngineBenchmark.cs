@@ -26,7 +26,6 @@ internal static class EngineBenchmark
 
         // Processor time, which neighbours on a busy machine take less from than from the clock.
         byte[] half = engine.Snapshot();
-        GC.Collect();
         long allocatedBefore = GC.GetAllocatedBytesForCurrentThread();
         TimeSpan cpuBefore = Environment.CpuUsage.TotalTime;
         long started = Stopwatch.GetTimestamp();
