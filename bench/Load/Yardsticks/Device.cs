@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using PipeRoll.Foundation.IO;
 
 namespace PipeRoll.Load.Yardsticks;
 
@@ -29,7 +30,7 @@ internal static class Device
         {
             long before = Stopwatch.GetTimestamp();
             RandomAccess.Write(handle, block, at);
-            RandomAccess.FlushToDisk(handle);
+            DurableFiles.SyncData(handle);
             latencies.Add(Stopwatch.GetElapsedTime(before).TotalMilliseconds);
             at = (at + writeBytes) % (FileBytes / writeBytes * (long)writeBytes);
         }
