@@ -173,7 +173,7 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
     {
         try
         {
-            await KillInTheMiddle(input, capture, capturing, deciding, moment, enough.Token);
+            await KillInTheMiddle(input, capture, capturing, deciding, progress, moment, enough.Token);
             CaptureReport report = await capturing;
             await Decided(plan, connection, deciding, progress, enough.Token);
             return report;
@@ -185,15 +185,16 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
         }
     }
 
-    /// <summary>Kills the server when half of the input is acknowledged, and starts it again on the same ports and data.</summary>
-    private async Task KillInTheMiddle(DemoInput input, CaptureRun capture, Task capturing, Task deciding, DemoMoment moment, CancellationToken stop)
+    /// <summary>Kills the server when half of the input is acknowledged and the workers are deciding, and starts it again on the same ports and data.</summary>
+    private async Task KillInTheMiddle(
+        DemoInput input, CaptureRun capture, Task capturing, Task deciding, WorkflowProgress progress, DemoMoment moment, CancellationToken stop)
     {
         if (_server is not { } server)
         {
             return;
         }
 
-        while (!capturing.IsCompleted && !deciding.IsCompleted && capture.Latency.Count < input.Rows / 2)
+        while (!capturing.IsCompleted && !deciding.IsCompleted && (capture.Latency.Count < input.Rows / 2 || progress.Decided == 0))
         {
             await Task.Delay(TimeSpan.FromMilliseconds(5), time, stop);
         }
