@@ -12,7 +12,8 @@ internal static class WorkflowBenchmark
         int events = (int)(300_000 * Math.Max(context.TimeScale, 0.2));
         string root = BenchServer.Root();
         using Process demo = Process.Start(new ProcessStartInfo(
-            Path.Combine(root, "piperoll"), ["demo", "--events", $"{events}", "--json", summary]) { RedirectStandardOutput = true })
+            Path.Combine(root, "piperoll"), ["demo", "--events", $"{events}", "--json", summary])
+        { RedirectStandardOutput = true })
             ?? throw new InvalidOperationException("the demo did not start");
         string output = demo.StandardOutput.ReadToEnd();
         demo.WaitForExit();

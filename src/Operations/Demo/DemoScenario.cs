@@ -182,7 +182,7 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
     {
         try
         {
-            await KillInTheMiddle(input, capture, capturing, deciding, moment, enough.Token);
+            await KillInTheMiddle(input, capture, capturing, deciding, progress, moment, enough.Token);
             CaptureReport report = await capturing;
             await Decided(plan, connection, deciding, progress, enough.Token);
             return report;
@@ -203,7 +203,7 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
             return;
         }
 
-        while (!capturing.IsCompleted && !deciding.IsCompleted && capture.Latency.Count < input.Rows / 2)
+        while (!capturing.IsCompleted && !deciding.IsCompleted && (capture.Latency.Count < input.Rows / 2 || progress.Decided == 0))
         {
             await Task.Delay(TimeSpan.FromMilliseconds(5), time, stop);
         }

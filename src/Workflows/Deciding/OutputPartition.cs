@@ -16,7 +16,7 @@ internal sealed class OutputPartition
     private readonly TopicPartition _partition;
     private readonly Queue<long> _sent = new();
     private readonly Action<DeliveryReport<byte[]?, byte[]?>> _onDelivery;
-    private byte[] _epoch = [];
+    private Header _epoch = new(OutputHeaders.Epoch, []);
     private long _acknowledged;
     private long _settled;
     private Error? _failure;
@@ -52,12 +52,19 @@ internal sealed class OutputPartition
             Headers = new Headers { { OutputHeaders.Claim, Encoding.UTF8.GetBytes(workerId) } },
         };
         DeliveryResult<byte[]?, byte[]?> result = await _producer.ProduceAsync(_partition, message);
-        _epoch = OutputHeaders.Encode(result.Offset.Value);
+        _epoch = new Header(OutputHeaders.Epoch, OutputHeaders.Encode(result.Offset.Value));
         return result.Offset.Value;
     }
 
     /// <summary>Sends a record about one event unless the partition already holds it. Blocks while the producer's queue is full.</summary>
-    public bool Emit(long sourceOffset, byte[]? key, byte[]? value, Timestamp timestamp, Headers? eventHeaders = null)
+    /// <param name="sourceOffset">The event's offset.</param>
+    /// <param name="source">The same as a header, so that it is made once for all outputs of an event.</param>
+    /// <param name="key">The record's key.</param>
+    /// <param name="value">The record's value.</param>
+    /// <param name="timestamp">That of the event's record.</param>
+    /// <param name="eventHeaders">The event's own headers, for a routed copy.</param>
+    /// <returns>Whether it was sent.</returns>
+    public bool Emit(long sourceOffset, Header source, byte[]? key, byte[]? value, Timestamp timestamp, Headers? eventHeaders = null)
     {
         if (sourceOffset <= HeldThrough)
         {
@@ -65,13 +72,13 @@ internal sealed class OutputPartition
         }
 
         var headers = new Headers();
-        foreach (IHeader header in eventHeaders ?? [])
+        for (int index = 0; index < (eventHeaders?.Count ?? 0); index++)
         {
-            headers.Add((Header)header);
+            headers.Add((Header)eventHeaders![index]);
         }
 
-        headers.Add(OutputHeaders.SourceOffset, OutputHeaders.Encode(sourceOffset));
-        headers.Add(OutputHeaders.Epoch, _epoch);
+        headers.Add(source);
+        headers.Add(_epoch);
         var message = new Message<byte[]?, byte[]?> { Key = key, Value = value, Timestamp = timestamp, Headers = headers };
         _sent.Enqueue(sourceOffset);
         while (true)

@@ -120,13 +120,14 @@ internal sealed class PartitionDecider
 
         Decision decision = _engine.Decide(offset, message.Timestamp.UnixTimestampMs, message.Key, message.Value);
         _options.OnStep?.Invoke(WorkerStep.Decided, offset);
-        if (_decisions.Emit(offset, decision.RecordKey.ToArray(), decision.Record.ToArray(), message.Timestamp))
+        var source = new Header(OutputHeaders.SourceOffset, OutputHeaders.Encode(offset));
+        if (_decisions.Emit(offset, source, decision.RecordKey.ToArray(), decision.Record.ToArray(), message.Timestamp))
         {
             _progress.AddDecision(decision.Outcome);
         }
 
         _options.OnStep?.Invoke(WorkerStep.DecisionSent, offset);
-        Route(decision, offset, message);
+        Route(decision, offset, source, message);
         _options.OnStep?.Invoke(WorkerStep.RoutesSent, offset);
         NextOffset = offset + 1;
         SnapshotIfDue();
@@ -182,7 +183,7 @@ internal sealed class PartitionDecider
         }
     }
 
-    private void Route(Decision decision, long offset, Message<byte[]?, byte[]?> message)
+    private void Route(Decision decision, long offset, Header source, Message<byte[]?, byte[]?> message)
     {
         string? own = _plan.ManifestRoute(decision.Outcome);
         IReadOnlyList<string> routes = decision.Routes;
@@ -190,13 +191,13 @@ internal sealed class PartitionDecider
         {
             if (routes[index] != own)
             {
-                _outputs[routes[index]].Emit(offset, message.Key, message.Value, message.Timestamp, message.Headers);
+                _outputs[routes[index]].Emit(offset, source, message.Key, message.Value, message.Timestamp, message.Headers);
             }
         }
 
         if (own is not null)
         {
-            _outputs[own].Emit(offset, message.Key, message.Value, message.Timestamp, message.Headers);
+            _outputs[own].Emit(offset, source, message.Key, message.Value, message.Timestamp, message.Headers);
         }
     }
 
