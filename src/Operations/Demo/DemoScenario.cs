@@ -194,9 +194,9 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
         }
     }
 
-    /// <summary>Kills the server when half of the input is acknowledged, and starts it again on the same ports and data.</summary>
+    /// <summary>Kills the server when half of the input is acknowledged and the workers are deciding, and starts it again where it was.</summary>
     private async Task KillInTheMiddle(
-        DemoInput input, CaptureRun capture, Task capturing, Task deciding, DemoMoment moment, CancellationToken stop)
+        DemoInput input, CaptureRun capture, Task capturing, Task deciding, WorkflowProgress progress, DemoMoment moment, CancellationToken stop)
     {
         if (_server is not { } server)
         {
