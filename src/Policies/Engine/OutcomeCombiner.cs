@@ -48,13 +48,8 @@ internal sealed class OutcomeCombiner
         Outcome outcome = Outcome.Allow;
         var severity = Severity.None;
         long score = 0;
-        bool[] held = results.Held;
-        for (int i = 0; i < held.Length; i++)
+        for (int i = results.NextHeld(0); i >= 0; i = results.NextHeld(i + 1))
         {
-            if (!held[i])
-            {
-                continue;
-            }
             PolicyRule rule = _rules[i];
             score += rule.Score;
             severity = rule.Severity > severity ? rule.Severity : severity;
@@ -75,7 +70,7 @@ internal sealed class OutcomeCombiner
         decision.Outcome = outcome;
         decision.Score = score;
         decision.Severity = severity;
-        GatherRoutes(decision, held);
+        GatherRoutes(decision, results);
     }
 
     private Outcome WithThresholds(Outcome outcome, long score)
@@ -87,15 +82,12 @@ internal sealed class OutcomeCombiner
         return outcome;
     }
 
-    private void GatherRoutes(Decision decision, bool[] held)
+    private void GatherRoutes(Decision decision, RuleResults results)
     {
         Routes.Add(_outcomeTopics[(int)decision.Outcome]);
-        for (int i = 0; i < held.Length && decision.HeldList.Count > 0; i++)
+        for (int i = results.NextHeld(0); i >= 0; i = results.NextHeld(i + 1))
         {
-            if (held[i])
-            {
-                Routes.Add(_ruleTopics[i]);
-            }
+            Routes.Add(_ruleTopics[i]);
         }
         if (decision.IsFallback)
         {

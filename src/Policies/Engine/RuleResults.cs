@@ -13,6 +13,13 @@ internal sealed class RuleResults(int count)
 
     public bool AnyError { get; private set; }
 
+    /// <summary>The first rule from <paramref name="from"/> on that holds; −1 if none does.</summary>
+    public int NextHeld(int from)
+    {
+        int found = Held.AsSpan(from).IndexOf(true);
+        return found < 0 ? -1 : from + found;
+    }
+
     public CelError? ErrorOf(int rule) => AnyError ? _errors[rule] : null;
 
     public void Clear()

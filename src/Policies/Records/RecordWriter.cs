@@ -17,10 +17,15 @@ internal sealed class RecordWriter
     private readonly byte[] _opening;
     private readonly byte[] _policy;
     private readonly byte[][] _ruleTrue;
-    private readonly byte[][] _ruleFalse;
     private readonly byte[][] _ruleNames;
+
+    /// <summary>All rules false, and where each begins in it; the end comes last.</summary>
     private readonly byte[] _allFalse;
+    private readonly int[] _falseAt;
     private readonly byte[][] _reasonNames;
+
+    /// <summary>The reasons' texts, escaped; null where an expression stands.</summary>
+    private readonly byte[]?[][] _reasonTexts;
     private readonly byte[][] _windowNames;
     private readonly byte[][] _outcomes;
     private readonly byte[][] _severities;
@@ -44,8 +49,14 @@ internal sealed class RecordWriter
         _policy = Fragment(json => WritePolicy(json, policy));
         _ruleNames = [.. policy.Rules.Select((rule, i) => Name(rule.Id, i == 0))];
         _ruleTrue = [.. _ruleNames.Select(name => (byte[])[.. name, .. "true"u8])];
-        _ruleFalse = [.. _ruleNames.Select(name => (byte[])[.. name, .. "false"u8])];
-        _allFalse = [.. _ruleFalse.SelectMany(bytes => bytes)];
+        byte[][] ruleFalse = [.. _ruleNames.Select(name => (byte[])[.. name, .. "false"u8])];
+        _allFalse = [.. ruleFalse.SelectMany(bytes => bytes)];
+        _falseAt = new int[ruleFalse.Length + 1];
+        for (int i = 0; i < ruleFalse.Length; i++)
+        {
+            _falseAt[i + 1] = _falseAt[i] + ruleFalse[i].Length;
+        }
+        _reasonTexts = [.. _rules.Select(rule => rule.Reason.Parts.Select(EscapedText).ToArray())];
         _reasonNames = [.. policy.Rules.Select(rule => Fragment(json =>
         {
             json.Raw("{\"rule\":"u8);
@@ -151,6 +162,8 @@ internal sealed class RecordWriter
         return json.Written.ToArray();
     }
 
+    private static byte[]? EscapedText(ReasonPart part) => part.Expression is null ? Fragment(json => json.Escape(part.Utf8)) : null;
+
     private static byte[] Name(string name, bool first) => Fragment(json =>
     {
         json.Raw(first ? ""u8 : ","u8);
@@ -206,8 +219,24 @@ internal sealed class RecordWriter
             _json.Raw(_allFalse);
             return;
         }
-        bool[] held = results.Held;
-        for (int i = 0; i < held.Length; i++)
+        if (results.AnyError)
+        {
+            WriteRulesWithErrors(results);
+            return;
+        }
+        int written = 0;
+        for (int i = results.NextHeld(0); i >= 0; i = results.NextHeld(i + 1))
+        {
+            _json.Raw(_allFalse.AsSpan(written, _falseAt[i] - written));
+            _json.Raw(_ruleTrue[i]);
+            written = _falseAt[i + 1];
+        }
+        _json.Raw(_allFalse.AsSpan(written));
+    }
+
+    private void WriteRulesWithErrors(RuleResults results)
+    {
+        for (int i = 0; i < results.Count; i++)
         {
             if (results.ErrorOf(i) is { } error)
             {
@@ -215,7 +244,7 @@ internal sealed class RecordWriter
                 _json.String(error.Message);
                 continue;
             }
-            _json.Raw(held[i] ? _ruleTrue[i] : _ruleFalse[i]);
+            _json.Raw(results.Held[i] ? _ruleTrue[i] : _allFalse.AsSpan(_falseAt[i], _falseAt[i + 1] - _falseAt[i]));
         }
     }
 
@@ -260,10 +289,9 @@ internal sealed class RecordWriter
     private void WriteReasons(RuleResults results, ReadOnlySpan<CelValue> variables)
     {
         bool first = true;
-        bool[] held = results.Held;
-        for (int i = 0; i < held.Length; i++)
+        for (int i = results.NextHeld(0); i >= 0; i = results.NextHeld(i + 1))
         {
-            if (!held[i] || _rules[i].Reason.Parts.Count == 0)
+            if (_reasonTexts[i].Length == 0)
             {
                 continue;
             }
@@ -272,24 +300,23 @@ internal sealed class RecordWriter
                 _json.Raw(","u8);
             }
             _json.Raw(_reasonNames[i]);
-            WriteReason(_rules[i].Reason, variables);
+            WriteReason(_reasonTexts[i], _rules[i].Reason.Parts, variables);
             _json.Raw("\"}"u8);
             first = false;
         }
     }
 
-    private void WriteReason(ReasonTemplate reason, ReadOnlySpan<CelValue> variables)
+    private void WriteReason(byte[]?[] texts, IReadOnlyList<ReasonPart> parts, ReadOnlySpan<CelValue> variables)
     {
-        IReadOnlyList<ReasonPart> parts = reason.Parts;
-        for (int i = 0; i < parts.Count; i++)
+        for (int i = 0; i < texts.Length; i++)
         {
-            if (parts[i].Expression is { } expression)
+            if (texts[i] is { } text)
             {
-                ReasonText.Write(_json, expression.Evaluate(variables));
+                _json.Raw(text);
             }
             else
             {
-                _json.Escape(parts[i].Utf8);
+                ReasonText.Write(_json, parts[i].Expression!.Evaluate(variables));
             }
         }
     }
