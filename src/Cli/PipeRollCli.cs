@@ -37,7 +37,12 @@ public static class PipeRollCli
 
         try
         {
-            var invocation = new InvocationConfiguration { Output = console.Output, Error = console.Error, EnableDefaultExceptionHandler = false };
+            var invocation = new InvocationConfiguration
+            {
+                Output = console.Output,
+                Error = console.Error,
+                EnableDefaultExceptionHandler = false,
+            };
             return await parsed.InvokeAsync(invocation, stop);
         }
         catch (Exception error)
@@ -54,9 +59,12 @@ public static class PipeRollCli
             path.Insert(0, at.Command.Name);
         }
 
-        string what = parsed.UnmatchedTokens.Count > 0 && !parsed.UnmatchedTokens[0].StartsWith('-') && parsed.CommandResult.Command.Subcommands.Count > 0
+        string what = parsed.UnmatchedTokens.Count > 0
+            && !parsed.UnmatchedTokens[0].StartsWith('-')
+            && parsed.CommandResult.Command.Subcommands.Count > 0
             ? $"there is no command '{parsed.UnmatchedTokens[0]}'"
-            : string.Join(' ', parsed.Errors[0].Message.TrimEnd('.').Split((char[])['\n', '\r', '\t'], StringSplitOptions.RemoveEmptyEntries));
+            : string.Join(
+                ' ', parsed.Errors[0].Message.TrimEnd('.').Split((char[])['\n', '\r', '\t'], StringSplitOptions.RemoveEmptyEntries));
         return $"piperoll: {what} (see '{string.Join(' ', path)} --help')";
     }
 
@@ -73,7 +81,10 @@ public static class PipeRollCli
             case ClusterUnreachableException:
                 to.WriteLine($"piperoll: {error.Message}");
                 return ExitCode.Unreachable;
-            case KafkaException { Error.Code: ErrorCode.Local_Transport or ErrorCode.Local_AllBrokersDown or ErrorCode.Local_TimedOut } kafka:
+            case KafkaException
+            {
+                Error.Code: ErrorCode.Local_Transport or ErrorCode.Local_AllBrokersDown or ErrorCode.Local_TimedOut,
+            } kafka:
                 to.WriteLine($"piperoll: the cluster does not answer ({kafka.Error.Reason}): is it up, and is --bootstrap right?");
                 return ExitCode.Unreachable;
             case KafkaException kafka:

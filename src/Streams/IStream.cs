@@ -51,6 +51,7 @@ public interface IStream
     /// covers it; many appends may share one task. Takes a reference of its own on <see cref="StreamBatch.Owner"/>.
     /// </summary>
     /// <exception cref="ArgumentException"><see cref="StreamBatch.BaseOffset"/> is not <see cref="NextOffset"/>.</exception>
+    /// <exception cref="BatchTooLargeException">The log can't hold a batch of this size.</exception>
     /// <exception cref="StreamUnavailableException">The stream is fenced, closed or failed, or its log is full.</exception>
     Task Append(in StreamBatch batch);
 

@@ -36,11 +36,16 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
             throw new ArgumentException($"stream {Id}: the batch starts at {batch.BaseOffset}, but {core.Next} is next");
         }
 
-        if (batch.Count < 1 || batch.Bytes.IsEmpty || batch.Bytes.Length > storage.Wal.BatchBytesMax)
+        if (batch.Count < 1 || batch.Bytes.IsEmpty)
         {
             throw new ArgumentException(
-                $"stream {Id}: a batch has at least one record and 1 to {storage.Wal.BatchBytesMax} bytes; this one has "
-                + $"{batch.Count} records and {batch.Bytes.Length} bytes");
+                $"stream {Id}: a batch has at least one record and one byte; this one has {batch.Count} and {batch.Bytes.Length}");
+        }
+
+        if (batch.Bytes.Length > storage.Wal.BatchBytesMax)
+        {
+            throw new BatchTooLargeException(
+                $"a batch of {batch.Bytes.Length} bytes is more than the {storage.Wal.BatchBytesMax} that the write-ahead log can hold");
         }
 
         // 2. Is there room for it?

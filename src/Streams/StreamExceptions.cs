@@ -24,6 +24,9 @@ public sealed class StreamUnavailableException : Exception
     public StreamUnavailableReason Reason { get; }
 }
 
+/// <summary>The log can't hold a batch of this size, today or ever; the stream goes on.</summary>
+public sealed class BatchTooLargeException(string message) : Exception(message);
+
 public sealed class OffsetOutOfRangeException(long offset, long start, long end)
     : Exception($"offset {offset} is outside [{start}, {end}]")
 {

@@ -3,6 +3,7 @@ using Confluent.Kafka;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Tests.Support;
 using PipeRoll.Streams;
+using PipeRoll.Wire;
 using BrokerPartition = PipeRoll.Broker.Partitions.Partition;
 
 namespace PipeRoll.Broker.Tests;
@@ -64,8 +65,35 @@ public sealed class EmbeddedStorageTests : IDisposable
         await storage.StopAsync();
     }
 
-    private ValueTask<EmbeddedStorage> StartStorageAsync() => EmbeddedStorage.StartAsync(
-        _folder, new StreamStorageOptions(), TimeProvider.System, _logs, error => Assert.Fail(error.ToString()), Guid.NewGuid);
+    [Fact]
+    public async Task A_batch_that_the_topic_allows_and_the_log_cannot_hold_is_refused_and_nothing_else_suffers()
+    {
+        await using EmbeddedStorage storage = await StartStorageAsync(new StreamStorageOptions
+        {
+            WalSegmentBytes = 1024 * 1024,
+            WalGroupBytesMax = 512 * 1024,
+        });
+        var configs = new Dictionary<string, string> { ["max.message.bytes"] = "100000000" };
+        await storage.Metadata.CreateTopicAsync(Guid.NewGuid(), "t", 1, configs, false, "User:test");
+        await using Broker broker = await StartBrokerAsync(storage);
+        BrokerPartition partition = broker.Services!.Topics.Find("t", 0)!;
+        // Likely before the partition is open, and surely after it.
+        for (int round = 0; round < 2; round++)
+        {
+            Task<AppendResult> before = partition.AppendAsync(Batches.Of(1), null).AsTask();
+            Task<AppendResult> huge = partition.AppendAsync(Batches.Of(1, valueBytes: 600_000), null).AsTask();
+            Task<AppendResult> after = partition.AppendAsync(Batches.Of(1), null).AsTask();
+            AppendResult[] results = await Task.WhenAll(before, huge, after).WaitAsync(TimeSpan.FromSeconds(20));
+            Assert.Equal(
+                [(KafkaError.None, round * 2L), (KafkaError.MessageTooLarge, -1L), (KafkaError.None, (round * 2L) + 1)],
+                results.Select(result => (result.Error, result.BaseOffset)));
+        }
+
+        await broker.StopAsync();
+    }
+
+    private ValueTask<EmbeddedStorage> StartStorageAsync(StreamStorageOptions? options = null) => EmbeddedStorage.StartAsync(
+        _folder, options ?? new StreamStorageOptions(), TimeProvider.System, _logs, error => Assert.Fail(error.ToString()), Guid.NewGuid);
 
     private async Task<Broker> StartBrokerAsync(EmbeddedStorage storage)
     {

@@ -69,7 +69,7 @@ public sealed class StreamStorageTests
         Assert.Throws<ArgumentException>(() => { _ = stream.Append(Batches.Make(stream.Id, 4)); });
         Assert.Throws<ArgumentException>(() => { _ = stream.Append(new StreamBatch(3, 0, 0, new byte[1], null)); });
         Assert.Throws<ArgumentException>(() => { _ = stream.Append(new StreamBatch(3, 1, 0, default, null)); });
-        Assert.Throws<ArgumentException>(() => { _ = stream.Append(Batches.Make(stream.Id, 3, 1, 200_000)); });
+        Assert.Throws<BatchTooLargeException>(() => { _ = stream.Append(Batches.Make(stream.Id, 3, 1, 200_000)); });
         await stream.AppendAsync(1);
         Assert.Equal(4, stream.ConfirmedOffset);
     }

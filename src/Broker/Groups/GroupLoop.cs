@@ -186,7 +186,7 @@ internal sealed partial class GroupLoop : IDisposable
                 return refused;
             }
 
-            append = Bury(_offsets.Partitions, by);
+            append = Bury(_offsets.PartitionsWithPending, by);
         }
 
         return await BuriedAsync(append, before);
@@ -212,7 +212,7 @@ internal sealed partial class GroupLoop : IDisposable
         {
             long nowMs = Advance();
             Settle(nowMs);
-            return ForgetOffsetsAsync([.. _offsets.Partitions.Where(partition => partition.Topic == topic)], null, nowMs);
+            return ForgetOffsetsAsync([.. _offsets.PartitionsWithPending.Where(partition => partition.Topic == topic)], null, nowMs);
         }
     }
 
@@ -243,7 +243,7 @@ internal sealed partial class GroupLoop : IDisposable
     {
         // Gone from memory first: nobody may fetch an offset whose deletion is on its way. If that fails, the next start
         // sees the offsets again, and expires them again.
-        _offsets.Remove(forgotten.Where(partition => !_offsets.IsPending(partition)));
+        _offsets.Forget(forgotten);
         Account();
         await EndOf(_services.Log.AppendAsync(_partition, tombstones));
         return false;

@@ -218,6 +218,12 @@ internal sealed partial class Partition : IStreamObserver
                 appended.Failure = error;
                 break;
             }
+            catch (BatchTooLargeException error)
+            {
+                appended.Error = KafkaError.MessageTooLarge;
+                appended.Message = error.Message;
+                break;
+            }
 
             appended.HasNew = true;
             if (isFirst)

@@ -49,6 +49,7 @@ internal sealed partial class Partition
             while (_pending.TryDequeue(out PendingAppend? waiting))
             {
                 started.Add((waiting, AppendOpen(waiting.Records, waiting.Owner)));
+                waiting.Owner?.Release();
             }
         }
 
@@ -231,6 +232,7 @@ internal sealed partial class Partition
     private ValueTask<AppendResult> EnqueueAsync(ReadOnlyMemory<byte> records, SharedBuffer? owner)
     {
         // Bounded by the bytes of requests in flight: the request that waits here holds its share of them.
+        owner?.AddReference();
         var waiting = new PendingAppend(records, owner);
         _pending.Enqueue(waiting);
         _registry.RequestOpen(this);
@@ -268,13 +270,14 @@ internal sealed partial class Partition
 
         foreach (PendingAppend waiting in refused)
         {
+            waiting.Owner?.Release();
             waiting.Started(ValueTask.FromResult(Unavailable()));
         }
 
         Waiters.WakeAll();
     }
 
-    /// <summary>An append that came before the partition was open; it keeps its place in the order.</summary>
+    /// <summary>An append that came before the partition was open; it keeps its place in the order, and its bytes by a reference.</summary>
     private sealed class PendingAppend(ReadOnlyMemory<byte> records, SharedBuffer? owner)
     {
         private readonly TaskCompletionSource<ValueTask<AppendResult>> _started =

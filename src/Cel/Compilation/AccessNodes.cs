@@ -36,8 +36,15 @@ internal sealed class VariableFieldNode(int slot, CelStructType type, int index)
 
     public override CelValue Evaluate(ref Frame frame) => Access.KnownField(in frame.Variables[slot], type, index, _missing);
 
+    public override string? Text(ref Frame frame) => Known(ref frame)?.TryGetString(index);
+
     public override bool TryInt(ref Frame frame, out long result)
     {
+        if (Known(ref frame) is { } known && known.TryGetInt(index, out result))
+        {
+            return true;
+        }
+
         CelValue value = Access.KnownField(in frame.Variables[slot], type, index, _missing);
         result = value.RawBits;
         return value.Kind == CelKind.Int || Fail(ref frame, value, Errors.NotInt);
@@ -45,9 +52,28 @@ internal sealed class VariableFieldNode(int slot, CelStructType type, int index)
 
     public override bool TryDouble(ref Frame frame, out double result)
     {
+        if (Known(ref frame) is { } known && known.TryGetDouble(index, out result))
+        {
+            return true;
+        }
+
         CelValue value = Access.KnownField(in frame.Variables[slot], type, index, _missing);
         result = BitConverter.Int64BitsToDouble(value.RawBits);
         return value.Kind == CelKind.Double || Fail(ref frame, value, Errors.NotDouble);
+    }
+
+    /// <summary>The variable's struct if it is of the type that the index belongs to.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private CelStruct? Known(ref Frame frame)
+    {
+        ref readonly CelValue value = ref frame.Variables[slot];
+        if (value.Kind != CelKind.Struct)
+        {
+            return null;
+        }
+
+        CelStruct instance = Unsafe.As<CelStruct>(value.RawReference!);
+        return ReferenceEquals(instance.StructType, type) ? instance : null;
     }
 
     private static bool Fail(ref Frame frame, in CelValue value, CelError otherwise)

@@ -195,6 +195,11 @@ internal sealed class StringConstantEqualityNode(Node left, string right, bool w
 {
     public override Truth Test(ref Frame frame)
     {
+        if (left.Text(ref frame) is { } text)
+        {
+            return string.Equals(text, right) == wanted ? Truth.True : Truth.False;
+        }
+
         CelValue a = left.Evaluate(ref frame);
         if (a.IsError)
         {
@@ -255,6 +260,11 @@ internal sealed class InStringsNode(Node element, IEnumerable<string> elements) 
 
     public override Truth Test(ref Frame frame)
     {
+        if (element.Text(ref frame) is { } text)
+        {
+            return _elements.Contains(text) ? Truth.True : Truth.False;
+        }
+
         CelValue wanted = element.Evaluate(ref frame);
         switch (wanted.Kind)
         {

@@ -21,6 +21,9 @@ internal abstract class Node
         return Truth.Error;
     }
 
+    /// <summary>A text that can be had without a value around it; null if it must be asked for by <see cref="Evaluate"/>.</summary>
+    public virtual string? Text(ref Frame frame) => null;
+
     /// <summary>Evaluates to an int; false with <see cref="Frame.Error"/> otherwise.</summary>
     public virtual bool TryInt(ref Frame frame, out long result)
     {

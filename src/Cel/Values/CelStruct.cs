@@ -58,6 +58,26 @@ public abstract class CelStruct
     /// <summary>Whether <c>has(value.field)</c> is true.</summary>
     public abstract bool HasField(int index);
 
+    /// <summary>
+    /// A field that is an int, without a <see cref="CelValue"/> around it. False: ask <see cref="GetField"/>. A host may override this and
+    /// the two below where it can answer faster.
+    /// </summary>
+    public virtual bool TryGetInt(int index, out long value)
+    {
+        value = 0;
+        return false;
+    }
+
+    /// <summary>A field that is a double. False: ask <see cref="GetField"/>.</summary>
+    public virtual bool TryGetDouble(int index, out double value)
+    {
+        value = 0;
+        return false;
+    }
+
+    /// <summary>A field that is a text. Null: ask <see cref="GetField"/>.</summary>
+    public virtual string? TryGetString(int index) => null;
+
     /// <summary>As <see cref="CelList.Weight"/>.</summary>
     internal virtual long Weight => 1;
 }

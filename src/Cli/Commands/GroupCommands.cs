@@ -27,8 +27,10 @@ internal static class GroupCommands
         command.SetAction(async (parsed, _) =>
         {
             using TopicAdmin admin = parsed.Admin();
-            ListConsumerGroupsResult listed = await admin.Client.ListConsumerGroupsAsync(new ListConsumerGroupsOptions { RequestTimeout = Patience });
-            var groups = listed.Valid.OrderBy(each => each.GroupId, StringComparer.Ordinal).Select(each => new { group = each.GroupId, state = each.State.ToString() }).ToArray();
+            ListConsumerGroupsResult listed = await admin.Client.ListConsumerGroupsAsync(
+                new ListConsumerGroupsOptions { RequestTimeout = Patience });
+            var groups = listed.Valid.OrderBy(each => each.GroupId, StringComparer.Ordinal).Select(
+                each => new { group = each.GroupId, state = each.State.ToString() }).ToArray();
             if (parsed.IsJson())
             {
                 console.WriteJson(groups);
@@ -51,16 +53,25 @@ internal static class GroupCommands
         {
             string group = parsed.GetRequiredValue(name);
             using TopicAdmin admin = parsed.Admin();
-            DescribeConsumerGroupsResult described = await admin.Client.DescribeConsumerGroupsAsync([group], new DescribeConsumerGroupsOptions { RequestTimeout = Patience });
+            DescribeConsumerGroupsResult described = await admin.Client.DescribeConsumerGroupsAsync(
+                [group], new DescribeConsumerGroupsOptions { RequestTimeout = Patience });
             ConsumerGroupDescription found = described.ConsumerGroupDescriptions[0];
             List<ListConsumerGroupOffsetsResult> listed = await admin.Client.ListConsumerGroupOffsetsAsync(
                 [new ConsumerGroupTopicPartitions(group, null)], new ListConsumerGroupOffsetsOptions { RequestTimeout = Patience });
             using var reader = new LogReader(parsed.Connection(), CommonOptions.Log);
-            var offsets = listed[0].Partitions.Where(each => each.Offset.Value >= 0).OrderBy(each => each.Topic, StringComparer.Ordinal).ThenBy(each => each.Partition.Value)
+            var offsets = listed[0].Partitions.Where(each => each.Offset.Value >= 0).OrderBy(
+                each => each.Topic, StringComparer.Ordinal).ThenBy(each => each.Partition.Value)
                 .Select(each =>
                 {
                     long high = reader.Bounds(each.TopicPartition).High;
-                    return new { topic = each.Topic, partition = each.Partition.Value, committed = each.Offset.Value, end = high, lag = high - each.Offset.Value };
+                    return new
+                    {
+                        topic = each.Topic,
+                        partition = each.Partition.Value,
+                        committed = each.Offset.Value,
+                        end = high,
+                        lag = high - each.Offset.Value,
+                    };
                 }).ToArray();
             var members = found.Members.Select(each => new
             {
@@ -81,7 +92,8 @@ internal static class GroupCommands
                 offsets.Select(each => new[] { each.topic, $"{each.partition}", $"{each.committed}", $"{each.end}", $"{each.lag}" }));
             foreach (var member in members)
             {
-                console.Output.WriteLine($"member {member.member} ({member.client} at {member.host}): {string.Join(", ", member.partitions)}");
+                console.Output.WriteLine(
+                    $"member {member.member} ({member.client} at {member.host}): {string.Join(", ", member.partitions)}");
             }
 
             return ExitCode.Ok;

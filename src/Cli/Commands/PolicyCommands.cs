@@ -20,7 +20,9 @@ internal static class PolicyCommands
     }
 
     /// <summary>A policy from a file; throws with every problem in it.</summary>
-    public static PolicyBundle Load(string file) => File.Exists(file) ? PolicyBundle.Load(file) : throw new UsageException($"there is no policy file {file}");
+    public static PolicyBundle Load(string file) => File.Exists(file)
+        ? PolicyBundle.Load(file)
+        : throw new UsageException($"there is no policy file {file}");
 
     private static Argument<string> FileArgument(string name = "file") => new(name) { Description = "A policy file (YAML)" };
 
@@ -39,7 +41,8 @@ internal static class PolicyCommands
                 }
                 else
                 {
-                    console.Output.WriteLine($"{policy.Name} {policy.Version} is right: {policy.Rules.Count} rules, {policy.Windows.Count} windows, {policy.Lists.Count} lists, hash {policy.Hash}");
+                    console.Output.WriteLine($"{policy.Name} {policy.Version} is right: {policy.Rules.Count} rules, "
+                        + $"{policy.Windows.Count} windows, {policy.Lists.Count} lists, hash {policy.Hash}");
                 }
 
                 return ExitCode.Ok;
@@ -89,37 +92,51 @@ internal static class PolicyCommands
             console.Output.WriteLine($"hash {policy.Hash}; key {policy.Event.KeyField}, time {policy.Event.TimeField}");
             console.WriteTable(
                 ["RULE", "OUTCOME", "SCORE", "WHEN"],
-                policy.Rules.Select(rule => new[] { rule.Id, rule.Outcome?.ToText() ?? "", $"{rule.Score}", rule.When.ReplaceLineEndings(" ").Trim() }));
+                policy.Rules.Select(
+                    rule => new[] { rule.Id, rule.Outcome?.ToText() ?? "", $"{rule.Score}", rule.When.ReplaceLineEndings(" ").Trim() }));
             console.WriteTable(
                 ["WINDOW", "WHAT", "OVER", "KEY"],
-                policy.Windows.Select(window => new[] { window.Name, $"{window.Aggregate.ToString().ToLowerInvariant()} {window.Value}".Trim(), $"{TimeSpan.FromMilliseconds(window.OverMs)}", window.Key }));
-            console.WriteTable(["LIST", "VERSION", "ENTRIES", "HASH"], policy.Lists.Select(list => new[] { list.Name, list.Version, $"{list.Count}", list.Hash }));
+                policy.Windows.Select(window => new[] { window.Name, What(window), $"{TimeSpan.FromMilliseconds(window.OverMs)}", window.Key }));
+            console.WriteTable(
+                ["LIST", "VERSION", "ENTRIES", "HASH"],
+                policy.Lists.Select(list => new[] { list.Name, list.Version, $"{list.Count}", list.Hash }));
             return ExitCode.Ok;
         });
         return command;
     }
 
+    private static string What(PolicyWindow window) => $"{window.Aggregate.ToString().ToLowerInvariant()} {window.Value}".Trim();
+
     private static Command Test(CliConsole console)
     {
         Argument<string> file = FileArgument();
-        var events = new Option<string>("--events", "-i") { Description = "CSV or JSON Lines of events", Required = true, HelpName = "FILE" };
+        var events = new Option<string>("--events", "-i")
+        {
+            Description = "CSV or JSON Lines of events",
+            Required = true,
+            HelpName = "FILE",
+        };
         var command = new Command("test", "Decides a file of events under a policy, without any cluster") { file, events };
         command.SetAction(parsed =>
         {
             PolicyBundle policy = Load(parsed.GetRequiredValue(file));
-            TrialReport report = PolicyTrial.Run(CaptureSource.Open(parsed.GetRequiredValue(events), new CaptureHints { Policy = policy.Event }), policy);
+            TrialReport report = PolicyTrial.Run(
+                CaptureSource.Open(parsed.GetRequiredValue(events), new CaptureHints { Policy = policy.Event }), policy);
             if (parsed.IsJson())
             {
                 console.WriteJson(new { policy = policy.Hash, report });
                 return ExitCode.Ok;
             }
 
-            console.Output.WriteLine($"{report.Events} events, {report.BrokenRows} broken rows, {report.Fallbacks} that could not be judged");
+            console.Output.WriteLine(
+                $"{report.Events} events, {report.BrokenRows} broken rows, {report.Fallbacks} that could not be judged");
             console.WriteTable(["OUTCOME", "EVENTS"], report.Outcomes.Select(each => new[] { each.Key, $"{each.Value}" }));
-            console.WriteTable(["RULE", "HELD"], report.Rules.OrderByDescending(each => each.Value).Select(each => new[] { each.Key, $"{each.Value}" }));
+            console.WriteTable(
+                ["RULE", "HELD"], report.Rules.OrderByDescending(each => each.Value).Select(each => new[] { each.Key, $"{each.Value}" }));
             if (report.Scores is { } scores)
             {
-                console.Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"against the labels: precision {scores.Precision:0.###}, recall {scores.Recall:0.###}"));
+                console.Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"against the labels: precision "
+                    + $"{scores.Precision:0.###}, recall {scores.Recall:0.###}"));
             }
 
             return ExitCode.Ok;
@@ -131,8 +148,14 @@ internal static class PolicyCommands
     {
         Argument<string> before = FileArgument("before");
         Argument<string> after = FileArgument("after");
-        var events = new Option<string?>("--events", "-i") { Description = "CSV or JSON Lines of events to decide under both", HelpName = "FILE" };
-        var command = new Command("diff", "What differs between two policies: in their text, and in their decisions about given events") { before, after, events };
+        var events = new Option<string?>("--events", "-i")
+        {
+            Description = "CSV or JSON Lines of events to decide under both",
+            HelpName = "FILE",
+        };
+        var command = new Command(
+            "diff",
+            "What differs between two policies: in their text, and in their decisions about given events") { before, after, events };
         command.SetAction(parsed =>
         {
             PolicyBundle old = Load(parsed.GetRequiredValue(before));
@@ -141,7 +164,8 @@ internal static class PolicyCommands
             List<string> windows = Differences(old.Windows, now.Windows, window => window.Name, (left, right) => left == right);
             List<string> lists = Differences(old.Lists, now.Lists, list => list.Name, (left, right) => left.Hash == right.Hash);
             ReplayReport? decisions = parsed.GetValue(events) is { } file
-                ? PolicyTrial.Compare(CaptureSource.Open(file, new CaptureHints { Policy = old.Event }), old, now, samplesMax: 10, TimeProvider.System)
+                ? PolicyTrial.Compare(
+                    CaptureSource.Open(file, new CaptureHints { Policy = old.Event }), old, now, samplesMax: 10, TimeProvider.System)
                 : null;
             if (parsed.IsJson())
             {
@@ -150,9 +174,9 @@ internal static class PolicyCommands
             }
 
             console.Output.WriteLine(old.Hash == now.Hash ? "the same policy" : $"{old.Name} {old.Version} → {now.Name} {now.Version}");
-            foreach (string line in rules.Select(each => "rule " + each).Concat(windows.Select(each => "window " + each)).Concat(lists.Select(each => "list " + each)))
+            foreach ((string kind, List<string> changes) in new[] { ("rule", rules), ("window", windows), ("list", lists) })
             {
-                console.Output.WriteLine(line);
+                changes.ForEach(change => console.Output.WriteLine($"{kind} {change}"));
             }
 
             WriteDecisions(console, decisions);
@@ -176,7 +200,8 @@ internal static class PolicyCommands
     private static bool Same(PolicyRule left, PolicyRule right) =>
         left with { Labels = [] } == right with { Labels = [] } && left.Labels.SequenceEqual(right.Labels);
 
-    private static List<string> Differences<T>(IReadOnlyList<T> before, IReadOnlyList<T> after, Func<T, string> name, Func<T, T, bool> isSame)
+    private static List<string> Differences<T>(
+        IReadOnlyList<T> before, IReadOnlyList<T> after, Func<T, string> name, Func<T, T, bool> isSame)
     {
         Dictionary<string, T> old = before.ToDictionary(name);
         Dictionary<string, T> now = after.ToDictionary(name);

@@ -11,32 +11,47 @@ internal static class RecordConsumeCommand
     {
         var topic = new Argument<string>("topic") { Description = "The topic to read" };
         var partition = new Option<int?>("--partition", "-p") { Description = "One partition (else all)" };
-        var offset = new Option<string>("--offset", "-o") { Description = "beginning, end, N, -N (the last N), @TIME", DefaultValueFactory = _ => "beginning" };
-        var count = new Option<long>("--count", "-c") { Description = "Stop after this many records", DefaultValueFactory = _ => long.MaxValue };
+        var offset = new Option<string>("--offset", "-o")
+        {
+            Description = "beginning, end, N, -N (the last N), @TIME",
+            DefaultValueFactory = _ => "beginning",
+        };
+        var count = new Option<long>("--count", "-c")
+        {
+            Description = "Stop after this many records",
+            DefaultValueFactory = _ => long.MaxValue,
+        };
         var exit = new Option<bool>("--exit", "-e") { Description = "Stop at the end instead of waiting for more" };
-        var format = new Option<string?>("--format", "-f") { Description = "%k key %s value %o offset %p partition %t topic %T time %h headers %K %S lengths \\n \\t" };
+        var format = new Option<string?>("--format", "-f")
+        {
+            Description = "%k key %s value %o offset %p partition %t topic %T time %h headers %K %S lengths \\n \\t",
+        };
         var delimiter = new Option<string?>("--key-delimiter", "-K") { Description = "Writes key, this, value" };
         var group = new Option<string?>("--group", "-G") { Description = "Read as a member of this group and commit", HelpName = "GROUP" };
         var command = new Command("consume", "Reads records") { topic, partition, offset, count, exit, format, delimiter, group };
         command.SetAction((parsed, stop) =>
         {
-            string? pattern = parsed.GetValue(format) ?? (parsed.GetValue(delimiter) is { } between ? "%k" + between.Replace("%", "%%") + "%s\\n" : "%s\\n");
+            string? pattern = parsed.GetValue(format) ?? (
+                parsed.GetValue(delimiter) is { } between ? "%k" + between.Replace("%", "%%") + "%s\\n" : "%s\\n");
             var reading = new Reading(
-                parsed.GetRequiredValue(topic), parsed.GetValue(partition), StartOffset.Parse(parsed.GetValue(offset)!), parsed.GetValue(count), parsed.GetValue(exit),
+                parsed.GetRequiredValue(topic), parsed.GetValue(partition), StartOffset.Parse(parsed.GetValue(offset)!),
+                parsed.GetValue(count), parsed.GetValue(exit),
                 parsed.IsJson() ? null : new RecordFormat(pattern), parsed.GetValue(group));
             return Task.Run(() => Run(console, parsed, reading, stop), CancellationToken.None);
         });
         return command;
     }
 
-    private sealed record Reading(string Topic, int? Partition, StartOffset Start, long Count, bool ExitAtEnd, RecordFormat? Format, string? Group);
+    private sealed record Reading(
+        string Topic, int? Partition, StartOffset Start, long Count, bool ExitAtEnd, RecordFormat? Format, string? Group);
 
     private static int Run(CliConsole console, ParseResult parsed, Reading reading, CancellationToken stop)
     {
         int[] partitions;
         using (TopicAdmin admin = parsed.Admin())
         {
-            int present = admin.Partitions(reading.Topic) ?? throw new WorkflowException($"there is no topic {reading.Topic} ('piperoll topic list' shows what there is)");
+            int present = admin.Partitions(reading.Topic) ?? throw new WorkflowException(
+                $"there is no topic {reading.Topic} ('piperoll topic list' shows what there is)");
             partitions = reading.Partition is { } one ? [one] : [.. Enumerable.Range(0, present)];
             if (partitions[0] < 0 || partitions[0] >= present)
             {
@@ -92,7 +107,8 @@ internal static class RecordConsumeCommand
         return ExitCode.Ok;
     }
 
-    private static void AssignFrom(IConsumer<byte[]?, byte[]?> consumer, KafkaConnection connection, Reading reading, int[] partitions, HashSet<int> open)
+    private static void AssignFrom(
+        IConsumer<byte[]?, byte[]?> consumer, KafkaConnection connection, Reading reading, int[] partitions, HashSet<int> open)
     {
         using var bounds = new LogReader(connection, CommonOptions.Log);
         var starts = new List<TopicPartitionOffset>();
@@ -139,7 +155,8 @@ internal static class RecordConsumeCommand
                 offset = record.Offset.Value,
                 timestamp = record.Message.Timestamp.UnixTimestampMs,
                 key = RecordFormat.Text(record.Message.Key),
-                headers = record.Message.Headers.Select(header => new { name = header.Key, value = RecordFormat.Text(header.GetValueBytes()) }).ToArray(),
+                headers = record.Message.Headers.Select(
+                    header => new { name = header.Key, value = RecordFormat.Text(header.GetValueBytes()) }).ToArray(),
                 value = RecordFormat.Text(record.Message.Value),
             },
             isLine: true);

@@ -5,7 +5,8 @@ using Confluent.Kafka;
 namespace PipeRoll.Cli.Commands;
 
 /// <summary>
-/// A format string for records: %k key, %s value, %o offset, %p partition, %T timestamp in ms, %h headers as name=value, %t topic, %K and %S
+/// A format string for records: %k key, %s value, %o offset, %p partition, %T timestamp in ms, %h headers as name=value, %t topic, %K and
+/// %S
 /// lengths of key and value in bytes (-1 for none), %% a percent sign; \n, \t, \r and \\ as usual.
 /// </summary>
 internal sealed class RecordFormat
@@ -63,7 +64,8 @@ internal sealed class RecordFormat
         'T' => (text, record) => text.Append(record.Message.Timestamp.UnixTimestampMs),
         'K' => (text, record) => text.Append(record.Message.Key?.Length ?? -1),
         'S' => (text, record) => text.Append(record.Message.Value?.Length ?? -1),
-        'h' => (text, record) => text.AppendJoin(',', record.Message.Headers.Select(header => $"{header.Key}={Text(header.GetValueBytes())}")),
+        'h' => (text, record) => text.AppendJoin(
+            ',', record.Message.Headers.Select(header => $"{header.Key}={Text(header.GetValueBytes())}")),
         '%' => (text, _) => text.Append('%'),
         _ => throw new UsageException(string.Create(
             CultureInfo.InvariantCulture, $"%{field} means nothing in a format: use %k %s %o %p %t %T %h %K %S or %%")),

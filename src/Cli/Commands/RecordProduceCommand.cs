@@ -11,12 +11,25 @@ internal static class RecordProduceCommand
     public static Command Create(CliConsole console)
     {
         var topic = new Argument<string>("topic") { Description = "The topic to write" };
-        var files = new Argument<string[]>("files") { Description = "Files to read instead of standard input", Arity = ArgumentArity.ZeroOrMore };
+        var files = new Argument<string[]>("files")
+        {
+            Description = "Files to read instead of standard input",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
         var partition = new Option<int?>("--partition", "-p") { Description = "Partition (else by key, or spread)" };
         var delimiter = new Option<string?>("--key-delimiter", "-K") { Description = "Splits each line into key and value" };
         var key = new Option<string?>("--key", "-k") { Description = "One key for all records" };
-        var headers = new Option<string[]>("--header", "-H") { Description = "A header, name=value; may be repeated", HelpName = "NAME=VALUE" };
-        var codec = new Option<string>("--codec", "-z") { Description = "Compression", DefaultValueFactory = _ => "none", HelpName = "none|gzip|snappy|lz4|zstd" };
+        var headers = new Option<string[]>("--header", "-H")
+        {
+            Description = "A header, name=value; may be repeated",
+            HelpName = "NAME=VALUE",
+        };
+        var codec = new Option<string>("--codec", "-z")
+        {
+            Description = "Compression",
+            DefaultValueFactory = _ => "none",
+            HelpName = "none|gzip|snappy|lz4|zstd",
+        };
         codec.AcceptOnlyFromAmong("none", "gzip", "snappy", "lz4", "zstd");
         var command = new Command("produce", "Writes one record per line") { topic, files, partition, delimiter, key, headers, codec };
         command.SetAction(parsed =>
@@ -62,7 +75,8 @@ internal static class RecordProduceCommand
     }
 
     private static void Send(
-        IProducer<byte[]?, byte[]?> producer, TopicPartition to, Message<byte[]?, byte[]?> message, Action<DeliveryReport<byte[]?, byte[]?>> onReport)
+        IProducer<byte[]?, byte[]?> producer, TopicPartition to, Message<byte[]?, byte[]?> message, Action<DeliveryReport<byte[]?,
+        byte[]?>> onReport)
     {
         while (true)
         {
@@ -88,7 +102,12 @@ internal static class RecordProduceCommand
             value = line[(at + delimiter!.Length)..];
         }
 
-        var message = new Message<byte[]?, byte[]?> { Key = key is null ? null : Encoding.UTF8.GetBytes(key), Value = Encoding.UTF8.GetBytes(value), Headers = [] };
+        var message = new Message<byte[]?, byte[]?>
+        {
+            Key = key is null ? null : Encoding.UTF8.GetBytes(key),
+            Value = Encoding.UTF8.GetBytes(value),
+            Headers = [],
+        };
         foreach ((string name, string text) in headers)
         {
             message.Headers.Add(name, Encoding.UTF8.GetBytes(text));

@@ -3,7 +3,9 @@ using Confluent.Kafka;
 
 namespace PipeRoll.Cli.Commands;
 
-/// <summary>Where reading begins: "beginning", "end", an offset, a negative count from the end, or "@" and a time (ISO 8601 or ms).</summary>
+/// <summary>
+/// Where reading begins: "beginning", "end", an offset, a negative count from the end, or "@" and a time (ISO 8601 or ms).
+/// </summary>
 internal sealed record StartOffset(string Text)
 {
     /// <summary>Checks the text; a wrong one is a usage error.</summary>
@@ -18,7 +20,9 @@ internal sealed record StartOffset(string Text)
 
     public bool IsNamed => Text is "beginning" or "end";
 
-    public long? Number => long.TryParse(Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? number : null;
+    public long? Number => long.TryParse(Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
+        ? number
+        : null;
 
     public long? TimestampMs
     {
@@ -35,7 +39,9 @@ internal sealed record StartOffset(string Text)
             }
 
             const DateTimeStyles Styles = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
-            return DateTimeOffset.TryParse(Text[1..], CultureInfo.InvariantCulture, Styles, out DateTimeOffset time) ? time.ToUnixTimeMilliseconds() : null;
+            return DateTimeOffset.TryParse(Text[1..], CultureInfo.InvariantCulture, Styles, out DateTimeOffset time)
+                ? time.ToUnixTimeMilliseconds()
+                : null;
         }
     }
 
@@ -44,7 +50,8 @@ internal sealed record StartOffset(string Text)
     {
         if (TimestampMs is { } ms)
         {
-            TopicPartitionOffset found = consumer.OffsetsForTimes([new TopicPartitionTimestamp(partition, new Timestamp(ms, TimestampType.CreateTime))], TimeSpan.FromSeconds(10))[0];
+            TopicPartitionOffset found = consumer.OffsetsForTimes(
+                [new TopicPartitionTimestamp(partition, new Timestamp(ms, TimestampType.CreateTime))], TimeSpan.FromSeconds(10))[0];
             return found.Offset.IsSpecial ? high : found.Offset.Value;
         }
 

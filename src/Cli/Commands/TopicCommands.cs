@@ -24,7 +24,8 @@ internal static class TopicCommands
 
     private static Argument<string> Name => new("topic") { Description = "The topic's name" };
 
-    private static Option<string[]> Configs => new("--config", "-c") { Description = "A topic config, name=value; may be repeated", HelpName = "NAME=VALUE" };
+    private static Option<string[]> Configs =>
+        new("--config", "-c") { Description = "A topic config, name=value; may be repeated", HelpName = "NAME=VALUE" };
 
     private static Command CreateTopic(CliConsole console)
     {
@@ -63,7 +64,8 @@ internal static class TopicCommands
         {
             using TopicAdmin admin = parsed.Admin();
             bool withInternal = parsed.GetValue(internals);
-            var topics = admin.Metadata().Topics.Where(topic => withInternal || !topic.Topic.StartsWith('_')).OrderBy(topic => topic.Topic, StringComparer.Ordinal)
+            var topics = admin.Metadata().Topics.Where(topic => withInternal || !topic.Topic.StartsWith('_')).OrderBy(
+                topic => topic.Topic, StringComparer.Ordinal)
                 .Select(topic => new { topic = topic.Topic, partitions = topic.Partitions.Count }).ToArray();
             if (parsed.IsJson())
             {
@@ -106,7 +108,8 @@ internal static class TopicCommands
 
             console.WriteTable(
                 ["PARTITION", "LEADER", "FIRST", "NEXT", "RECORDS"],
-                partitions.Select(each => new[] { $"{each.partition}", $"{each.leader}", $"{each.low}", $"{each.high}", $"{each.records}" }));
+                partitions.Select(
+                    each => new[] { $"{each.partition}", $"{each.leader}", $"{each.low}", $"{each.high}", $"{each.records}" }));
             foreach ((string config, string value) in configs)
             {
                 console.Output.WriteLine($"{config} = {value}");
@@ -126,7 +129,8 @@ internal static class TopicCommands
             string topic = parsed.GetRequiredValue(name);
             using TopicAdmin admin = parsed.Admin();
             Existing(admin, topic);
-            await admin.Client.DeleteTopicsAsync([topic], new DeleteTopicsOptions { RequestTimeout = Patience, OperationTimeout = Patience });
+            await admin.Client.DeleteTopicsAsync(
+                [topic], new DeleteTopicsOptions { RequestTimeout = Patience, OperationTimeout = Patience });
             Say(console, parsed, new { topic, deleted = true }, $"deleted {topic}");
             return ExitCode.Ok;
         });
@@ -138,7 +142,11 @@ internal static class TopicCommands
         Argument<string> name = Name;
         Option<string[]> configs = Configs;
         var partitions = new Option<int?>("--partitions", "-p") { Description = "A new, greater partition count" };
-        var remove = new Option<string[]>("--unset") { Description = "A config to set back to its default; may be repeated", HelpName = "NAME" };
+        var remove = new Option<string[]>("--unset")
+        {
+            Description = "A config to set back to its default; may be repeated",
+            HelpName = "NAME",
+        };
         var command = new Command("alter", "Changes configs or adds partitions") { name, configs, partitions, remove };
         command.SetAction(async (parsed, _) =>
         {
@@ -147,7 +155,8 @@ internal static class TopicCommands
             [
                 .. CommonOptions.Pairs(parsed.GetValue(configs) ?? [], "--config")
                     .Select(pair => new ConfigEntry { Name = pair.Key, Value = pair.Value, IncrementalOperation = AlterConfigOpType.Set }),
-                .. (parsed.GetValue(remove) ?? []).Select(config => new ConfigEntry { Name = config, Value = "", IncrementalOperation = AlterConfigOpType.Delete }),
+                .. (parsed.GetValue(remove) ?? []).Select(
+                    config => new ConfigEntry { Name = config, Value = "", IncrementalOperation = AlterConfigOpType.Delete }),
             ];
             int? count = parsed.GetValue(partitions);
             if (changes.Count == 0 && count is null)
@@ -164,14 +173,17 @@ internal static class TopicCommands
                     throw new UsageException($"topic {topic} has {present} partitions already; partitions can only be added");
                 }
 
-                await admin.Client.CreatePartitionsAsync([new PartitionsSpecification { Topic = topic, IncreaseTo = wanted }], new CreatePartitionsOptions { RequestTimeout = Patience });
+                await admin.Client.CreatePartitionsAsync(
+                    [new PartitionsSpecification { Topic = topic, IncreaseTo = wanted }],
+                    new CreatePartitionsOptions { RequestTimeout = Patience });
             }
 
             if (changes.Count > 0)
             {
                 var resource = new ConfigResource { Name = topic, Type = ResourceType.Topic };
                 await admin.Client.IncrementalAlterConfigsAsync(
-                    new Dictionary<ConfigResource, List<ConfigEntry>> { [resource] = changes }, new IncrementalAlterConfigsOptions { RequestTimeout = Patience });
+                    new Dictionary<ConfigResource, List<ConfigEntry>> { [resource] = changes },
+                    new IncrementalAlterConfigsOptions { RequestTimeout = Patience });
             }
 
             Say(console, parsed, new { topic, altered = true }, string.Create(CultureInfo.InvariantCulture, $"altered {topic}"));

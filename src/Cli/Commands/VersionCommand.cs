@@ -11,7 +11,8 @@ internal static class VersionCommand
         var command = new Command("version", "What this is");
         command.SetAction(parsed =>
         {
-            string version = typeof(VersionCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+            var informational = typeof(VersionCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>();
+            string version = informational?.InformationalVersion ?? "unknown";
             if (parsed.IsJson())
             {
                 console.WriteJson(new { version, runtime = Environment.Version.ToString(), librdkafka = Library.VersionString });

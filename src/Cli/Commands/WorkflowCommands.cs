@@ -72,7 +72,8 @@ internal static class WorkflowCommands
             }
             else
             {
-                console.Output.WriteLine($"{plan.Manifest.Name} is right: {plan.Manifest.SourceTopic} ({plan.Manifest.Partitions} partitions) → {string.Join(", ", plan.Outputs)}");
+                console.Output.WriteLine($"{plan.Manifest.Name} is right: {plan.Manifest.SourceTopic} ({plan.Manifest.Partitions} "
+                    + $"partitions) → {string.Join(", ", plan.Outputs)}");
                 console.Output.WriteLine($"policy {plan.Policy.Name} {plan.Policy.Version}, hash {plan.Policy.Hash}");
             }
 
@@ -97,7 +98,8 @@ internal static class WorkflowCommands
                 await admin.EnsureAsync(plan.Topics);
             }
 
-            var run = new CaptureRun(source, manifest.SourceTopic, manifest.Partitions, manifest.DeadLetterTopic, parsed.Connection(), CommonOptions.Log);
+            var run = new CaptureRun(
+                source, manifest.SourceTopic, manifest.Partitions, manifest.DeadLetterTopic, parsed.Connection(), CommonOptions.Log);
             CaptureReport report = await Task.Run(() => run.Run(TimeProvider.System, stop), CancellationToken.None);
             if (parsed.IsJson())
             {
@@ -107,7 +109,8 @@ internal static class WorkflowCommands
             {
                 console.Output.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{report.Captured} events captured into {manifest.SourceTopic}, {report.DeadLetters} broken rows into {manifest.DeadLetterTopic}, {report.ElapsedSeconds:0.0} s"));
+                    $"{report.Captured} events captured into {manifest.SourceTopic}, {report.DeadLetters} broken rows into "
+                    + $"{manifest.DeadLetterTopic}, {report.ElapsedSeconds:0.0} s"));
             }
 
             return ExitCode.Ok;
@@ -118,7 +121,11 @@ internal static class WorkflowCommands
     private static Command Run(CliConsole console)
     {
         Argument<string> file = ManifestArgument;
-        var workers = new Option<int>("--workers", "-w") { Description = "Members of the consumer group in this process", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var workers = new Option<int>("--workers", "-w")
+        {
+            Description = "Members of the consumer group in this process",
+            DefaultValueFactory = _ => Environment.ProcessorCount,
+        };
         var once = new Option<bool>("--until-end", "-e") { Description = "Stop when everything that is there now is decided" };
         var command = new Command("run", "Decides the workflow's events until stopped (Ctrl-C)") { file, workers, once };
         command.SetAction(async (parsed, stop) =>
@@ -132,8 +139,10 @@ internal static class WorkflowCommands
 
             using var progress = new WorkflowProgress();
             using var enough = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            Task running = new WorkflowRunner(plan, parsed.Connection(), new WorkerOptions(), progress, CommonOptions.Log).RunAsync(parsed.GetValue(workers), enough.Token);
-            console.Error.WriteLine($"workflow {manifest.Name} runs with policy {plan.Policy.Name} {plan.Policy.Version} ({plan.Policy.Hash[..12]}); Ctrl-C stops it in order");
+            Task running = new WorkflowRunner(plan, parsed.Connection(), new WorkerOptions(), progress, CommonOptions.Log).RunAsync(
+                parsed.GetValue(workers), enough.Token);
+            console.Error.WriteLine($"workflow {manifest.Name} runs with policy {plan.Policy.Name} {plan.Policy.Version} "
+                + $"({plan.Policy.Hash[..12]}); Ctrl-C stops it in order");
             if (parsed.GetValue(once))
             {
                 await UntilEnd(parsed.Connection(), manifest, progress, running, stop);
@@ -148,7 +157,8 @@ internal static class WorkflowCommands
             }
             else
             {
-                console.Output.WriteLine($"{progress.Decided} decisions: {string.Join(", ", outcomes.Select(each => $"{each.Key} {each.Value}"))}");
+                console.Output.WriteLine(
+                    $"{progress.Decided} decisions: {string.Join(", ", outcomes.Select(each => $"{each.Key} {each.Value}"))}");
             }
 
             return ExitCode.Ok;
@@ -156,10 +166,15 @@ internal static class WorkflowCommands
         return command;
     }
 
-    private static async Task UntilEnd(KafkaConnection connection, WorkflowManifest manifest, WorkflowProgress progress, Task running, CancellationToken stop)
+    private static async Task UntilEnd(
+        KafkaConnection connection, WorkflowManifest manifest, WorkflowProgress progress, Task running, CancellationToken stop)
     {
         using var reader = new LogReader(connection, CommonOptions.Log);
-        long[] ends = [.. Enumerable.Range(0, manifest.Partitions).Select(partition => reader.Bounds(new TopicPartition(manifest.SourceTopic, partition)).High)];
+        long[] ends =
+        [
+            .. Enumerable.Range(0, manifest.Partitions)
+                .Select(partition => reader.Bounds(new TopicPartition(manifest.SourceTopic, partition)).High),
+        ];
         while (!running.IsCompleted && !ends.Index().All(end => progress.Committed.GetValueOrDefault(end.Index, -1) >= end.Item))
         {
             await Task.Delay(50, stop);
@@ -176,12 +191,15 @@ internal static class WorkflowCommands
             using TopicAdmin admin = parsed.Admin();
             if (admin.Partitions(manifest.SourceTopic) is null)
             {
-                throw new WorkflowException($"topic {manifest.SourceTopic} does not exist yet: 'piperoll workflow capture' or 'workflow run' creates it");
+                throw new WorkflowException(
+                    $"topic {manifest.SourceTopic} does not exist yet: 'piperoll workflow capture' or 'workflow run' creates it");
             }
 
             List<ListConsumerGroupOffsetsResult> listed = await admin.Client.ListConsumerGroupOffsetsAsync(
-                [new ConsumerGroupTopicPartitions(manifest.Group, null)], new ListConsumerGroupOffsetsOptions { RequestTimeout = TimeSpan.FromSeconds(15) });
-            Dictionary<int, long> committed = listed[0].Partitions.Where(each => each.Topic == manifest.SourceTopic && each.Offset.Value >= 0)
+                [new ConsumerGroupTopicPartitions(manifest.Group, null)],
+                new ListConsumerGroupOffsetsOptions { RequestTimeout = TimeSpan.FromSeconds(15) });
+            Dictionary<int, long> committed = listed[0].Partitions.Where(
+                each => each.Topic == manifest.SourceTopic && each.Offset.Value >= 0)
                 .ToDictionary(each => each.Partition.Value, each => each.Offset.Value);
             using var reader = new LogReader(parsed.Connection(), CommonOptions.Log);
             var partitions = Enumerable.Range(0, manifest.Partitions).Select(partition =>
@@ -198,7 +216,8 @@ internal static class WorkflowCommands
             {
                 console.WriteTable(
                     ["PARTITION", "FIRST", "END", "DECIDED BELOW", "WAITING"],
-                    partitions.Select(each => new[] { $"{each.partition}", $"{each.first}", $"{each.end}", $"{each.decided}", $"{each.waiting}" }));
+                    partitions.Select(
+                        each => new[] { $"{each.partition}", $"{each.first}", $"{each.end}", $"{each.decided}", $"{each.waiting}" }));
             }
 
             return ExitCode.Ok;
@@ -214,7 +233,11 @@ internal static class WorkflowCommands
         command.SetAction(parsed =>
         {
             string[] parts = parsed.GetRequiredValue(at).Split('/');
-            if (parts.Length != 2 || !int.TryParse(parts[0], out int partition) || !long.TryParse(parts[1], out long offset) || partition < 0 || offset < 0)
+            if (parts.Length != 2
+                || !int.TryParse(parts[0], out int partition)
+                || !long.TryParse(parts[1], out long offset)
+                || partition < 0
+                || offset < 0)
             {
                 throw new UsageException($"an event is named PARTITION/OFFSET, for instance 3/1042, not '{parsed.GetRequiredValue(at)}'");
             }
@@ -226,7 +249,8 @@ internal static class WorkflowCommands
             }
 
             Explanation explanation = new DecisionExplainer(manifest, parsed.Connection(), CommonOptions.Log).Explain(partition, offset)
-                ?? throw new WorkflowException($"{manifest.SourceTopic}/{partition} offset {offset} has no decision (yet): 'piperoll workflow status' shows how far deciding is");
+                ?? throw new WorkflowException($"{manifest.SourceTopic}/{partition} offset {offset} has no decision (yet): 'piperoll "
+                    + $"workflow status' shows how far deciding is");
             if (parsed.IsJson())
             {
                 console.WriteJson(new { decision = explanation.Decision, @event = explanation.Event, lines = explanation.Lines });

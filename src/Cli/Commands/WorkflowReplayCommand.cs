@@ -13,9 +13,14 @@ internal static class WorkflowReplayCommand
     {
         Argument<string> file = WorkflowCommands.ManifestArgument;
         var policy = new Option<string?>("--policy") { Description = "Policy to replay under (else the manifest's)", HelpName = "FILE" };
-        var ranges = new Option<string[]>("--range") { Description = "PARTITION:FROM-TO, TO exclusive; may be repeated (else everything)", HelpName = "P:FROM-TO" };
+        var ranges = new Option<string[]>("--range")
+        {
+            Description = "PARTITION:FROM-TO, TO exclusive; may be repeated (else everything)",
+            HelpName = "P:FROM-TO",
+        };
         var samples = new Option<int>("--samples") { Description = "Differences to show", DefaultValueFactory = _ => 10 };
-        var command = new Command("replay", "Decides recorded events again, in isolation, and says what differs") { file, policy, ranges, samples };
+        var command = new Command(
+            "replay", "Decides recorded events again, in isolation, and says what differs") { file, policy, ranges, samples };
         command.SetAction(async (parsed, stop) =>
         {
             Dictionary<int, OffsetRange>? wanted = Ranges(parsed.GetValue(ranges) ?? []);
@@ -67,8 +72,10 @@ internal static class WorkflowReplayCommand
     private static void Write(CliConsole console, PolicyBundle policy, ReplayReport report)
     {
         string kind = report.IsSameVersion ? "the version that decided" : "another version than decided";
-        console.Output.WriteLine($"{report.Events} events replayed under {policy.Name} {policy.Version} ({policy.Hash[..12]}), {kind}, {report.DecisionsPerSecond:0} decisions/s");
-        console.Output.WriteLine($"equal {report.Equal}, different {report.Different}, missing {report.Missing}, surplus {report.Surplus}, outcomes changed {report.Changed}");
+        console.Output.WriteLine($"{report.Events} events replayed under {policy.Name} {policy.Version} ({policy.Hash[..12]}), {kind}, "
+            + $"{report.DecisionsPerSecond:0} decisions/s");
+        console.Output.WriteLine($"equal {report.Equal}, different {report.Different}, missing {report.Missing}, surplus "
+            + $"{report.Surplus}, outcomes changed {report.Changed}");
         if (report.ByOutcome.Count > 0)
         {
             console.WriteTable(["OUTCOME", "EVENTS"], report.ByOutcome.Select(each => new[] { each.Key, $"{each.Value}" }));
@@ -81,7 +88,8 @@ internal static class WorkflowReplayCommand
                 ["EVENT", "WHAT", "WAS", "WOULD BE", "DIFFERS IN", "RULES"],
                 report.Samples.Select(each => new[]
                 {
-                    $"{each.Partition}/{each.Offset}", each.Kind.ToString().ToLowerInvariant(), each.RecordedOutcome ?? "-", each.ReplayedOutcome ?? "-",
+                    $"{each.Partition}/{each.Offset}", each.Kind.ToString().ToLowerInvariant(), each.RecordedOutcome ?? "-",
+                    each.ReplayedOutcome ?? "-",
                     string.Join(' ', each.Fields), string.Join(' ', each.Rules),
                 }));
         }

@@ -8,11 +8,14 @@ namespace PipeRoll.Operations.Demo;
 
 /// <summary>What the demo captures, under which policies, and what is known about it.</summary>
 public sealed record DemoInput(
-    CaptureSource Source, string Workflow, long Rows, PolicyBundle Policy, string PolicyFile, PolicyBundle? SecondPolicy, string? SecondPolicyFile, ScoreRequest? Labels)
+    CaptureSource Source, string Workflow, long Rows, PolicyBundle Policy, string PolicyFile, PolicyBundle? SecondPolicy,
+    string? SecondPolicyFile, ScoreRequest? Labels)
 {
     private const int DefaultEvents = 50_000;
 
-    /// <summary>Prepares the input: generates payments into the work folder, or looks into the user's file and chooses a policy that fits.</summary>
+    /// <summary>
+    /// Prepares the input: generates payments into the work folder, or looks into the user's file and chooses a policy that fits.
+    /// </summary>
     public static DemoInput Prepare(DemoOptions options, string workFolder, Action<string> tell)
     {
         return options.Input is null ? Generated(options, workFolder, tell) : FromFile(options, options.Input, tell);
@@ -24,13 +27,16 @@ public sealed record DemoInput(
         string file = Path.Combine(workFolder, "payments.jsonl");
         string labels = Path.Combine(workFolder, "payments-labels.csv");
         int planted = WritePayments(count, options.Seed, file, labels);
-        tell(string.Create(CultureInfo.InvariantCulture, $"{count:N0} payments generated (seed {options.Seed}), {planted:N0} of them planted fraud; truth kept beside"));
+        tell(string.Create(CultureInfo.InvariantCulture, $"{count:N0} payments generated (seed {options.Seed}), {planted:N0} of them "
+            + $"planted fraud; truth kept beside"));
         string first = options.PolicyFile ?? Path.Combine(options.SamplesFolder(), "policies", "payments-v1.yaml");
-        string? second = options.SecondPolicyFile ?? (options.PolicyFile is null ? Path.Combine(options.SamplesFolder(), "policies", "payments-v2.yaml") : null);
+        string? second = options.SecondPolicyFile ?? (
+            options.PolicyFile is null ? Path.Combine(options.SamplesFolder(), "policies", "payments-v2.yaml") : null);
         PolicyBundle policy = Load(first);
         var hints = new CaptureHints { KeyField = options.KeyField, TimeField = options.TimeField, Policy = policy.Event };
         var scoring = new ScoreRequest { Labels = LabelFile.Load(options.LabelsFile ?? labels), SubjectFields = ["paymentId"] };
-        return new DemoInput(CaptureSource.Open(file, hints), "payments", count, policy, first, second is null ? null : Load(second), second, scoring);
+        return new DemoInput(
+            CaptureSource.Open(file, hints), "payments", count, policy, first, second is null ? null : Load(second), second, scoring);
     }
 
     private static int WritePayments(int count, int seed, string file, string labels)
@@ -52,17 +58,21 @@ public sealed record DemoInput(
 
     private static DemoInput FromFile(DemoOptions options, string file, Action<string> tell)
     {
-        IReadOnlyList<string> columns = CaptureSource.Open(file, new CaptureHints { KeyField = options.KeyField, TimeField = options.TimeField }).Columns;
+        IReadOnlyList<string> columns = CaptureSource.Open(
+            file, new CaptureHints { KeyField = options.KeyField, TimeField = options.TimeField }).Columns;
         (string first, string? second) = options.PolicyFile is { } given
             ? (given, options.SecondPolicyFile)
             : SamplePolicies.For(columns, options.SamplesFolder(), file);
         second = options.SecondPolicyFile ?? second;
         PolicyBundle policy = Load(first);
-        var source = CaptureSource.Open(file, new CaptureHints { KeyField = options.KeyField, TimeField = options.TimeField, Policy = policy.Event });
-        tell($"{source.Name}: {source.Format}, {source.Columns.Count} columns, key {source.Schema.KeyField}, time {source.Schema.TimeField ?? "none"} ({source.Schema.TimeFormat})");
+        var source = CaptureSource.Open(
+            file, new CaptureHints { KeyField = options.KeyField, TimeField = options.TimeField, Policy = policy.Event });
+        tell($"{source.Name}: {source.Format}, {source.Columns.Count} columns, key {source.Schema.KeyField}, time "
+            + $"{source.Schema.TimeField ?? "none"} ({source.Schema.TimeFormat})");
         string name = string.Concat(policy.Name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'));
         long rows = Math.Min(source.CountRows(), options.Events ?? long.MaxValue);
-        return new DemoInput(source, name, rows, policy, first, second is null ? null : Load(second), second, LabelsFor(options, file, source, tell));
+        return new DemoInput(
+            source, name, rows, policy, first, second is null ? null : Load(second), second, LabelsFor(options, file, source, tell));
     }
 
     private static PolicyBundle Load(string file)
@@ -93,14 +103,18 @@ public sealed record DemoInput(
         List<string> subjects = SubjectFields(source, labels);
         if (subjects.Count == 0)
         {
-            throw new DemoException($"no column of {source.Name} names the subjects ({labels.SubjectColumn}) of {labelsFile}: are these labels for this file?");
+            throw new DemoException(
+                $"no column of {source.Name} names the subjects ({labels.SubjectColumn}) of {labelsFile}: are these labels for this file?");
         }
 
-        tell(string.Create(CultureInfo.InvariantCulture, $"labels: {labels.Labels.Count:N0} subjects of {labelsFile}, named by {string.Join(" and ", subjects)}"));
+        tell(string.Create(CultureInfo.InvariantCulture, $"labels: {labels.Labels.Count:N0} subjects of {labelsFile}, named by "
+            + $"{string.Join(" and ", subjects)}"));
         return new ScoreRequest { Labels = labels, SubjectFields = subjects };
     }
 
-    /// <summary>Columns whose values are subjects of the labels file; times and amounts may look like account numbers and are none.</summary>
+    /// <summary>
+    /// Columns whose values are subjects of the labels file; times and amounts may look like account numbers and are none.
+    /// </summary>
     private static List<string> SubjectFields(CaptureSource source, LabelFile labels)
     {
         IReadOnlyDictionary<string, double> shares = source.ShareOfValuesIn(labels.Labels.Keys.ToHashSet(StringComparer.Ordinal), 1_000);

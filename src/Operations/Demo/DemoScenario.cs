@@ -52,7 +52,8 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
         long started = time.GetTimestamp();
         view.Step("Input");
         DemoInput input = DemoInput.Prepare(options, work, view.Detail);
-        view.Detail($"policy {input.Policy.Name} {input.Policy.Version}: {input.Policy.Rules.Count} rules, {input.Policy.Windows.Count} windows, {input.Policy.Lists.Count} lists, hash {input.Policy.Hash[..16]}");
+        view.Detail($"policy {input.Policy.Name} {input.Policy.Version}: {input.Policy.Rules.Count} rules, {input.Policy.Windows.Count} "
+            + $"windows, {input.Policy.Lists.Count} lists, hash {input.Policy.Hash[..16]}");
         KafkaConnection connection = await Connect(work, stop);
         WorkflowPlan plan = Plan(input);
         using (var admin = new TopicAdmin(connection, log))
@@ -95,7 +96,8 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
     /// <summary>Ends the server process if it still lives.</summary>
     public void Dispose() => _server?.Dispose();
 
-    private static PolicyFigures Figures(PolicyBundle policy, string file) => new(policy.Name, policy.Version, policy.Hash, Path.GetFileName(file));
+    private static PolicyFigures Figures(PolicyBundle policy, string file) =>
+        new(policy.Name, policy.Version, policy.Hash, Path.GetFileName(file));
 
     private async Task<KafkaConnection> Connect(string work, CancellationToken stop)
     {
@@ -119,7 +121,9 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
     {
         // On a fresh server the plain name; where others (or an earlier demo) may have topics, a name of our own.
         bool isFresh = options.Bootstrap is null && options.DataFolder is null;
-        string name = isFresh ? input.Workflow : $"{input.Workflow}-{time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}";
+        string name = isFresh
+            ? input.Workflow
+            : $"{input.Workflow}-{time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}";
         return new WorkflowPlan(
             new WorkflowManifest
             {
@@ -136,12 +140,15 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
             input.Policy);
     }
 
-    private async Task<(CaptureReport Capture, double Seconds)> CaptureAndDecide(DemoInput input, WorkflowPlan plan, KafkaConnection connection, CancellationToken stop)
+    private async Task<(CaptureReport Capture, double Seconds)> CaptureAndDecide(
+        DemoInput input, WorkflowPlan plan, KafkaConnection connection, CancellationToken stop)
     {
-        view.Step($"Capturing into {plan.Manifest.SourceTopic} ({plan.Manifest.Partitions} partitions), deciding with {options.Workers} workers");
+        view.Step(
+            $"Capturing into {plan.Manifest.SourceTopic} ({plan.Manifest.Partitions} partitions), deciding with {options.Workers} workers");
         using var progress = new WorkflowProgress();
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var capture = new CaptureRun(input.Source, plan.Manifest.SourceTopic, plan.Manifest.Partitions, plan.Manifest.DeadLetterTopic, connection, log)
+        var capture = new CaptureRun(
+            input.Source, plan.Manifest.SourceTopic, plan.Manifest.Partitions, plan.Manifest.DeadLetterTopic, connection, log)
         {
             // Few enough under way that even a short input has a middle.
             InFlightMax = (int)Math.Clamp(input.Rows / 8, 50, EventProducer.InFlightMax),
@@ -161,7 +168,9 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
     private async Task AllAtWork(WorkflowPlan plan, WorkflowProgress progress, Task deciding, CancellationToken stop)
     {
         long started = time.GetTimestamp();
-        while (progress.Committed.Count < plan.Manifest.Partitions && !deciding.IsCompleted && time.GetElapsedTime(started) < TimeSpan.FromSeconds(20))
+        while (progress.Committed.Count < plan.Manifest.Partitions
+            && !deciding.IsCompleted
+            && time.GetElapsedTime(started) < TimeSpan.FromSeconds(20))
         {
             await Task.Delay(TimeSpan.FromMilliseconds(10), time, stop);
         }
@@ -186,7 +195,8 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
     }
 
     /// <summary>Kills the server when half of the input is acknowledged, and starts it again on the same ports and data.</summary>
-    private async Task KillInTheMiddle(DemoInput input, CaptureRun capture, Task capturing, Task deciding, DemoMoment moment, CancellationToken stop)
+    private async Task KillInTheMiddle(
+        DemoInput input, CaptureRun capture, Task capturing, Task deciding, DemoMoment moment, CancellationToken stop)
     {
         if (_server is not { } server)
         {
@@ -208,7 +218,8 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
     }
 
     /// <summary>Waits until every captured event is decided, its outputs acknowledged and its offset committed.</summary>
-    private async Task Decided(WorkflowPlan plan, KafkaConnection connection, Task deciding, WorkflowProgress progress, CancellationToken stop)
+    private async Task Decided(
+        WorkflowPlan plan, KafkaConnection connection, Task deciding, WorkflowProgress progress, CancellationToken stop)
     {
         using var reader = new LogReader(connection, log);
         Dictionary<int, long> ends = Enumerable.Range(0, plan.Manifest.Partitions)
@@ -227,7 +238,9 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
 
     private void Judge(CaptureReport capture, ReconciliationReport found)
     {
-        Expect(found.Events - found.EventsTwice == capture.Captured, $"{capture.Captured} events were acknowledged, {found.Events - found.EventsTwice} are in the topic");
+        Expect(
+            found.Events - found.EventsTwice == capture.Captured,
+            $"{capture.Captured} events were acknowledged, {found.Events - found.EventsTwice} are in the topic");
         Expect(found.EventsTwice == 0, $"{found.EventsTwice} events are in the topic twice");
         Expect(found.Undecided == 0, $"{found.Undecided} events have no decision");
         Expect(found.DecidedTwice == 0, $"{found.DecidedTwice} events are decided twice");
@@ -236,7 +249,8 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
         Expect(options.Bootstrap is not null || _restarts == 1, "the server was not killed and started again");
         view.Detail(string.Create(
             CultureInfo.InvariantCulture,
-            $"{found.Events:N0} events, {found.Decided:N0} decisions, {found.Routed:N0} routed copies; {found.Undecided + found.RoutesMissing:N0} missing, "
+            $"{found.Events:N0} events, {found.Decided:N0} decisions, {found.Routed:N0} routed copies; "
+            + $"{found.Undecided + found.RoutesMissing:N0} missing, "
             + $"{found.EventsTwice + found.DecidedTwice + found.RoutesSurplus:N0} doubled; {capture.DeadLetters:N0} dead letters"));
     }
 
@@ -247,14 +261,20 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
         string speed = report.DecisionsPerSecond.ToString("N0", CultureInfo.InvariantCulture);
         if (policy.Hash == plan.Policy.Hash)
         {
-            Expect(report.IsFaithful, $"replay under the same version differs: {report.Different} altered, {report.Missing} missing, {report.Surplus} surplus");
+            Expect(
+                report.IsFaithful,
+                $"replay under the same version differs: {report.Different} altered, {report.Missing} missing, {report.Surplus} surplus");
             double share = report.Events == 0 ? 0 : 100.0 * report.Equal / report.Events;
-            view.Detail(string.Create(CultureInfo.InvariantCulture, $"{report.Equal:N0} of {report.Events:N0} decisions equal byte for byte ({share:0.##} %), {speed} decisions/s"));
+            view.Detail(string.Create(CultureInfo.InvariantCulture, $"{report.Equal:N0} of {report.Events:N0} decisions equal byte for "
+                + $"byte ({share:0.##} %), {speed} decisions/s"));
             return report;
         }
 
-        Expect(report.Missing == 0 && report.Surplus == 0, $"replay under {policy.Version}: {report.Missing} missing, {report.Surplus} surplus");
-        view.Detail(string.Create(CultureInfo.InvariantCulture, $"{report.Changed:N0} of {report.Events:N0} outcomes would have been other, {speed} decisions/s"));
+        Expect(
+            report.Missing == 0 && report.Surplus == 0,
+            $"replay under {policy.Version}: {report.Missing} missing, {report.Surplus} surplus");
+        view.Detail(string.Create(CultureInfo.InvariantCulture, $"{report.Changed:N0} of {report.Events:N0} outcomes would have been "
+            + $"other, {speed} decisions/s"));
         foreach ((string change, long count) in report.ByOutcome)
         {
             view.Detail(string.Create(CultureInfo.InvariantCulture, $"  {change}: {count:N0}"));
@@ -277,7 +297,9 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
 
         view.Step("One decision explained");
         Explanation? explanation = new DecisionExplainer(plan.Manifest, connection, log).Explain(at.Partition, at.Offset);
-        Expect(explanation is not null, $"the decision about {plan.Manifest.SourceTopic}/{at.Partition} offset {at.Offset} was not found again");
+        Expect(
+            explanation is not null,
+            $"the decision about {plan.Manifest.SourceTopic}/{at.Partition} offset {at.Offset} was not found again");
         foreach (string line in explanation?.Lines ?? [])
         {
             view.Detail(line);
@@ -297,7 +319,8 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
         view.Step("Against the labels");
         view.Detail(string.Create(
             CultureInfo.InvariantCulture,
-            $"precision {scores.Precision:0.###}, recall {scores.Recall:0.###} per {scores.Unit}: {scores.TruePositives:N0} found, {scores.FalseNegatives:N0} missed, "
+            $"precision {scores.Precision:0.###}, recall {scores.Recall:0.###} per {scores.Unit}: {scores.TruePositives:N0} found, "
+            + $"{scores.FalseNegatives:N0} missed, "
             + $"{scores.FalsePositives:N0} false alarms, {scores.TrueNegatives:N0} rightly left alone"));
         return scores;
     }

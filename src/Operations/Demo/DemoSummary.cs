@@ -75,12 +75,14 @@ public sealed record ReplayFigures(
     IReadOnlyDictionary<string, long> ByOutcome, IReadOnlyDictionary<string, long> ByRule, IReadOnlyList<DecisionDifference> Samples)
 {
     public static ReplayFigures Of(ReplayReport report) => new(
-        report.Events, report.Equal, report.Different, report.Missing, report.Surplus, report.Changed, Math.Round(report.DecisionsPerSecond),
+        report.Events, report.Equal, report.Different, report.Missing, report.Surplus, report.Changed, Math.Round(
+            report.DecisionsPerSecond),
         report.ByOutcome, report.ByRule, report.Samples);
 }
 
 /// <summary>Scores in figures.</summary>
-public sealed record ScoreFigures(string Unit, long TruePositives, long FalsePositives, long FalseNegatives, long TrueNegatives, double? Precision, double? Recall)
+public sealed record ScoreFigures(
+    string Unit, long TruePositives, long FalsePositives, long FalseNegatives, long TrueNegatives, double? Precision, double? Recall)
 {
     public static ScoreFigures Of(Scores scores) => new(
         scores.Unit, scores.TruePositives, scores.FalsePositives, scores.FalseNegatives, scores.TrueNegatives,

@@ -79,7 +79,8 @@ public sealed class PlainDemoView(TextWriter output) : IDemoView
             string note = moment.Note.Length > 0 ? $"  [{moment.Note}]" : "";
             Detail(string.Create(
                 CultureInfo.InvariantCulture,
-                $"captured {moment.Captured:N0} ({moment.EventsPerSecond:N0}/s)  decided {moment.Decided:N0} ({moment.DecisionsPerSecond:N0}/s)  "
+                $"captured {moment.Captured:N0} ({moment.EventsPerSecond:N0}/s)  decided {moment.Decided:N0} "
+                + $"({moment.DecisionsPerSecond:N0}/s)  "
                 + $"produce p50 {moment.LatencyP50Ms:0.0} ms p99 {moment.LatencyP99Ms:0.0} ms  {Outcomes(moment)}{note}"));
         }
 
@@ -111,12 +112,14 @@ public sealed class LiveDemoView(IAnsiConsole console) : IDemoView
 
     private static IRenderable Draw(DemoMoment moment)
     {
-        Table table = new Table().Border(TableBorder.Rounded).AddColumns("captured", "events/s", "decided", "decisions/s", "produce p50 / p99", "allow", "alert", "hold", "block");
+        Table table = new Table().Border(TableBorder.Rounded).AddColumns(
+            "captured", "events/s", "decided", "decisions/s", "produce p50 / p99", "allow", "alert", "hold", "block");
         string captured = $"{moment.Captured:N0} of {moment.Expected:N0}";
         table.AddRow(
             captured, $"{moment.EventsPerSecond:N0}", $"{moment.Decided:N0}", $"{moment.DecisionsPerSecond:N0}",
             $"{moment.LatencyP50Ms:0.0} / {moment.LatencyP99Ms:0.0} ms",
-            $"{moment.Outcomes[Outcome.Allow]:N0}", $"{moment.Outcomes[Outcome.Alert]:N0}", $"[yellow]{moment.Outcomes[Outcome.Hold]:N0}[/]", $"[red]{moment.Outcomes[Outcome.Block]:N0}[/]");
+            $"{moment.Outcomes[Outcome.Allow]:N0}", $"{moment.Outcomes[Outcome.Alert]:N0}",
+            $"[yellow]{moment.Outcomes[Outcome.Hold]:N0}[/]", $"[red]{moment.Outcomes[Outcome.Block]:N0}[/]");
         return moment.Note.Length == 0 ? table : new Rows(table, new Markup($"[red]{Markup.Escape(moment.Note)}[/]"));
     }
 }

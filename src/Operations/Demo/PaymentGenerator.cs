@@ -5,7 +5,8 @@ namespace PipeRoll.Operations.Demo;
 
 /// <summary>A payment and what is known about it; <see cref="Pattern"/> null: an ordinary one.</summary>
 public sealed record GeneratedPayment(
-    string PaymentId, DateTimeOffset Time, string Account, string? Merchant, string Device, string Country, double Amount, string Currency, string Channel,
+    string PaymentId, DateTimeOffset Time, string Account, string? Merchant, string Device, string Country, double Amount, string Currency,
+    string Channel,
     string Counterparty, string? CounterpartyAccount, string? Pattern)
 {
     /// <summary>The event: one line of JSON, without the label.</summary>
@@ -27,7 +28,8 @@ public sealed record GeneratedPayment(
             json.Append(",\"counterpartyAccount\":\"").Append(CounterpartyAccount).Append('"');
         }
 
-        return json.Append(",\"time\":\"").Append(Time.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)).Append("\"}").ToString();
+        return json.Append(",\"time\":\"").Append(
+            Time.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)).Append("\"}").ToString();
     }
 }
 
@@ -58,9 +60,11 @@ public sealed class PaymentGenerator
         _gapSeconds = 86_400 / (PaymentsPerAccountAndDay * _accounts.Length);
     }
 
-    private sealed record Account(string Id, string Holder, string Country, string Currency, string[] Devices, int[] Favourites, double MedianAmount, double Spread);
+    private sealed record Account(
+        string Id, string Holder, string Country, string Currency, string[] Devices, int[] Favourites, double MedianAmount, double Spread);
 
-    private sealed record Planned(Account Account, string Device, string Country, double Amount, string Channel, string Counterparty, string? To, string? Pattern);
+    private sealed record Planned(
+        Account Account, string Device, string Country, double Amount, string Channel, string Counterparty, string? To, string? Pattern);
 
     /// <summary>All payments, in order of time.</summary>
     public IEnumerable<GeneratedPayment> Payments()
@@ -93,7 +97,9 @@ public sealed class PaymentGenerator
     {
         bool isCard = planned.Channel != "transfer";
         return new GeneratedPayment(
-            $"p{index:D7}", at, planned.Account.Id, isCard ? planned.Counterparty : null, planned.Device, planned.Country, Math.Round(planned.Amount, 2),
+            $"p{index:D7}", at, planned.Account.Id, isCard
+                ? planned.Counterparty
+                : null, planned.Device, planned.Country, Math.Round(planned.Amount, 2),
             planned.Account.Currency, planned.Channel, planned.Counterparty, planned.To, planned.Pattern);
     }
 
@@ -158,7 +164,17 @@ public sealed class PaymentGenerator
         for (int index = 0; index < payments; index++)
         {
             DateTimeOffset at = now.AddMinutes((index * 95) + _random.Next(60));
-            Plan(at, new Planned(account, account.Devices[0], account.Country, 9_050 + (_random.NextDouble() * 900), "transfer", to.Holder, to.Id, "structuring"));
+            Plan(
+                at,
+                new Planned(
+                    account,
+                    account.Devices[0],
+                    account.Country,
+                    9_050 + (_random.NextDouble() * 900),
+                    "transfer",
+                    to.Holder,
+                    to.Id,
+                    "structuring"));
         }
     }
 
@@ -171,7 +187,10 @@ public sealed class PaymentGenerator
         {
             Account from = Pick(_accounts);
             DateTimeOffset at = now.AddMinutes(_random.Next(16 * 60));
-            Plan(at, new Planned(from, from.Devices[0], from.Country, 300 + (_random.NextDouble() * 900), "transfer", mule.Holder, mule.Id, "fan-in"));
+            Plan(
+                at,
+                new Planned(
+                    from, from.Devices[0], from.Country, 300 + (_random.NextDouble() * 900), "transfer", mule.Holder, mule.Id, "fan-in"));
         }
     }
 
@@ -180,7 +199,8 @@ public sealed class PaymentGenerator
         Account account = Pick(_accounts);
         string name = PaymentNames.Sanctioned[_random.Next(PaymentNames.Sanctioned.Length)];
         Plan(now.AddSeconds(_random.Next(60)), new Planned(
-            account, account.Devices[0], account.Country, account.MedianAmount * (2 + (_random.NextDouble() * 8)), "transfer", name, $"X{_random.Next(100_000):D5}", "sanctioned"));
+            account, account.Devices[0], account.Country, account.MedianAmount * (
+                2 + (_random.NextDouble() * 8)), "transfer", name, $"X{_random.Next(100_000):D5}", "sanctioned"));
     }
 
     private void Plan(DateTimeOffset at, Planned planned) => _planned.Enqueue(planned, (at, _plannedCount++));

@@ -23,12 +23,18 @@ internal static class SamplePolicies
         if (fitting.Count == 0)
         {
             throw new DemoException(
-                $"no sample policy fits the columns of {Path.GetFileName(input)} ({string.Join(", ", columns)}): write one and give it with --policy FILE");
+                $"no sample policy fits the columns of {Path.GetFileName(input)} ({string.Join(", ", columns)}): write one and give it "
+                + $"with --policy FILE");
         }
 
         // The policy that uses most of the columns is the one that was written for them.
         string name = fitting.MaxBy(each => each.Policy.Event.Fields.Count(field => columns.Contains(field.Name))).Policy.Name;
-        string[] versions = [.. fitting.Where(each => each.Policy.Name == name).OrderBy(each => each.Policy.Version, StringComparer.Ordinal).Select(each => each.File)];
+        string[] versions =
+        [
+            .. fitting.Where(each => each.Policy.Name == name)
+                .OrderBy(each => each.Policy.Version, StringComparer.Ordinal)
+                .Select(each => each.File),
+        ];
         return (versions[0], versions.Length > 1 ? versions[1] : null);
     }
 }

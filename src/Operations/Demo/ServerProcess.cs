@@ -33,23 +33,29 @@ public sealed class ServerProcess : IDisposable
 
     public string Bootstrap => $"127.0.0.1:{KafkaPort}";
 
-    /// <summary>The server of this very build: what PIPEROLL_SERVER names, or beside the command's own folder, or in its project's folder.</summary>
+    /// <summary>
+    /// The server of this very build: what PIPEROLL_SERVER names, or beside the command's own folder, or in its project's folder.
+    /// </summary>
     public static string Locate(string baseDirectory, string? fromEnvironment)
     {
         if (!string.IsNullOrEmpty(fromEnvironment))
         {
             return File.Exists(fromEnvironment)
                 ? fromEnvironment
-                : throw new DemoException($"PIPEROLL_SERVER names {fromEnvironment}, which does not exist: let it name PipeRoll.Server.dll");
+                : throw new DemoException(
+                    $"PIPEROLL_SERVER names {fromEnvironment}, which does not exist: let it name PipeRoll.Server.dll");
         }
 
         // src/Cli/bin/Debug/net10.0/ → src/Server/bin/Debug/net10.0/
         var folder = new DirectoryInfo(baseDirectory.TrimEnd(Path.DirectorySeparatorChar));
         string sibling = Path.Combine(
             baseDirectory, "..", "..", "..", "..", "Server", "bin", folder.Parent?.Name ?? "Debug", folder.Name, "PipeRoll.Server.dll");
-        string[] candidates = [Path.Combine(baseDirectory, "PipeRoll.Server.dll"), Path.Combine(baseDirectory, "..", "server", "PipeRoll.Server.dll"), sibling];
+        string beside = Path.Combine(baseDirectory, "PipeRoll.Server.dll");
+        string published = Path.Combine(baseDirectory, "..", "server", "PipeRoll.Server.dll");
+        string[] candidates = [beside, published, sibling];
         return candidates.Select(Path.GetFullPath).FirstOrDefault(File.Exists)
-            ?? throw new DemoException("the server's executable was not found: build the solution, set PIPEROLL_SERVER to PipeRoll.Server.dll, or use --bootstrap");
+            ?? throw new DemoException("the server's executable was not found: build the solution, set PIPEROLL_SERVER to "
+                + "PipeRoll.Server.dll, or use --bootstrap");
     }
 
     /// <summary>Starts the server and waits until it says that it is ready.</summary>
@@ -131,7 +137,8 @@ public sealed class ServerProcess : IDisposable
     private ProcessStartInfo StartInfo()
     {
         bool isLibrary = _executable.EndsWith(".dll", StringComparison.OrdinalIgnoreCase);
-        var info = new ProcessStartInfo(isLibrary ? Environment.ProcessPath is { } own && Path.GetFileNameWithoutExtension(own) == "dotnet" ? own : "dotnet" : _executable)
+        string host = Environment.ProcessPath is { } own && Path.GetFileNameWithoutExtension(own) == "dotnet" ? own : "dotnet";
+        var info = new ProcessStartInfo(isLibrary ? host : _executable)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -14,6 +14,22 @@ internal sealed class WindowValues(CelStructType type, int count) : CelStruct
 
     public override CelValue GetField(int index) => _values[index];
 
+    public override bool TryGetInt(int index, out long value)
+    {
+        ref readonly CelValue held = ref _values[index];
+        bool isInt = held.Kind == CelKind.Int;
+        value = isInt ? held.IntValue : 0;
+        return isInt;
+    }
+
+    public override bool TryGetDouble(int index, out double value)
+    {
+        ref readonly CelValue held = ref _values[index];
+        bool isDouble = held.Kind == CelKind.Double;
+        value = isDouble ? held.DoubleValue : 0;
+        return isDouble;
+    }
+
     public override bool HasField(int index) => _present[index];
 
     public void Set(int index, in CelValue value)

@@ -164,16 +164,50 @@ public sealed class DecisionEngine
                 $"{Topic}/{Partition}: offset {offset} was folded already; the next is {NextOffset} or later.");
         }
         NextOffset = offset + 1;
-        _chain.Add(offset, recordTimestampMs, key, valueJson);
         string? unreadable = _reader.Read(valueJson, recordTimestampMs);
-        if (unreadable is null)
+        if (unreadable is not null)
         {
-            for (int i = 0; i < _windows.Length; i++)
-            {
-                _windowValues.Set(i, _windows[i].Observe(_variables, _reader.EventTimeMs));
-            }
+            _chain.Digest(offset, recordTimestampMs, key, valueJson);
+            _chain.Link();
+            return unreadable;
         }
-        return unreadable;
+        // The windows' keys are somewhere in memory: hashing goes on while they are under way.
+        FetchBuckets();
+        _chain.Digest(offset, recordTimestampMs, key, valueJson);
+        FetchSlots();
+        _chain.Link();
+        FetchEvents();
+        for (int i = 0; i < _windows.Length; i++)
+        {
+            _windowValues.Set(i, _windows[i].Observe(_variables, _reader.EventTimeMs));
+        }
+        return null;
+    }
+
+    private void FetchBuckets()
+    {
+        WindowEvaluator? before = null;
+        foreach (WindowEvaluator window in _windows)
+        {
+            window.FetchBucket(before);
+            before = window;
+        }
+    }
+
+    private void FetchSlots()
+    {
+        foreach (WindowEvaluator window in _windows)
+        {
+            window.FetchSlot();
+        }
+    }
+
+    private void FetchEvents()
+    {
+        foreach (WindowEvaluator window in _windows)
+        {
+            window.FetchEvents();
+        }
     }
 
     private void EvaluateRules()

@@ -8,18 +8,12 @@ namespace PipeRoll.Policies.Engine;
 /// The hash chain over the events of a partition: hₙ = SHA-256(hₙ₋₁ ‖ event digest). State is a fold of ordered events, so the head
 /// names the state. Owner: one engine.
 /// </summary>
-// The hash holds one native handle that its finalizer frees; an engine that had to be disposed of would be a trap.
-#pragma warning disable CA1001
 internal sealed class StateChain
-#pragma warning restore CA1001
 {
-    private const int HashBytes = 32;
+    private const int HashBytes = Sha256.Bytes;
     private const int HeadBytes = 24;
     private readonly byte[] _link = new byte[2 * HashBytes];
-
-    /// <summary>Kept, because making one costs as much as hashing a small event.</summary>
-    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-
+    private readonly Sha256 _hash = new();
     private byte[] _event = new byte[1_024];
 
     /// <param name="head">h₀ from <see cref="Start"/>, or the head of a snapshot.</param>
@@ -57,10 +51,10 @@ internal sealed class StateChain
     }
 
     /// <summary>
-    /// Adds an event. Its digest is SHA-256 over offset and timestamp (8 bytes each), the key's length (4) and bytes, the value's length
+    /// The first half of adding an event: its digest is SHA-256 over offset and timestamp (8 bytes each), the key's length (4) and bytes, the value's length
     /// (4) and bytes, numbers big-endian.
     /// </summary>
-    public void Add(long offset, long timestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    public void Digest(long offset, long timestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
         int length = HeadBytes + key.Length + value.Length;
         if (_event.Length < length)
@@ -74,9 +68,9 @@ internal sealed class StateChain
         key.CopyTo(bytes[20..]);
         BinaryPrimitives.WriteInt32BigEndian(bytes[(20 + key.Length)..], value.Length);
         value.CopyTo(bytes[(HeadBytes + key.Length)..]);
-        _hash.AppendData(bytes[..length]);
-        _hash.GetHashAndReset(_link.AsSpan(HashBytes));
-        _hash.AppendData(_link);
-        _hash.GetHashAndReset(_link.AsSpan(0, HashBytes));
+        _hash.Hash(bytes[..length], _link.AsSpan(HashBytes));
     }
+
+    /// <summary>The second half: the head moves on by the digest.</summary>
+    public void Link() => _hash.Hash(_link, _link.AsSpan(0, HashBytes));
 }

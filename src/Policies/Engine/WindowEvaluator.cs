@@ -21,6 +21,9 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
     private readonly byte[] _keyBuffer = new byte[TextBytesMax];
     private readonly byte[] _textBuffer = new byte[TextBytesMax];
 
+    private bool _hasHash;
+    private int _hash;
+
     public PolicyWindow Window => _window;
 
     public KeyedWindow State => state;
@@ -30,6 +33,37 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
 
     /// <summary>Whether the last value is missing because no event counts: not an error of the event.</summary>
     public bool IsEmpty { get; private set; }
+
+    /// <summary>
+    /// The first of three steps, with other work between them, that let what <see cref="Observe"/> will read travel from memory meanwhile.
+    /// A window with the same key as <paramref name="before"/> has the same hash.
+    /// </summary>
+    public void FetchBucket(WindowEvaluator? before)
+    {
+        ReadOnlySpan<byte> key = default;
+        _hasHash = KeyField >= 0 && slots.TryGetUtf8(KeyField, out key) && key.Length <= TextBytesMax;
+        if (_hasHash)
+        {
+            _hash = before is { _hasHash: true } && before.KeyField == KeyField ? before._hash : KeyTable.HashOf(key);
+            state.Keys.FetchBucket(_hash);
+        }
+    }
+
+    public void FetchSlot()
+    {
+        if (_hasHash)
+        {
+            state.Keys.FetchSlot(_hash);
+        }
+    }
+
+    public void FetchEvents()
+    {
+        if (_hasHash)
+        {
+            state.Keys.FetchEvents(_hash);
+        }
+    }
 
     /// <summary>Folds the event, and gives the value that rules see.</summary>
     public CelValue Observe(ReadOnlySpan<CelValue> variables, long eventTimeMs)
@@ -58,7 +92,7 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
                 return CelValue.Error(problem);
             }
         }
-        return Reading(state.Observe(key, eventTimeMs, counts, value, text));
+        return Reading(state.Observe(key, _hasHash ? _hash : KeyTable.HashOf(key), eventTimeMs, counts, value, text));
     }
 
     private CelValue Reading(WindowReading reading)
@@ -75,6 +109,8 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
             ? CelValue.Int((long)reading.Value)
             : CelValue.Double(reading.Value);
     }
+
+    private int KeyField => compiled.KeyField;
 
     private CelError? TakeNumber(in CelValue given, out double value)
     {

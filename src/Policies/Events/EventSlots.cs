@@ -54,6 +54,29 @@ internal sealed class EventSlots(CelStructType type, int count, TextCache texts)
 
     public override bool HasField(int index) => _states[index] != SlotState.Absent;
 
+    public override bool TryGetInt(int index, out long value)
+    {
+        ref readonly CelValue held = ref _values[index];
+        bool isInt = _states[index] == SlotState.Ready && held.Kind == CelKind.Int;
+        value = isInt ? held.IntValue : 0;
+        return isInt;
+    }
+
+    public override bool TryGetDouble(int index, out double value)
+    {
+        ref readonly CelValue held = ref _values[index];
+        bool isDouble = _states[index] == SlotState.Ready && held.Kind == CelKind.Double;
+        value = isDouble ? held.DoubleValue : 0;
+        return isDouble;
+    }
+
+    public override string? TryGetString(int index) => _states[index] switch
+    {
+        SlotState.ReadText => _values[index].StringValue,
+        SlotState.LazyText => GetField(index).StringValue,
+        _ => null,
+    };
+
     public override CelValue GetField(int index)
     {
         switch (_states[index])

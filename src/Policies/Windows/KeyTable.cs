@@ -17,9 +17,12 @@ internal sealed class KeyTable
     public ref WindowSeries this[int slot] => ref _series[slot];
 
     /// <summary>The slot of a key; −1 if it is not there.</summary>
-    public int Find(ReadOnlySpan<byte> key)
+    public int Find(ReadOnlySpan<byte> key) => Find(key, HashOf(key));
+
+    /// <param name="key">The key.</param>
+    /// <param name="hash">Its <see cref="HashOf"/>.</param>
+    public int Find(ReadOnlySpan<byte> key, int hash)
     {
-        int hash = HashOf(key);
         int slot = _buckets[hash & (_buckets.Length - 1)];
         while (slot >= 0)
         {
@@ -51,6 +54,29 @@ internal sealed class KeyTable
         Link(slot, ref series);
         Count++;
         return slot;
+    }
+
+    /// <summary>Asks the processor for the line in which the search for a key will begin.</summary>
+    public void FetchBucket(int hash) => Prefetch.Line(ref _buckets[hash & (_buckets.Length - 1)]);
+
+    /// <summary>Asks for the first candidate's slot; its bucket should be there by now.</summary>
+    public void FetchSlot(int hash)
+    {
+        int slot = _buckets[hash & (_buckets.Length - 1)];
+        if (slot >= 0)
+        {
+            Prefetch.Lines(ref _series[slot]);
+        }
+    }
+
+    /// <summary>Asks for the first candidate's key and events; its slot should be there by now.</summary>
+    public void FetchEvents(int hash)
+    {
+        int slot = _buckets[hash & (_buckets.Length - 1)];
+        if (slot >= 0)
+        {
+            _series[slot].FetchEvents();
+        }
     }
 
     public void Remove(int slot)
@@ -106,7 +132,7 @@ internal sealed class KeyTable
     }
 
     /// <summary>Seeded anew in each process, so that nobody can choose keys that all meet in one bucket; no result depends on it.</summary>
-    private static int HashOf(ReadOnlySpan<byte> key)
+    public static int HashOf(ReadOnlySpan<byte> key)
     {
         var hash = default(HashCode);
         hash.AddBytes(key);

@@ -30,15 +30,22 @@ internal sealed class KeyedWindow
 
     public long EventCount => _events;
 
+    /// <summary>For asking the processor early for what <see cref="Observe(ReadOnlySpan{byte}, long, bool, double, ReadOnlySpan{byte})"/> reads.</summary>
+    public KeyTable Keys => _keys;
+
     /// <summary>Moves the key's window to the event and reads it.</summary>
     /// <param name="key">The key, UTF-8.</param>
     /// <param name="timeMs">The event's time.</param>
     /// <param name="counts">Whether the event counts (the window's <c>where</c>).</param>
     /// <param name="value">For sum, min, max and avg; finite.</param>
     /// <param name="text">For distinct, UTF-8; else empty.</param>
-    public WindowReading Observe(ReadOnlySpan<byte> key, long timeMs, bool counts, double value, ReadOnlySpan<byte> text)
+    public WindowReading Observe(ReadOnlySpan<byte> key, long timeMs, bool counts, double value, ReadOnlySpan<byte> text) =>
+        Observe(key, KeyTable.HashOf(key), timeMs, counts, value, text);
+
+    /// <summary>The same, with the key's <see cref="KeyTable.HashOf"/>.</summary>
+    public WindowReading Observe(ReadOnlySpan<byte> key, int hash, long timeMs, bool counts, double value, ReadOnlySpan<byte> text)
     {
-        int slot = _keys.Find(key);
+        int slot = _keys.Find(key, hash);
         if (slot < 0)
         {
             if (!counts)

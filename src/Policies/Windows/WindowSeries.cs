@@ -12,7 +12,6 @@ internal struct WindowSeries
     /// <summary>A key that had a burst gives its memory back when the burst has left; below this it is not worth it.</summary>
     private const int CapacityIdle = 64;
 
-
     /// <summary>The hash of <see cref="Key"/> and the next slot of the same bucket: for the <see cref="KeyedWindow"/>.</summary>
     public int KeyHash;
 
@@ -60,6 +59,25 @@ internal struct WindowSeries
         ClippedToMs = long.MinValue,
     };
 
+    /// <summary>Asks the processor for the key and the oldest and newest events.</summary>
+    public readonly void FetchEvents()
+    {
+        if (Key is { Length: > 0 } key)
+        {
+            Prefetch.Line(ref key[0]);
+        }
+        if (Count > 0)
+        {
+            Prefetch.Line(ref _entries[_head]);
+            Prefetch.Line(ref _entries[_head + Count - 1]);
+            if (_hashes is { } hashes)
+            {
+                Prefetch.Line(ref hashes[_head]);
+                Prefetch.Line(ref _texts![_head]);
+            }
+        }
+    }
+
     /// <summary>Lets go what is not younger than <paramref name="cutoffMs"/>. Returns how many events went.</summary>
     public int Expire(long cutoffMs)
     {
@@ -68,7 +86,10 @@ internal struct WindowSeries
         {
             gone++;
         }
-        RemoveFirst(gone);
+        if (gone > 0)
+        {
+            RemoveFirst(gone);
+        }
         return gone;
     }
 

@@ -30,7 +30,8 @@ public sealed class DataFolder : IDisposable
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            throw new ServerStartException($"the data folder {full} can't be written ({refused.Message}); make it writable or give another with --data", refused);
+            throw new ServerStartException(
+                $"the data folder {full} can't be written ({refused.Message}); make it writable or give another with --data", refused);
         }
     }
 

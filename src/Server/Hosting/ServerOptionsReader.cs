@@ -9,7 +9,7 @@ public static class ServerOptionsReader
     private static readonly string[] Known = ["data", "kafka-port", "http-port", "listen", "advertise", "log-format"];
 
     // Variables that are ours but no setting of the server.
-    private static readonly string[] OtherVariables = ["server", "bootstrap"];
+    private static readonly string[] OtherVariables = ["server", "bootstrap", "samples"];
 
     /// <param name="layers">From the weakest to the strongest.</param>
     /// <param name="problems">One line for each thing that is wrong: where, what, and what to write instead.</param>
@@ -36,8 +36,7 @@ public static class ServerOptionsReader
                 case "log-format": options = options with { LogFormat = Format(setting, problems) }; break;
                 case var _ when name.StartsWith("broker/", StringComparison.Ordinal): broker[name["broker/".Length..]] = setting.Value; break;
                 case var _ when name.StartsWith("storage/", StringComparison.Ordinal): storage[name["storage/".Length..]] = setting.Value; break;
-                case var _ when OtherVariables.Contains(name, StringComparer.Ordinal) && setting.Origin.StartsWith("PIPEROLL_", StringComparison.Ordinal): break;
-                case var _ when setting.Origin.StartsWith("PIPEROLL_TEST", StringComparison.Ordinal) || setting.Origin.StartsWith("PIPEROLL_SIM", StringComparison.Ordinal): break;
+                case var _ when IsForSomebodyElse(name, setting): break;
                 default: problems.Add($"{setting.Origin}: no setting is called '{name}'; there are {string.Join(", ", Known)}, broker and storage"); break;
             }
         }
@@ -45,6 +44,11 @@ public static class ServerOptionsReader
         Check(options, problems);
         return options with { Broker = broker, Storage = storage };
     }
+
+    private static bool IsForSomebodyElse(string name, SettingValue setting) =>
+        setting.Origin.StartsWith("PIPEROLL_", StringComparison.Ordinal)
+        && (OtherVariables.Contains(name, StringComparer.Ordinal)
+            || name.StartsWith("test-", StringComparison.Ordinal) || name.StartsWith("sim-", StringComparison.Ordinal));
 
     private static void Check(ServerOptions options, List<string> problems)
     {

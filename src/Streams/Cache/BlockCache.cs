@@ -203,7 +203,8 @@ internal sealed class BlockCache(IObjectStore store, long bytesMax, Cancellation
 
     private static Exception Explain(Exception failure, long objectId) =>
         failure is ObjectStoreException { Kind: ObjectStoreErrorKind.NotFound }
-            ? new CorruptDataException($"object {ObjectKeys.ForData(objectId)} is missing from the store although it is in use: restore it from a copy", failure)
+            ? new CorruptDataException(
+                $"object {ObjectKeys.ForData(objectId)} is missing from the store although it is in use: restore it from a copy", failure)
             : failure;
 
     private void Fill(Entry entry, SharedBuffer? bytes, ObjectIndex? index, long cost)

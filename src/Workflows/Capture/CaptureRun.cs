@@ -7,7 +7,8 @@ using PipeRoll.Workflows.Kafka;
 namespace PipeRoll.Workflows.Capture;
 
 /// <summary>What a capture did. Rows = events + dead letters; every one of both was acknowledged by the cluster.</summary>
-public sealed record CaptureReport(long Rows, long Captured, long DeadLetters, double ElapsedSeconds, double LatencyP50Ms, double LatencyP99Ms);
+public sealed record CaptureReport(
+    long Rows, long Captured, long DeadLetters, double ElapsedSeconds, double LatencyP50Ms, double LatencyP99Ms);
 
 /// <summary>Headers of captured events and of dead letters; texts in UTF-8.</summary>
 public static class CaptureHeaders
@@ -27,7 +28,8 @@ public static class CaptureHeaders
 /// Owner: its creator; one thread runs it, any thread reads the counts. Failure: throws when the cluster refuses an event or the source
 /// cannot be read; what was acknowledged until then stays.
 /// </summary>
-public sealed class CaptureRun(CaptureSource source, string topic, int partitions, string deadLetterTopic, KafkaConnection connection, ILogger log)
+public sealed class CaptureRun(
+    CaptureSource source, string topic, int partitions, string deadLetterTopic, KafkaConnection connection, ILogger log)
 {
     /// <summary>Kafka's brokers refuse records above about 1 MB unless told otherwise.</summary>
     private const int EventBytesMax = 950_000;

@@ -10,8 +10,11 @@ namespace PipeRoll.Workflows.Capture;
 /// <param name="Format">How a timestamp is written.</param>
 public sealed record CaptureField(string Name, FieldType? Type, bool Optional, TimeFormat Format);
 
-/// <summary>How rows become events: typed fields, which field is the record key, which one the time. Either from a policy or inferred.</summary>
-public sealed record CaptureSchema(IReadOnlyList<CaptureField> Fields, string? KeyField, string? TimeField, TimeFormat TimeFormat, long StepMs)
+/// <summary>
+/// How rows become events: typed fields, which field is the record key, which one the time. Either from a policy or inferred.
+/// </summary>
+public sealed record CaptureSchema(
+    IReadOnlyList<CaptureField> Fields, string? KeyField, string? TimeField, TimeFormat TimeFormat, long StepMs)
 {
     /// <summary>Types, key and time as a policy states them; columns that the policy does not name stay texts.</summary>
     public static CaptureSchema From(EventSchema events, IReadOnlyList<string> columns)

@@ -34,7 +34,8 @@ public sealed class CaptureSource
     private readonly char _separator;
 
     private CaptureSource(
-        string name, CaptureFormat format, IReadOnlyList<string> columns, CaptureSchema schema, InferredSchema inferred, char separator, Func<Stream> open)
+        string name, CaptureFormat format, IReadOnlyList<string> columns, CaptureSchema schema, InferredSchema inferred, char separator,
+        Func<Stream> open)
     {
         Name = name;
         Format = format;
@@ -213,12 +214,19 @@ public sealed class CaptureSource
         if (hints.Policy is not null && format == CaptureFormat.JsonLines)
         {
             // Beyond the policy's own fields, JSON values keep their types: nothing has to be made of text.
-            schema = schema with { Fields = schema.Fields.Where(field => hints.Policy.Fields.Any(known => known.Name == field.Name)).ToArray() };
+            schema = schema with
+            {
+                Fields = schema.Fields.Where(field => hints.Policy.Fields.Any(known => known.Name == field.Name)).ToArray(),
+            };
         }
 
         if (hints.TimeField is { } time && time != schema.TimeField)
         {
-            schema = schema with { TimeField = time, TimeFormat = time == inferred.TimeField ? CaptureSchema.From(inferred).TimeFormat : TimeFormat.Iso8601 };
+            schema = schema with
+            {
+                TimeField = time,
+                TimeFormat = time == inferred.TimeField ? CaptureSchema.From(inferred).TimeFormat : TimeFormat.Iso8601,
+            };
         }
 
         schema = schema with { KeyField = hints.KeyField ?? schema.KeyField };

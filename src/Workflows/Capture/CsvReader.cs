@@ -30,7 +30,8 @@ internal sealed class CsvReader
         _separator = (byte)separator;
         if (!char.IsAscii(separator) || separator is '"' or '\r' or '\n')
         {
-            throw new ArgumentOutOfRangeException(nameof(separator), separator, "a separator is one ASCII character, and no quote or line break");
+            throw new ArgumentOutOfRangeException(
+                nameof(separator), separator, "a separator is one ASCII character, and no quote or line break");
         }
     }
 
@@ -56,7 +57,9 @@ internal sealed class CsvReader
     /// <summary>A field of the current row, unquoted; valid until the next row.</summary>
     public ReadOnlySpan<byte> Field(int index) => _text.AsSpan(_fields[index].Start, _fields[index].Length);
 
-    /// <summary>The names in the first row, made unique; null if the file is empty or its header is broken (see <see cref="Problem"/>).</summary>
+    /// <summary>
+    /// The names in the first row, made unique; null if the file is empty or its header is broken (see <see cref="Problem"/>).
+    /// </summary>
     public IReadOnlyList<string>? ReadHeader()
     {
         if (!Next() || Problem is not null)

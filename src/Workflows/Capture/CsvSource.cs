@@ -125,7 +125,9 @@ internal sealed class CsvSource : ISourceReader
         return true;
     }
 
-    /// <summary>RFC 8259, section 6: what may stand in the JSON as it stands in the cell (no plus sign, no leading zeros, no NaN).</summary>
+    /// <summary>
+    /// RFC 8259, section 6: what may stand in the JSON as it stands in the cell (no plus sign, no leading zeros, no NaN).
+    /// </summary>
     private static bool IsJsonNumber(ReadOnlySpan<byte> cell)
     {
         if (cell.IsEmpty || cell.Length > 64 || (cell[0] != '-' && !char.IsAsciiDigit((char)cell[0])))

@@ -12,7 +12,9 @@ namespace PipeRoll.Workflows.Capture;
 /// </summary>
 public sealed class EventProducer : IDisposable
 {
-    /// <summary>Events under way, at most, unless told otherwise. It keeps the measured latency that of the cluster and not of a long queue.</summary>
+    /// <summary>
+    /// Events under way, at most, unless told otherwise. It keeps the measured latency that of the cluster and not of a long queue.
+    /// </summary>
     public const int InFlightMax = 4_000;
 
     private readonly IProducer<byte[]?, byte[]?> _producer;
@@ -27,7 +29,13 @@ public sealed class EventProducer : IDisposable
     /// Partition counts must be given for topics whose keys shall be placed by Kafka's standard rule (murmur2, as Java clients do); other
     /// topics take every event into partition 0.
     /// </summary>
-    public EventProducer(KafkaConnection connection, IReadOnlyDictionary<string, int> partitions, LatencyHistogram latency, ILogger log, int inFlightMax = InFlightMax)
+    public EventProducer(
+        KafkaConnection connection,
+        IReadOnlyDictionary<string,
+        int> partitions,
+        LatencyHistogram latency,
+        ILogger log,
+        int inFlightMax = InFlightMax)
     {
         _room = new SemaphoreSlim(inFlightMax, inFlightMax);
         _latency = latency;
@@ -98,7 +106,8 @@ public sealed class EventProducer : IDisposable
     {
         if (Volatile.Read(ref _failure) is { } failure)
         {
-            throw new WorkflowException($"the cluster refused an event ({failure.Code}: {failure.Reason}): capture stops so that nothing is lost unseen");
+            throw new WorkflowException(
+                $"the cluster refused an event ({failure.Code}: {failure.Reason}): capture stops so that nothing is lost unseen");
         }
     }
 }

@@ -11,7 +11,8 @@ internal static partial class DecidingLog
     [LoggerMessage(21, LogLevel.Warning, "A snapshot of {Topic} was not stored: {Reason}")]
     public static partial void SnapshotFailed(this ILogger log, string topic, string reason);
 
-    [LoggerMessage(22, LogLevel.Warning, "The snapshot of {Topic}/{Partition} is of no use ({Reason}): its events are read again from the start")]
+    [LoggerMessage(22, LogLevel.Warning, "The snapshot of {Topic}/{Partition} is of no use ({Reason}): its events are read again from "
+        + "the start")]
     public static partial void SnapshotUnusable(this ILogger log, string topic, int partition, string reason);
 
     [LoggerMessage(23, LogLevel.Information, "A commit was refused ({Reason}); the group has moved on or its coordinator is away")]

@@ -3,7 +3,9 @@ using Confluent.Kafka;
 
 namespace PipeRoll.Workflows.Deciding;
 
-/// <summary>The headers of every record that a worker writes (docs/formats/outputs.md). Numbers are decimal digits, so that any tool shows them.</summary>
+/// <summary>
+/// The headers of every record that a worker writes (docs/formats/outputs.md). Numbers are decimal digits, so that any tool shows them.
+/// </summary>
 public static class OutputHeaders
 {
     /// <summary>The offset, in the source partition of the same number, of the event that this record is about.</summary>

@@ -108,7 +108,8 @@ internal sealed class OutputPartition
         if (Volatile.Read(ref _failure) is { } failure)
         {
             throw new WorkflowException(
-                $"{_partition.Topic}/{_partition.Partition.Value} did not take a record ({failure.Code}: {failure.Reason}): the worker stops before "
+                $"{_partition.Topic}/{_partition.Partition.Value} did not take a record ({failure.Code}: {failure.Reason}): the worker "
+                + $"stops before "
                 + "anything behind it is committed; mend the topic and start it again");
         }
     }

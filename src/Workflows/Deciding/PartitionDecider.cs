@@ -28,7 +28,8 @@ internal sealed class PartitionDecider
     private int _slot;
 
     public PartitionDecider(
-        WorkflowPlan plan, int partition, IProducer<byte[]?, byte[]?> producer, WorkerOptions options, WorkflowProgress progress, ILogger log)
+        WorkflowPlan plan, int partition, IProducer<byte[]?, byte[]?> producer, WorkerOptions options, WorkflowProgress progress,
+        ILogger log)
     {
         _plan = plan;
         _source = new TopicPartition(plan.Manifest.SourceTopic, partition);
@@ -73,7 +74,8 @@ internal sealed class PartitionDecider
             if (tail.SourceOffset >= high)
             {
                 throw new WorkflowException(
-                    $"{output.Partition.Topic}/{output.Partition.Partition.Value} holds offset {tail.SourceOffset} of {_source.Topic}, which ends at {high}: "
+                    $"{output.Partition.Topic}/{output.Partition.Partition.Value} holds offset {tail.SourceOffset} of {_source.Topic}, "
+                    + $"which ends at {high}: "
                     + "the source was deleted and made again; give the workflow new output topics");
             }
 
@@ -165,7 +167,8 @@ internal sealed class PartitionDecider
             return;
         }
 
-        _snapshots.Write(_producer, _slot, _engine.NextOffset, _engine.Snapshot(), error => _log.SnapshotFailed(_source.Topic, error.Reason));
+        _snapshots.Write(
+            _producer, _slot, _engine.NextOffset, _engine.Snapshot(), error => _log.SnapshotFailed(_source.Topic, error.Reason));
         _slot = 1 - _slot;
         _snapshotAt = _engine.NextOffset;
         _options.OnStep?.Invoke(WorkerStep.SnapshotSent, _snapshotAt);

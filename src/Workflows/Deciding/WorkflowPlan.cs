@@ -18,7 +18,8 @@ public sealed class WorkflowPlan
         {
             if (!OutcomeNames.TryParse(name, out Outcome outcome))
             {
-                throw new WorkflowException($"workflow {manifest.Name} routes '{name}', which is no outcome: use allow, alert, hold or block");
+                throw new WorkflowException(
+                    $"workflow {manifest.Name} routes '{name}', which is no outcome: use allow, alert, hold or block");
             }
 
             _manifestRoutes[outcome] = topic;
@@ -45,7 +46,8 @@ public sealed class WorkflowPlan
     {
         get
         {
-            // Event times may lie years back, and Kafka deletes by record timestamp: a governed topic keeps its records until told otherwise.
+            // Event times may lie years back, and Kafka deletes by record timestamp: a governed topic keeps its records until told
+            // otherwise.
             var keep = new Dictionary<string, string> { ["retention.ms"] = "-1" };
             var compact = new Dictionary<string, string> { ["cleanup.policy"] = "compact" };
             return

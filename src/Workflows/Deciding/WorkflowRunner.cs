@@ -7,7 +7,8 @@ namespace PipeRoll.Workflows.Deciding;
 /// Keeps several workers of one workflow at work, each on a thread of its own, and starts a failed one again. Owner: its creator.
 /// Failure: a worker that fails again and again ends <see cref="RunAsync"/> with its last error.
 /// </summary>
-public sealed class WorkflowRunner(WorkflowPlan plan, KafkaConnection connection, WorkerOptions options, WorkflowProgress progress, ILogger log)
+public sealed class WorkflowRunner(
+    WorkflowPlan plan, KafkaConnection connection, WorkerOptions options, WorkflowProgress progress, ILogger log)
 {
     private const int FailuresMax = 5;
     private const int HealthyMs = 30_000;
@@ -19,7 +20,9 @@ public sealed class WorkflowRunner(WorkflowPlan plan, KafkaConnection connection
         Task[] running =
         [
             .. Enumerable.Range(0, workers).Select(index => Task.Factory.StartNew(
-                () => Keep(options with { WorkerId = $"{options.WorkerId}-{index}" }, all), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)),
+                () => Keep(
+                    options with { WorkerId = $"{options.WorkerId}-{index}" },
+                    all), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)),
         ];
         await Task.WhenAll(running);
     }
@@ -32,7 +35,8 @@ public sealed class WorkflowRunner(WorkflowPlan plan, KafkaConnection connection
             long started = Environment.TickCount64;
             try
             {
-                using var worker = new WorkflowWorker(plan, connection, own with { WorkerId = $"{own.WorkerId}-{failures}" }, progress, log);
+                using var worker = new WorkflowWorker(
+                    plan, connection, own with { WorkerId = $"{own.WorkerId}-{failures}" }, progress, log);
                 worker.Run(all.Token);
             }
             catch (Exception error) when (error is not OperationCanceledException)

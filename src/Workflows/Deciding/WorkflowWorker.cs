@@ -135,7 +135,8 @@ public sealed class WorkflowWorker : IDisposable
     {
         try
         {
-            PartitionDecider[] leaving = revoked.Select(each => _deciders.GetValueOrDefault(each.Partition.Value)).OfType<PartitionDecider>().ToArray();
+            PartitionDecider[] leaving = revoked.Select(
+                each => _deciders.GetValueOrDefault(each.Partition.Value)).OfType<PartitionDecider>().ToArray();
             Drain(leaving, CancellationToken.None);
         }
         catch (Exception error)
@@ -235,7 +236,8 @@ public sealed class WorkflowWorker : IDisposable
         if (decider.IsFull && !stop.IsCancellationRequested)
         {
             throw new WorkflowException(
-                $"workflow {_plan.Manifest.Name}: nothing of {decider.Source.Topic}/{decider.Source.Partition.Value} could be committed for "
+                $"workflow {_plan.Manifest.Name}: nothing of {decider.Source.Topic}/{decider.Source.Partition.Value} could be committed "
+                + $"for "
                 + $"{_options.DrainTimeoutMs / 1000} s; another worker has it, or the cluster is away");
         }
     }

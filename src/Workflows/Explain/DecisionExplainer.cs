@@ -16,7 +16,9 @@ public sealed record Explanation(DecisionRecord Decision, string Event, IReadOnl
     public override string ToString() => string.Join('\n', Lines);
 }
 
-/// <summary>Finds a decision and puts it into words. Owner: its creator; one thread; fails by exception when the cluster does not answer.</summary>
+/// <summary>
+/// Finds a decision and puts it into words. Owner: its creator; one thread; fails by exception when the cluster does not answer.
+/// </summary>
 public sealed class DecisionExplainer(WorkflowManifest manifest, KafkaConnection connection, ILogger log)
 {
     /// <summary>Explains the decision about one event; null if the event has none (yet).</summary>

@@ -39,7 +39,8 @@ public sealed class LogReader : IDisposable
             }
             catch (KafkaException error)
             {
-                throw new WorkflowException($"the end of {partition.Topic}/{partition.Partition.Value} cannot be learnt: {error.Error.Reason}", error);
+                throw new WorkflowException(
+                    $"the end of {partition.Topic}/{partition.Partition.Value} cannot be learnt: {error.Error.Reason}", error);
             }
         }
     }

@@ -10,7 +10,9 @@ public sealed record TopicPlan(string Name, int Partitions)
     public IReadOnlyDictionary<string, string> Configs { get; init; } = new Dictionary<string, string>();
 }
 
-/// <summary>Makes sure that topics exist with the partition count that is asked for. Owner: its creator; any thread; fails by exception.</summary>
+/// <summary>
+/// Makes sure that topics exist with the partition count that is asked for. Owner: its creator; any thread; fails by exception.
+/// </summary>
 public sealed class TopicAdmin : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
@@ -46,7 +48,9 @@ public sealed class TopicAdmin : IDisposable
         return found?.Partitions.Count;
     }
 
-    /// <summary>Creates what is missing; throws <see cref="WorkflowException"/> where a topic exists with another partition count.</summary>
+    /// <summary>
+    /// Creates what is missing; throws <see cref="WorkflowException"/> where a topic exists with another partition count.
+    /// </summary>
     public async Task EnsureAsync(IReadOnlyList<TopicPlan> plans)
     {
         Dictionary<string, int> present = Metadata().Topics

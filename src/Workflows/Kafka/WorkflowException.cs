@@ -18,7 +18,8 @@ public class WorkflowException : Exception
 public sealed class ClusterUnreachableException : WorkflowException
 {
     public ClusterUnreachableException(string bootstrap, string why)
-        : base($"no Kafka broker answers at {bootstrap} ({why}): start one (./piperoll up) or give another address with --bootstrap HOST:PORT")
+        : base(
+            $"no Kafka broker answers at {bootstrap} ({why}): start one (./piperoll up) or give another address with --bootstrap HOST:PORT")
     {
     }
 }

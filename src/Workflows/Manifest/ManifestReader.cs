@@ -12,7 +12,9 @@ public static class ManifestReader
     private static readonly string[] TopFields = ["workflow", "source", "policy", "decisions", "routes", "deadLetters"];
     private static readonly string[] SourceFields = ["topic", "partitions", "key", "time"];
 
-    /// <summary>Reads a file; the policy path in it is taken relative to the file. A file that cannot be read is a problem at 1:1.</summary>
+    /// <summary>
+    /// Reads a file; the policy path in it is taken relative to the file. A file that cannot be read is a problem at 1:1.
+    /// </summary>
     public static ManifestResult Load(string file)
     {
         try
@@ -100,7 +102,9 @@ public static class ManifestReader
             string name = Text(root, "workflow", required: true, "workflow: payments") ?? "";
             if (name.Length > 0 && !TopicNames.IsLegal(name))
             {
-                Problem(root.Children[new YamlScalarNode("workflow")], $"'{name}' cannot name a workflow: use letters, digits, '.', '_' and '-'");
+                Problem(
+                    root.Children[new YamlScalarNode("workflow")],
+                    $"'{name}' cannot name a workflow: use letters, digits, '.', '_' and '-'");
             }
 
             return name;
@@ -117,7 +121,9 @@ public static class ManifestReader
             string path = Path.GetFullPath(file, folder);
             if (!File.Exists(path))
             {
-                Problem(root.Children[new YamlScalarNode("policy")], $"there is no policy file {path}: the path is taken from the manifest's folder");
+                Problem(
+                    root.Children[new YamlScalarNode("policy")],
+                    $"there is no policy file {path}: the path is taken from the manifest's folder");
             }
 
             return path;
@@ -134,7 +140,8 @@ public static class ManifestReader
 
             foreach ((YamlNode key, YamlNode value) in mapping.Children)
             {
-                if (key is not YamlScalarNode { Value: { Length: > 0 } outcome } || value is not YamlScalarNode { Value: { Length: > 0 } topic })
+                if (key is not YamlScalarNode { Value: { Length: > 0 } outcome }
+                    || value is not YamlScalarNode { Value: { Length: > 0 } topic })
                 {
                     Problem(key, "a route is 'outcome: topic', for instance 'block: payments.blocked'");
                 }
@@ -157,7 +164,8 @@ public static class ManifestReader
             {
                 if (topic.Length > 0 && topic == manifest.SourceTopic)
                 {
-                    Problem(root, $"topic {topic} is the source and is written to as well: that would feed the workflow with its own output");
+                    Problem(
+                        root, $"topic {topic} is the source and is written to as well: that would feed the workflow with its own output");
                 }
             }
 
@@ -198,7 +206,9 @@ public static class ManifestReader
 
             if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count is < 1 or > PartitionsMax)
             {
-                Problem(source.Children[new YamlScalarNode("partitions")], $"'partitions' is a whole number from 1 to {PartitionsMax}, not '{text}'");
+                Problem(
+                    source.Children[new YamlScalarNode("partitions")],
+                    $"'partitions' is a whole number from 1 to {PartitionsMax}, not '{text}'");
                 return 1;
             }
 

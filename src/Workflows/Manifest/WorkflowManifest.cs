@@ -1,7 +1,8 @@
 namespace PipeRoll.Workflows.Manifest;
 
 /// <summary>
-/// A workflow as its author wrote it: what is captured, which policy decides, where outcomes go. Shape in docs/formats/workflow-manifest.md.
+/// A workflow as its author wrote it: what is captured, which policy decides, where outcomes go. Shape in
+/// docs/formats/workflow-manifest.md.
 /// All topics of one workflow have the same number of partitions: an event's decision and its routed copies lie in the event's partition.
 /// </summary>
 public sealed record WorkflowManifest

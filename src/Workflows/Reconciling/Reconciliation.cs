@@ -130,7 +130,8 @@ public sealed class Reconciliation(WorkflowPlan plan, KafkaConnection connection
     {
         if (!OutcomeNames.TryParse(Encoding.UTF8.GetString(DecisionComparison.OutcomeOf(record)), out Outcome outcome))
         {
-            throw new WorkflowException($"{plan.Manifest.DecisionTopic}/{partition} holds no decision record for offset {offset}: did something else write there?");
+            throw new WorkflowException(
+                $"{plan.Manifest.DecisionTopic}/{partition} holds no decision record for offset {offset}: did something else write there?");
         }
 
         _outcomes[(int)outcome]++;

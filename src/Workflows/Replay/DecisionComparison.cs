@@ -39,7 +39,8 @@ internal static class DecisionComparison
     }
 
     /// <summary>Compares two records that differ in bytes.</summary>
-    public static DecisionDifference Describe(int partition, long offset, ReadOnlySpan<byte> recordedBytes, ReadOnlySpan<byte> replayedBytes)
+    public static DecisionDifference Describe(
+        int partition, long offset, ReadOnlySpan<byte> recordedBytes, ReadOnlySpan<byte> replayedBytes)
     {
         DecisionRecord replayed = DecisionRecord.Parse(replayedBytes);
         DecisionRecord recorded;
@@ -49,11 +50,13 @@ internal static class DecisionComparison
         }
         catch (FormatException)
         {
-            return new DecisionDifference(partition, offset, DifferenceKind.Altered, null, replayed.Outcome.ToText(), ["the whole record"], []);
+            return new DecisionDifference(
+                partition, offset, DifferenceKind.Altered, null, replayed.Outcome.ToText(), ["the whole record"], []);
         }
 
         return new DecisionDifference(
-            partition, offset, DifferenceKind.Altered, recorded.Outcome.ToText(), replayed.Outcome.ToText(), Fields(recorded, replayed), Rules(recorded, replayed));
+            partition, offset, DifferenceKind.Altered, recorded.Outcome.ToText(), replayed.Outcome.ToText(), Fields(recorded, replayed),
+            Rules(recorded, replayed));
     }
 
     /// <summary>An event without record, or a record without event.</summary>
@@ -68,7 +71,9 @@ internal static class DecisionComparison
     {
         (string Name, bool IsEqual)[] parts =
         [
-            ("event", recorded.EventDigest == replayed.EventDigest && recorded.EventTimeMs == replayed.EventTimeMs && recorded.Id == replayed.Id),
+            (
+                "event",
+                recorded.EventDigest == replayed.EventDigest && recorded.EventTimeMs == replayed.EventTimeMs && recorded.Id == replayed.Id),
             ("policy", recorded.PolicyHash == replayed.PolicyHash),
             ("lists", recorded.Lists.SequenceEqual(replayed.Lists)),
             ("state", recorded.StateHash == replayed.StateHash),

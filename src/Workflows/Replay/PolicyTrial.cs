@@ -6,7 +6,8 @@ namespace PipeRoll.Workflows.Replay;
 
 /// <summary>What one policy says about the events of a file.</summary>
 public sealed record TrialReport(
-    long Events, long BrokenRows, long Fallbacks, IReadOnlyDictionary<string, long> Outcomes, IReadOnlyDictionary<string, long> Rules, Scores? Scores);
+    long Events, long BrokenRows, long Fallbacks, IReadOnlyDictionary<string, long> Outcomes, IReadOnlyDictionary<string, long> Rules,
+    Scores? Scores);
 
 /// <summary>
 /// Tries policies on a file of events, without any cluster: all events in the order of the file, as one partition. Pure but for reading

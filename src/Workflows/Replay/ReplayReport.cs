@@ -31,9 +31,11 @@ public enum DifferenceKind
 
 /// <summary>One difference.</summary>
 /// <param name="Fields">Which parts of the record differ.</param>
-/// <param name="Rules">Rules that made the difference: "+id" holds now, "-id" no longer, "~id" holds in both but asks for something else.</param>
+/// <param name="Rules">Rules that made the difference: "+id" holds now, "-id" no longer, "~id" holds in both but asks for something
+/// else.</param>
 public sealed record DecisionDifference(
-    int Partition, long Offset, DifferenceKind Kind, string? RecordedOutcome, string? ReplayedOutcome, IReadOnlyList<string> Fields, IReadOnlyList<string> Rules);
+    int Partition, long Offset, DifferenceKind Kind, string? RecordedOutcome, string? ReplayedOutcome, IReadOnlyList<string> Fields,
+    IReadOnlyList<string> Rules);
 
 /// <summary>
 /// What a replay found. Under the recorded policy version every difference is one too many; under another version

@@ -84,7 +84,9 @@ public sealed class ReplayRun(WorkflowManifest manifest, PolicyBundle policy, Ka
         return tally;
     }
 
-    /// <summary>The engine as it stood before an offset: from a snapshot of this version if there is one, else from the first event on.</summary>
+    /// <summary>
+    /// The engine as it stood before an offset: from a snapshot of this version if there is one, else from the first event on.
+    /// </summary>
     private DecisionEngine EngineAt(LogReader reader, TopicPartition source, long from)
     {
         var snapshots = new SnapshotStore(manifest.Name, source, policy.Hash);

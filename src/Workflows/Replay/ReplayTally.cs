@@ -90,5 +90,6 @@ internal sealed class ReplayTally(int samplesMax)
     private static Dictionary<string, long> Sorted(Dictionary<string, long> counts) =>
         counts.OrderByDescending(each => each.Value).ThenBy(each => each.Key, StringComparer.Ordinal).ToDictionary();
 
-    private static void Increment(Dictionary<string, long> counts, string name, long by) => counts[name] = counts.GetValueOrDefault(name) + by;
+    private static void Increment(Dictionary<string, long> counts, string name, long by) =>
+        counts[name] = counts.GetValueOrDefault(name) + by;
 }

@@ -17,7 +17,8 @@ public sealed record ScoreRequest
     public LabelFile? Labels { get; init; }
 
     /// <summary>
-    /// With <see cref="Labels"/>: the event fields that name a subject. One field that is unique per event scores events; account fields score
+    /// With <see cref="Labels"/>: the event fields that name a subject. One field that is unique per event scores events; account fields
+    /// score
     /// accounts, where an account is flagged if any event that names it is.
     /// </summary>
     public IReadOnlyList<string> SubjectFields { get; init; } = [];

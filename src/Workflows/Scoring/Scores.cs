@@ -1,7 +1,8 @@
 namespace PipeRoll.Workflows.Scoring;
 
 /// <summary>
-/// Decisions against known outcomes: what was flagged (anything but "allow") and what was indeed bad. <see cref="Unlabelled"/> counts what no
+/// Decisions against known outcomes: what was flagged (anything but "allow") and what was indeed bad. <see cref="Unlabelled"/> counts what
+/// no
 /// label says anything about; it takes part in nothing else.
 /// </summary>
 public sealed record Scores(string Unit, long TruePositives, long FalsePositives, long FalseNegatives, long TrueNegatives, long Unlabelled)

@@ -2,6 +2,7 @@ using System.Globalization;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Tests.Support;
 using PipeRoll.Broker.Topics;
+using PipeRoll.Foundation.Buffers;
 using PipeRoll.Streams;
 using PipeRoll.Wire;
 
@@ -123,6 +124,27 @@ public sealed class PartitionTests
         gate.SetResult();
         AppendResult[] results = await Task.WhenAll(appends);
         Assert.Equal(Enumerable.Range(0, 20).Select(offset => (long)offset), results.Select(result => result.BaseOffset));
+    }
+
+    [Fact]
+    public async Task An_append_that_waits_for_the_opening_keeps_its_bytes_when_its_request_is_gone()
+    {
+        await using BrokerHost host = await BrokerHost.StartAsync();
+        var gate = new TaskCompletionSource();
+        host.Storage.OpenGate = gate.Task;
+        TopicChange change = await host.Services.Topics.CreateAsync(
+            "t", 1, new Dictionary<string, string>(), false, "User:test", CancellationToken.None);
+        Partition partition = change.Topic!.Partitions[0];
+        byte[] batch = Batches.Of(3);
+        SharedBuffer buffer = SharedBuffer.Rent(batch.Length);
+        batch.CopyTo(buffer.Span);
+        ValueTask<AppendResult> append = partition.AppendAsync(buffer.Memory, buffer);
+        buffer.Release();
+        gate.SetResult();
+        Assert.Equal((KafkaError.None, 0L), (await append.AsTask().WaitAsync(TimeSpan.FromSeconds(10))) is var result ? (result.Error, result.BaseOffset) : default);
+        using FetchedBatches read = await partition.ReadAsync(0, 1 << 20);
+        Assert.Equal([(0L, 3)], read.Segments.SelectMany(segment => Batches.Headers(segment)));
+        Assert.Throws<ObjectDisposedException>(buffer.AddReference);
     }
 
     [Fact]

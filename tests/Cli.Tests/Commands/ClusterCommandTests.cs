@@ -3,7 +3,9 @@ using PipeRoll.Workflows.Tests.Kafka;
 
 namespace PipeRoll.Cli.Tests.Commands;
 
-/// <summary>The verbs that talk to a cluster, against librdkafka's mock (topics exist beforehand: it cannot create them on demand).</summary>
+/// <summary>
+/// The verbs that talk to a cluster, against librdkafka's mock (topics exist beforehand: it cannot create them on demand).
+/// </summary>
 public sealed class ClusterCommandTests : IDisposable
 {
     private readonly MockCluster _cluster = new();
@@ -22,7 +24,9 @@ public sealed class ClusterCommandTests : IDisposable
         Assert.Equal(0, (await Run("record produce t -p 0 -K : -H a=b -z lz4", "k1:v1\nk2:v2\nk3:v3\n")).ExitCode);
         Assert.Equal(0, (await Run("record produce t -p 1 -k all", "w1\n")).ExitCode);
 
-        Assert.Equal("0 0 k1=v1 a=b 2\n0 1 k2=v2 a=b 2\n0 2 k3=v3 a=b 2\n", (await Run("record consume t -p 0 -e -f '%p %o %k=%s %h %K\\n'")).Output);
+        Assert.Equal(
+            "0 0 k1=v1 a=b 2\n0 1 k2=v2 a=b 2\n0 2 k3=v3 a=b 2\n",
+            (await Run("record consume t -p 0 -e -f '%p %o %k=%s %h %K\\n'")).Output);
         Assert.Equal("v2\nv3\n", (await Run("record consume t -p 0 -e -o 1")).Output);
         Assert.Equal("v3\n", (await Run("record consume t -p 0 -e -o -1")).Output);
         Assert.Equal("", (await Run("record consume t -p 0 -e -o end")).Output);
@@ -31,7 +35,12 @@ public sealed class ClusterCommandTests : IDisposable
         string[] lines = (await Run("record consume t -e --output json")).Output.TrimEnd('\n').Split('\n');
         Assert.Equal(4, lines.Length);
         using JsonDocument line = JsonDocument.Parse(lines.Single(each => each.Contains("\"k2\"")));
-        Assert.Equal(("t", 1L, "v2"), (line.RootElement.GetProperty("topic").GetString(), line.RootElement.GetProperty("offset").GetInt64(), line.RootElement.GetProperty("value").GetString()));
+        Assert.Equal(
+            ("t", 1L, "v2"),
+            (
+                line.RootElement.GetProperty("topic").GetString(),
+                line.RootElement.GetProperty("offset").GetInt64(),
+                line.RootElement.GetProperty("value").GetString()));
     }
 
     [Fact]
@@ -77,14 +86,19 @@ public sealed class ClusterCommandTests : IDisposable
             """;
         await File.WriteAllTextAsync(Path.Combine(_folder, "p.yaml"), policy, TestContext.Current.CancellationToken);
         string manifest = Path.Combine(_folder, "w.yaml");
-        await File.WriteAllTextAsync(manifest, "workflow: w\nsource: { topic: w }\npolicy: p.yaml\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            manifest, "workflow: w\nsource: { topic: w }\npolicy: p.yaml\n", TestContext.Current.CancellationToken);
         string events = Path.Combine(_folder, "e.csv");
-        await File.WriteAllTextAsync(events, "account,amount,time\nA,50,2026-01-01T00:00:00Z\nA,500,2026-01-01T00:00:01Z\nbroken\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            events,
+            "account,amount,time\nA,50,2026-01-01T00:00:00Z\nA,500,2026-01-01T00:00:01Z\nbroken\n",
+            TestContext.Current.CancellationToken);
 
         CliResult capture = await Run($"workflow capture {manifest} {events} --output json");
         Assert.Equal(0, capture.ExitCode);
         using JsonDocument captured = JsonDocument.Parse(capture.Output);
-        Assert.Equal((2, 1), (captured.RootElement.GetProperty("captured").GetInt64(), captured.RootElement.GetProperty("deadLetters").GetInt64()));
+        Assert.Equal(
+            (2, 1), (captured.RootElement.GetProperty("captured").GetInt64(), captured.RootElement.GetProperty("deadLetters").GetInt64()));
         CliResult run = await Run($"workflow run {manifest} -e -w 1");
         Assert.Equal((0, "2 decisions: allow 1, alert 0, hold 0, block 1\n"), (run.ExitCode, run.Output));
         CliResult replay = await Run($"workflow replay {manifest}");

@@ -53,7 +53,8 @@ public sealed class ExitCodeTests : IDisposable
     public async Task A_wrong_manifest_exits_with_1_and_names_line_and_column()
     {
         string file = Path.Combine(_folder, "w.yaml");
-        await File.WriteAllTextAsync(file, "workflow: w\nsource: { topic: 't t' }\npolicy: none.yaml\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            file, "workflow: w\nsource: { topic: 't t' }\npolicy: none.yaml\n", TestContext.Current.CancellationToken);
         CliResult text = await Cli.RunAsync($"workflow check {file}");
         Assert.Equal(1, text.ExitCode);
         Assert.Contains($"{file}:2:18: 't t' cannot name a topic", text.Error);
@@ -83,6 +84,7 @@ public sealed class ExitCodeTests : IDisposable
         Assert.StartsWith("0.", json.RootElement.GetProperty("version").GetString());
         CliResult help = await Cli.RunAsync("--help");
         Assert.Equal(0, help.ExitCode);
-        Assert.All(new[] { "demo", "topic", "group", "record", "workflow", "policy", "version" }, noun => Assert.Contains(noun, help.Output));
+        Assert.All(
+            new[] { "demo", "topic", "group", "record", "workflow", "policy", "version" }, noun => Assert.Contains(noun, help.Output));
     }
 }

@@ -30,7 +30,16 @@ public sealed class PolicyCommandTests : IDisposable
     {
         _first = Write("a.yaml", Policy);
         _second = Write("b.yaml", Policy.Replace("> 100.0", "> 60.0").Replace("\"1\"", "\"2\""));
-        _events = Write("e.csv", "account,amount,time,label\nA,50,2026-01-01T00:00:00Z,0\nA,40,2026-01-01T00:00:01Z,0\nA,30,2026-01-01T00:00:02Z,1\nB,5,2026-01-01T00:00:03Z,0\nB\n");
+        _events = Write(
+            "e.csv",
+            """
+            account,amount,time,label
+            A,50,2026-01-01T00:00:00Z,0
+            A,40,2026-01-01T00:00:01Z,0
+            A,30,2026-01-01T00:00:02Z,1
+            B,5,2026-01-01T00:00:03Z,0
+            B
+            """);
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -10,7 +10,8 @@ public sealed class DemoInputTests : IDisposable
 
     [Theory]
     [InlineData("sourceNodeId,targetNodeId,value,time", "5,9,3.5,1", "amlsim-v1.yaml")]
-    [InlineData("ip_address,email_address,EVENT_TIMESTAMP,EVENT_LABEL", "1.2.3.4,a@example.org,2023-01-01T00:00:00Z,legit", "aws-registrations-v1.yaml")]
+    [InlineData(
+        "ip_address,email_address,EVENT_TIMESTAMP,EVENT_LABEL", "1.2.3.4,a@example.org,2023-01-01T00:00:00Z,legit", "aws-registrations-v1.yaml")]
     public void The_sample_policy_that_fits_the_columns_is_chosen(string header, string row, string policy)
     {
         DemoInput input = Prepare(Options(Write(header, row)));
@@ -29,8 +30,11 @@ public sealed class DemoInputTests : IDisposable
     [Fact]
     public void Labels_beside_amlsim_transfers_name_both_accounts_and_not_the_time()
     {
-        string file = Write("sourceNodeId,targetNodeId,value,time", [.. Enumerable.Range(0, 50).Select(row => $"{row % 20},{(row + 3) % 20},{row + 0.5},{1 + (row % 9)}")]);
-        File.WriteAllLines(Path.Combine(_folder, "nodes.csv"), ["nodeid,isFraud", .. Enumerable.Range(0, 20).Select(node => $"{node},{node % 2}")]);
+        string file = Write(
+            "sourceNodeId,targetNodeId,value,time",
+            [.. Enumerable.Range(0, 50).Select(row => $"{row % 20},{(row + 3) % 20},{row + 0.5},{1 + (row % 9)}")]);
+        File.WriteAllLines(
+            Path.Combine(_folder, "nodes.csv"), ["nodeid,isFraud", .. Enumerable.Range(0, 20).Select(node => $"{node},{node % 2}")]);
         DemoInput input = Prepare(Options(file));
         Assert.Equal(["sourceNodeId", "targetNodeId"], input.Labels!.SubjectFields);
         Assert.Equal(20, input.Labels.Labels!.Labels.Count);

@@ -16,7 +16,8 @@ public sealed class DemoScenarioTests : IDisposable
     {
         string json = Path.Combine(_folder, "summary.json");
         var story = new StringWriter();
-        using var scenario = new DemoScenario(Options() with { Events = 3_000, JsonFile = json }, new PlainDemoView(story), TimeProvider.System, NullLogger.Instance);
+        using var scenario = new DemoScenario(
+            Options() with { Events = 3_000, JsonFile = json }, new PlainDemoView(story), TimeProvider.System, NullLogger.Instance);
         DemoSummary summary = await scenario.RunAsync(TestContext.Current.CancellationToken);
 
         Assert.Empty(summary.Failures);
@@ -30,7 +31,7 @@ public sealed class DemoScenarioTests : IDisposable
         Assert.Contains("Reading everything back", story.ToString());
 
         using JsonDocument written = JsonDocument.Parse(await File.ReadAllTextAsync(json, TestContext.Current.CancellationToken));
-        foreach (string field in new[] { "captured", "decided", "outcomes", "lost", "duplicated", "restarts", "decisionsPerSecond", "elapsedSeconds" })
+        foreach (string field in "captured decided outcomes lost duplicated restarts decisionsPerSecond elapsedSeconds".Split(' '))
         {
             Assert.True(written.RootElement.TryGetProperty(field, out _), field);
         }
@@ -47,9 +48,14 @@ public sealed class DemoScenarioTests : IDisposable
         string file = Path.Combine(_folder, "transfers.csv");
         await File.WriteAllLinesAsync(
             file,
-            ["sourceNodeId,targetNodeId,value,time", .. Enumerable.Range(0, 900).Select(row => row % 100 == 7 ? "torn" : $"{row % 40},{row % 37},{row}.25,{1 + (row / 100)}")],
+            [
+                "sourceNodeId,targetNodeId,value,time",
+                .. Enumerable.Range(0, 900)
+                    .Select(row => row % 100 == 7 ? "torn" : $"{row % 40},{row % 37},{row}.25,{1 + (row / 100)}"),
+            ],
             TestContext.Current.CancellationToken);
-        using (var scenario = new DemoScenario(Options() with { Input = file }, new PlainDemoView(TextWriter.Null), TimeProvider.System, NullLogger.Instance))
+        var quiet = new PlainDemoView(TextWriter.Null);
+        using (var scenario = new DemoScenario(Options() with { Input = file }, quiet, TimeProvider.System, NullLogger.Instance))
         {
             DemoSummary summary = await scenario.RunAsync(TestContext.Current.CancellationToken);
             Assert.Empty(summary.Failures);

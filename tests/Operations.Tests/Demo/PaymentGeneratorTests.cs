@@ -45,7 +45,9 @@ public class PaymentGeneratorTests
         Assert.All(patterns["structuring"], payment => Assert.InRange(payment.Amount, 9_000, 9_999.99));
         Assert.All(patterns["fan-in"], payment => Assert.NotNull(payment.CounterpartyAccount));
         Assert.All(patterns["sanctioned"], payment => Assert.Contains(payment.Counterparty, PaymentNames.Sanctioned));
-        Assert.Contains(patterns["fan-in"].GroupBy(payment => payment.CounterpartyAccount), mule => mule.Select(payment => payment.Account).Distinct().Count() >= 20);
+        Assert.Contains(
+            patterns["fan-in"].GroupBy(payment => payment.CounterpartyAccount),
+            mule => mule.Select(payment => payment.Account).Distinct().Count() >= 20);
         Assert.True(patterns[null].Average(payment => payment.Time.Hour is >= 9 and < 21 ? 1.0 : 0) > 0.55, "people pay by day");
     }
 
@@ -60,7 +62,8 @@ public class PaymentGeneratorTests
         foreach (GeneratedPayment payment in new PaymentGenerator(20_000, 5).Payments())
         {
             byte[] json = System.Text.Encoding.UTF8.GetBytes(payment.ToJson());
-            Decision decision = engine.Decide(offset++, payment.Time.ToUnixTimeMilliseconds(), System.Text.Encoding.UTF8.GetBytes(payment.Account), json);
+            Decision decision = engine.Decide(
+                offset++, payment.Time.ToUnixTimeMilliseconds(), System.Text.Encoding.UTF8.GetBytes(payment.Account), json);
             Assert.False(decision.IsFallback);
             if (payment.Pattern is "sanctioned")
             {
@@ -74,5 +77,6 @@ public class PaymentGeneratorTests
         Assert.InRange((double)flagged / ordinary, 0, 0.01);
     }
 
-    private static string[] Lines(int count, int seed) => [.. new PaymentGenerator(count, seed).Payments().Select(payment => payment.ToJson() + payment.Pattern)];
+    private static string[] Lines(int count, int seed) =>
+        [.. new PaymentGenerator(count, seed).Payments().Select(payment => payment.ToJson() + payment.Pattern)];
 }

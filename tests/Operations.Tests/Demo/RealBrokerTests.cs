@@ -39,7 +39,8 @@ public sealed class RealBrokerTests : IDisposable
                 plan, connection, options with { OnStep = (step, _) => CrashAt(step == at, ref left) }, progress, NullLogger.Instance);
             using var enough = CancellationTokenSource.CreateLinkedTokenSource(stop);
             Task watch = CancelWhenDone(progress, enough);
-            Task running = Task.Factory.StartNew(() => worker.Run(enough.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            Task running = Task.Factory.StartNew(
+                () => worker.Run(enough.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             if (crashes is 1)
             {
                 await Task.Delay(700, stop);
@@ -55,8 +56,11 @@ public sealed class RealBrokerTests : IDisposable
         }
 
         ReconciliationReport found = new Reconciliation(plan, connection, NullLogger.Instance).Run(stop);
-        Assert.Equal((Events, Events, 0, 0, 0, 0), (found.Events, found.Decided, found.Undecided, found.DecidedTwice, found.RoutesMissing, found.RoutesSurplus));
-        ReplayReport replay = new ReplayRun(plan.Manifest, plan.Policy, connection, TimeProvider.System, NullLogger.Instance).Run(new ReplayRequest(), stop);
+        Assert.Equal(
+            (Events, Events, 0, 0, 0, 0),
+            (found.Events, found.Decided, found.Undecided, found.DecidedTwice, found.RoutesMissing, found.RoutesSurplus));
+        ReplayReport replay = new ReplayRun(plan.Manifest, plan.Policy, connection, TimeProvider.System, NullLogger.Instance).Run(
+            new ReplayRequest(), stop);
         Assert.True(replay.IsFaithful);
         Assert.Equal(Events, replay.Equal);
         Assert.True(crashes >= 4);

@@ -37,12 +37,22 @@ public class PaymentsTests
     }
 
     [Fact]
-    public void StructuringIsHeldAtTheThirdPaymentUnderTheLimit() =>
-        Assert.Equal(2, FirstHeldBy(V1, "structuring", i => Payment(i * 5_000, amount: 9_400 + i)));
+    public void StructuringIsHeldAtTheSecondPaymentUnderTheLimit() =>
+        Assert.Equal(1, FirstHeldBy(V1, "structuring", i => Payment(i * 5_000, amount: 9_400 + i)));
 
     [Fact]
-    public void FanInIsSeenAtTheSixthSender() =>
-        Assert.Equal(5, FirstHeldBy(V1, "fan-in", i => Payment(i * 600, account: $"A{i}", counterpartyAccount: "M1")));
+    public void FanInIsSeenAtTheThirdSenderOfMoreThanSmallSums()
+    {
+        Assert.Equal(2, FirstHeldBy(V1, "fan-in", i => Payment(i * 600, amount: 250, account: $"A{i}", counterpartyAccount: "M1")));
+        Assert.Equal(-1, FirstHeldBy(V1, "fan-in", i => Payment(i * 600, amount: 199, account: $"A{i}", counterpartyAccount: "M1")));
+    }
+
+    [Fact]
+    public void SeriesFromADeviceThatIsNewIsSeenAtItsSecondPayment()
+    {
+        Assert.Equal(5, FirstHeldBy(V1, "new-device-series", i => i < 4 ? Payment(i * 7_200) : Payment(40_000 + (i * 30), device: "other")));
+        Assert.Equal(-1, FirstHeldBy(V1, "new-device-series", i => Payment(i * 30)));
+    }
 
     [Fact]
     public void NewDeviceWithHighAmountIsHeld()

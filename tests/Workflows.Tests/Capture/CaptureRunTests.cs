@@ -21,7 +21,8 @@ public class CaptureRunTests
             file.Append(row % 500 == 499 ? $"acc{row % 50},1.5\r\n" : $"acc{row % 50},{row}.5,2026-01-01T00:00:{row % 60:00}Z\r\n");
         }
 
-        CaptureSource source = CaptureSource.Open("file.csv", () => new MemoryStream(Encoding.UTF8.GetBytes(file.ToString())), new CaptureHints());
+        CaptureSource source = CaptureSource.Open(
+            "file.csv", () => new MemoryStream(Encoding.UTF8.GetBytes(file.ToString())), new CaptureHints());
         var run = new CaptureRun(source, "events", 3, "dead", cluster.Connection, NullLogger.Instance);
         cluster.Down();
         using var backUp = new Timer(_ => cluster.Up(), null, 700, Timeout.Infinite);

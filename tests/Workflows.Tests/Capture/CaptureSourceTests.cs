@@ -10,7 +10,8 @@ public class CaptureSourceTests
     [Fact]
     public void Csv_cells_become_typed_json_with_key_and_time()
     {
-        List<SourceRow> rows = Read("payment_id,account,amount,ok,time\n1,A7,12.50,true,2026-01-02T03:04:05Z\n2,A8,,false,2026-01-02T03:04:06Z\n");
+        List<SourceRow> rows = Read(
+            "payment_id,account,amount,ok,time\n1,A7,12.50,true,2026-01-02T03:04:05Z\n2,A8,,false,2026-01-02T03:04:06Z\n");
         Assert.Equal("""{"payment_id":1,"account":"A7","amount":12.50,"ok":true,"time":"2026-01-02T03:04:05Z"}""", Text(rows[0].Json));
         Assert.Equal("""{"payment_id":2,"account":"A8","amount":null,"ok":false,"time":"2026-01-02T03:04:06Z"}""", Text(rows[1].Json));
         Assert.Equal("A7", Text(rows[0].Key));
@@ -20,7 +21,8 @@ public class CaptureSourceTests
     [Fact]
     public void A_cell_of_the_wrong_type_breaks_its_row_only()
     {
-        string file = "account,amount,time\n" + string.Concat(Enumerable.Range(0, 6_000).Select(row => $"A{row % 9},1.5,2026-01-01T00:00:00Z\n"))
+        string file = "account,amount,time\n" + string.Concat(
+            Enumerable.Range(0, 6_000).Select(row => $"A{row % 9},1.5,2026-01-01T00:00:00Z\n"))
             + "B,lots,2026-01-01T00:00:00Z\nC,2,later\nD,3,2026-01-01T00:00:00Z\n";
         List<SourceRow> rows = Read(file);
         Assert.Equal(["column amount holds no double", "column time holds no time", null], rows.Skip(6_000).Select(row => row.Problem));
@@ -29,12 +31,12 @@ public class CaptureSourceTests
     }
 
     [Theory]
-    [InlineData("/work/shared/data/amlsim-20k/transactions.csv", "sourceNodeId", "time", TimeFormat.Step)]
-    [InlineData("/work/shared/data/aws-fraud-events/transaction_data_2K_coldstart.csv", "ENTITY_ID", "EVENT_TIMESTAMP", TimeFormat.Iso8601)]
+    [InlineData("amlsim-20k/transactions.csv", "sourceNodeId", "time", TimeFormat.Step)]
+    [InlineData("aws-fraud-events/transaction_data_2K_coldstart.csv", "ENTITY_ID", "EVENT_TIMESTAMP", TimeFormat.Iso8601)]
     public void Key_and_time_of_published_files_are_guessed(string file, string key, string time, TimeFormat format)
     {
-        Assert.SkipUnless(File.Exists(file), "the shared data are not here");
-        CaptureSource source = CaptureSource.Open(file, new CaptureHints());
+        Assert.SkipUnless(SharedData(file) is not null, "the published samples are not beside the checkout");
+        CaptureSource source = CaptureSource.Open(SharedData(file)!, new CaptureHints());
         Assert.Equal((key, time, format), (source.Schema.KeyField, source.Schema.TimeField, source.Schema.TimeFormat));
         using ISourceReader reader = source.Read();
         long broken = 0;
@@ -89,7 +91,8 @@ public class CaptureSourceTests
     [Theory]
     [InlineData("a;account;c\n1;x;3\n", 3)]
     [InlineData("a\taccount\n1\tx\n", 2)]
-    public void The_separator_is_seen_in_the_header(string file, int columns) => Assert.Equal(columns, Open(file, new CaptureHints()).Columns.Count);
+    public void The_separator_is_seen_in_the_header(string file, int columns) =>
+        Assert.Equal(columns, Open(file, new CaptureHints()).Columns.Count);
 
     [Fact]
     public void A_simulators_step_is_no_record_timestamp()
@@ -108,6 +111,21 @@ public class CaptureSourceTests
             new EventField("amount", FieldType.Double, false, TimeFormat.Iso8601, 1),
             new EventField("time", FieldType.Timestamp, false, TimeFormat.Iso8601, 1),
         ]);
+
+    /// <summary>The samples lie in "shared/data" beside the checkout or above it.</summary>
+    private static string? SharedData(string file)
+    {
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            string candidate = Path.Combine(folder.FullName, "shared", "data", file);
+            if (File.Exists(candidate))
+            {
+                return candidate;
+            }
+        }
+
+        return null;
+    }
 
     private static string Text(byte[]? bytes) => Encoding.UTF8.GetString(bytes!);
 

@@ -5,7 +5,9 @@ using PipeRoll.Workflows.Kafka;
 
 namespace PipeRoll.Workflows.Tests.Deciding;
 
-/// <summary>Workers that die without a word at every step between reading an event and committing it, and workers that do not know they are dead.</summary>
+/// <summary>
+/// Workers that die without a word at every step between reading an event and committing it, and workers that do not know they are dead.
+/// </summary>
 public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture>
 {
     private const int PerPartition = 250;
@@ -51,10 +53,16 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
             },
         };
         KafkaConnection hasty = fixture.Cluster.Connection;
-        hasty = hasty with { Properties = new Dictionary<string, string>(hasty.Properties) { ["max.poll.interval.ms"] = "1500", ["session.timeout.ms"] = "1000" } };
+        hasty = hasty with
+        {
+            Properties = new Dictionary<string,
+            string>(hasty.Properties)
+            { ["max.poll.interval.ms"] = "1500", ["session.timeout.ms"] = "1000" },
+        };
         using var zombie = new WorkflowWorker(plan, hasty, options, new WorkflowProgress(), NullLogger.Instance);
         using var stop = new CancellationTokenSource();
-        Task undead = Task.Factory.StartNew(() => zombie.Run(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task undead = Task.Factory.StartNew(
+            () => zombie.Run(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         Assert.True(isStalled.Wait(20_000));
 
         fixture.RunToEnd(plan, PerPartition);
@@ -73,8 +81,10 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
         var events = fixture.Produce(plan, PerPartition, seed: 9);
         using var slow = new CancellationTokenSource();
         using var first = new WorkflowWorker(
-            plan, fixture.Cluster.Connection, DecidingFixture.Fast with { OnStep = (step, _) => SlowDown(step) }, new WorkflowProgress(), NullLogger.Instance);
-        Task running = Task.Factory.StartNew(() => first.Run(slow.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            plan, fixture.Cluster.Connection, DecidingFixture.Fast with { OnStep = (step, _) => SlowDown(step) }, new WorkflowProgress(),
+            NullLogger.Instance);
+        Task running = Task.Factory.StartNew(
+            () => first.Run(slow.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         fixture.RunToEndBeside(plan, PerPartition);
         await slow.CancelAsync();
         await running;
@@ -108,9 +118,11 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
         var random = new Random(seed + (int)step);
         for (int crash = 0; crash < 2; crash++)
         {
-            int left = step is WorkerStep.Assigned or WorkerStep.Claimed or WorkerStep.TailsRead or WorkerStep.Restored or WorkerStep.SnapshotSent
-                ? random.Next(1, 3)
-                : random.Next(1, step is WorkerStep.Acknowledged or WorkerStep.Committed ? 3 : 150);
+            int left = random.Next(1, step switch
+            {
+                <= WorkerStep.Restored or WorkerStep.SnapshotSent or WorkerStep.Acknowledged or WorkerStep.Committed => 3,
+                _ => 150,
+            });
             WorkerOptions options = DecidingFixture.Fast with
             {
                 OnStep = (at, _) =>
@@ -130,7 +142,9 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
             using var worker = new WorkflowWorker(plan, fixture.Cluster.Connection, options, new WorkflowProgress(), NullLogger.Instance);
             using var giveUp = new CancellationTokenSource(40_000);
             Exception? died = Record.Exception(() => worker.Run(giveUp.Token));
-            Assert.True(died is CrashException or WorkflowException { InnerException: CrashException }, $"crash {crash} did not happen: {died?.ToString() ?? "ran to the end"}");
+            Assert.True(
+                died is CrashException or WorkflowException { InnerException: CrashException },
+                $"crash {crash} did not happen: {died?.ToString() ?? "ran to the end"}");
         }
 
         fixture.RunToEnd(plan, PerPartition);

@@ -45,7 +45,8 @@ public sealed class DecidingFixture : IDisposable
     public PolicyBundle Policy { get; } = PolicyBundle.Parse(new PolicySource("tests.yaml", PolicyText));
 
     public PolicyBundle OtherPolicy { get; } = PolicyBundle.Parse(
-        new PolicySource("tests-2.yaml", PolicyText.Replace("version: \"1\"", "version: \"2\"").Replace("windows.recent > 3", "windows.recent > 2")));
+        new PolicySource(
+            "tests-2.yaml", PolicyText.Replace("version: \"1\"", "version: \"2\"").Replace("windows.recent > 3", "windows.recent > 2")));
 
     public void Dispose() => Cluster.Dispose();
 
@@ -96,7 +97,9 @@ public sealed class DecidingFixture : IDisposable
                 events[partition].Add((key, value));
                 producer.Produce(
                     new TopicPartition(plan.Manifest.SourceTopic, partition),
-                    new Message<byte[]?, byte[]?> { Key = key, Value = value, Timestamp = new Timestamp(1_700_000_000_000 + index, TimestampType.CreateTime) });
+                    new Message<byte[]?,
+                    byte[]?>
+                    { Key = key, Value = value, Timestamp = new Timestamp(1_700_000_000_000 + index, TimestampType.CreateTime) });
             }
         }
 
@@ -105,7 +108,8 @@ public sealed class DecidingFixture : IDisposable
     }
 
     /// <summary>What a pure fold over the events decides: topic → records (source offset, value) of one partition.</summary>
-    public static Dictionary<string, List<(long Offset, string Value)>> Expected(WorkflowPlan plan, int partition, List<(byte[] Key, byte[] Value)> events)
+    public static Dictionary<string, List<(long Offset, string Value)>> Expected(
+        WorkflowPlan plan, int partition, List<(byte[] Key, byte[] Value)> events)
     {
         Dictionary<string, List<(long, string)>> outputs = plan.Outputs.ToDictionary(topic => topic, _ => new List<(long, string)>());
         var engine = new DecisionEngine(plan.Policy, plan.Manifest.SourceTopic, partition);
@@ -153,9 +157,11 @@ public sealed class DecidingFixture : IDisposable
         var progress = new WorkflowProgress();
         using var worker = new WorkflowWorker(plan, Cluster.Connection, options ?? Fast, progress, NullLogger.Instance);
         using var stop = new CancellationTokenSource();
-        Task run = Task.Factory.StartNew(() => worker.Run(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task run = Task.Factory.StartNew(
+            () => worker.Run(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         bool isDone = SpinWait.SpinUntil(
-            () => run.IsCompleted || (progress.Committed.Count == Partitions && progress.Committed.Values.All(next => next >= perPartition)), 40_000);
+            () => run.IsCompleted
+                || (progress.Committed.Count == Partitions && progress.Committed.Values.All(next => next >= perPartition)), 40_000);
         stop.Cancel();
         run.GetAwaiter().GetResult();
         Assert.True(isDone, $"only {string.Join(", ", progress.Committed)} committed");
@@ -168,12 +174,14 @@ public sealed class DecidingFixture : IDisposable
         var progress = new WorkflowProgress();
         using var worker = new WorkflowWorker(plan, Cluster.Connection, Fast, progress, NullLogger.Instance);
         using var stop = new CancellationTokenSource();
-        Task run = Task.Factory.StartNew(() => worker.Run(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task run = Task.Factory.StartNew(
+            () => worker.Run(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         SpinWait.SpinUntil(() => run.IsCompleted || progress.Committed.Values.Any(next => next >= perPartition), 20_000);
         stop.Cancel();
         run.GetAwaiter().GetResult();
         Assert.True(progress.Recovered > 0, "the second worker was given no partition");
     }
 
-    public static WorkerOptions Fast => new() { SessionTimeoutMs = 800, CommitIntervalMs = 20, CommitEvents = 50, SnapshotEvents = 60, DrainTimeoutMs = 5_000 };
+    public static WorkerOptions Fast =>
+        new() { SessionTimeoutMs = 800, CommitIntervalMs = 20, CommitEvents = 50, SnapshotEvents = 60, DrainTimeoutMs = 5_000 };
 }

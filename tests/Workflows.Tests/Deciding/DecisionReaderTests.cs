@@ -75,11 +75,21 @@ public sealed class DecisionReaderTests : IDisposable
     private static void Claim(IProducer<byte[]?, byte[]?> producer) =>
         producer.Produce(Output, new Message<byte[]?, byte[]?> { Headers = new Headers { { OutputHeaders.Claim, "w"u8.ToArray() } } });
 
-    private static void Record(IProducer<byte[]?, byte[]?> producer, long epoch, long source, string value) => producer.Produce(Output, new Message<byte[]?, byte[]?>
-    {
-        Value = Encoding.UTF8.GetBytes(value),
-        Headers = new Headers { { OutputHeaders.Epoch, OutputHeaders.Encode(epoch) }, { OutputHeaders.SourceOffset, OutputHeaders.Encode(source) } },
-    });
+    private static void Record(
+        IProducer<byte[]?,
+        byte[]?> producer,
+        long epoch,
+        long source,
+        string value) => producer.Produce(Output, new Message<byte[]?, byte[]?>
+        {
+            Value = Encoding.UTF8.GetBytes(value),
+            Headers = new Headers
+        {
+            { OutputHeaders.Epoch, OutputHeaders.Encode(epoch) },
+            { OutputHeaders.SourceOffset, OutputHeaders.Encode(source) },
+        },
+        });
 
-    private IProducer<byte[]?, byte[]?> Producer() => KafkaClients.Producer(_cluster.Connection.ProducerConfig("test"), NullLogger.Instance);
+    private IProducer<byte[]?, byte[]?> Producer() =>
+        KafkaClients.Producer(_cluster.Connection.ProducerConfig("test"), NullLogger.Instance);
 }

@@ -29,7 +29,8 @@ public class OutputTailTests
     [Fact]
     public void A_long_quiet_run_is_judged_from_a_window_just_above_the_bound()
     {
-        List<Entry> log = [new Entry(0, true, 0, -1), .. Enumerable.Range(1, 100).Select(offset => new Entry(offset, false, 0, offset - 1))];
+        IEnumerable<Entry> records = Enumerable.Range(1, 100).Select(offset => new Entry(offset, false, 0, offset - 1));
+        List<Entry> log = [new Entry(0, true, 0, -1), .. records];
         Assert.Null(OutputTail.Judge(log[^InFlight..], isLogStart: false, InFlight));
         Assert.Equal(99, OutputTail.Judge(log[^(InFlight + 1)..], isLogStart: false, InFlight)!.Value.SourceOffset);
     }

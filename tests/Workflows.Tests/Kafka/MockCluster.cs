@@ -21,7 +21,8 @@ public sealed class MockCluster : IDisposable
         var config = new ProducerConfig { BootstrapServers = "unused:1" };
         config.Set("test.mock.num.brokers", "1");
         _owner = new ProducerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).Build();
-        object handle = typeof(Handle).GetProperty("LibrdkafkaHandle", BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(_owner.Handle)!;
+        object handle = typeof(Handle).GetProperty(
+            "LibrdkafkaHandle", BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(_owner.Handle)!;
         _mock = HandleMockCluster(((SafeHandle)handle).DangerousGetHandle());
         Bootstrap = Marshal.PtrToStringUTF8(MockBootstraps(_mock))!;
         GroupInitialRebalanceDelay(_mock, 50);
@@ -47,7 +48,9 @@ public sealed class MockCluster : IDisposable
 
     public void Dispose() => _owner.Dispose();
 
-    /// <summary>Confluent.Kafka chooses one of several builds of librdkafka by what the machine has; we must call into that very one.</summary>
+    /// <summary>
+    /// Confluent.Kafka chooses one of several builds of librdkafka by what the machine has; we must call into that very one.
+    /// </summary>
     private static nint LoadedLibrdkafka(string name, Assembly assembly, DllImportSearchPath? path)
     {
         if (name != "librdkafka")

@@ -21,7 +21,9 @@ public sealed class ManifestReaderTests : IDisposable
             routes: { block: pay.blocked, hold: pay.held }
             deadLetters: pay.dead
             """);
-        Assert.Equal(("payments", "pay", 3, "account", "at"), (manifest.Name, manifest.SourceTopic, manifest.Partitions, manifest.KeyField, manifest.TimeField));
+        Assert.Equal(
+            ("payments", "pay", 3, "account", "at"),
+            (manifest.Name, manifest.SourceTopic, manifest.Partitions, manifest.KeyField, manifest.TimeField));
         Assert.Equal(Path.Combine(_folder, "p.yaml"), manifest.PolicyFile);
         Assert.Equal(["pay.decided", "pay.blocked", "pay.held"], manifest.OutputTopics);
         Assert.Equal("piperoll.payments", manifest.Group);
@@ -40,12 +42,18 @@ public sealed class ManifestReaderTests : IDisposable
     [InlineData("source: { topic: t }\npolicy: p.yaml\n", 1, 1, "'workflow' is missing: write 'workflow: payments'")]
     [InlineData("workflow: w\npolicy: p.yaml\n", 1, 1, "'source' is missing")]
     [InlineData("workflow: w\nsource: { partitions: 2 }\npolicy: p.yaml\n", 2, 9, "'topic' is missing")]
-    [InlineData("workflow: w\nsource:\n  topic: t\n  partitions: many\npolicy: p.yaml\n", 4, 15, "'partitions' is a whole number from 1 to 10000, not 'many'")]
+    [InlineData(
+        "workflow: w\nsource:\n  topic: t\n  partitions: many\npolicy: p.yaml\n",
+        4, 15, "'partitions' is a whole number from 1 to 10000, not 'many'")]
     [InlineData("workflow: w\nsource:\n  topic: a b\npolicy: p.yaml\n", 3, 10, "'a b' cannot name a topic")]
     [InlineData("workflow: w\nsource: { topic: t }\npolicy: nowhere.yaml\n", 3, 9, "there is no policy file")]
-    [InlineData("workflow: w\nsource: { topic: t }\npolicy: p.yaml\nroute: { block: x }\n", 4, 1, "a manifest has no field 'route': it knows workflow, source")]
+    [InlineData(
+        "workflow: w\nsource: { topic: t }\npolicy: p.yaml\nroute: { block: x }\n",
+        4, 1, "a manifest has no field 'route': it knows workflow, source")]
     [InlineData("workflow: w\nsource: { topic: t }\npolicy: p.yaml\nroutes: [x]\n", 4, 9, "'routes' must be a mapping")]
-    [InlineData("workflow: w\nsource: { topic: t }\npolicy: p.yaml\ndecisions: t\n", 1, 1, "topic t is the source and is written to as well")]
+    [InlineData(
+        "workflow: w\nsource: { topic: t }\npolicy: p.yaml\ndecisions: t\n",
+        1, 1, "topic t is the source and is written to as well")]
     [InlineData("workflow: w\nsource: { topic: t }\npolicy: p.yaml\ndecisions: d\nroutes: { block: d }\n", 1, 1, "a route goes to d")]
     [InlineData("workflow: w\nsource: { topic: t }\npolicy: p.yaml\ndeadLetters: w.decisions\n", 1, 1, "dead letters share w.decisions")]
     [InlineData("workflow: w\n  source: x\n", 2, 9, "not valid YAML")]
@@ -63,9 +71,11 @@ public sealed class ManifestReaderTests : IDisposable
     [Fact]
     public void All_problems_are_named_at_once_in_the_order_of_the_file()
     {
-        ManifestResult result = ManifestReader.Parse("workflow: w w\nsource: { topic: '', partitions: 0 }\npolicy: x.yaml\nfoo: 1\n", _folder);
+        ManifestResult result = ManifestReader.Parse(
+            "workflow: w w\nsource: { topic: '', partitions: 0 }\npolicy: x.yaml\nfoo: 1\n", _folder);
         Assert.Equal(5, result.Problems.Count);
-        Assert.Equal(result.Problems.Select(each => (each.Line, each.Column)).Order(), result.Problems.Select(each => (each.Line, each.Column)));
+        Assert.Equal(
+            result.Problems.Select(each => (each.Line, each.Column)).Order(), result.Problems.Select(each => (each.Line, each.Column)));
     }
 
     [Fact]

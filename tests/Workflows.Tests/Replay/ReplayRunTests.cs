@@ -22,7 +22,8 @@ public class ReplayRunTests(DecidingFixture fixture) : IClassFixture<DecidingFix
         Assert.True(all.IsFaithful);
         Assert.Equal((2 * PerPartition, 2 * PerPartition, 0, 0), (all.Events, all.Equal, all.Different, all.Missing));
 
-        ReplayReport range = Replay(plan, fixture.Policy, new ReplayRequest { Ranges = new Dictionary<int, OffsetRange> { [1] = new(170, 231) } });
+        ReplayReport range = Replay(
+            plan, fixture.Policy, new ReplayRequest { Ranges = new Dictionary<int, OffsetRange> { [1] = new(170, 231) } });
         Assert.True(range.IsFaithful);
         Assert.Equal((61, 61), (range.Events, range.Equal));
     }
@@ -56,7 +57,9 @@ public class ReplayRunTests(DecidingFixture fixture) : IClassFixture<DecidingFix
         var forged = new WorkflowPlan(plan.Manifest with { DecisionTopic = plan.Manifest.DecisionTopic + "-forged" }, plan.Policy);
         fixture.Cluster.CreateTopic(forged.Manifest.DecisionTopic, DecidingFixture.Partitions);
         using (var reader = new DecisionReader(fixture.Cluster.Connection, plan.Manifest.DecisionTopic, NullLogger.Instance))
-        using (IProducer<byte[]?, byte[]?> producer = KafkaClients.Producer(fixture.Cluster.Connection.ProducerConfig("forger"), NullLogger.Instance))
+        using (
+            IProducer<byte[]?,
+            byte[]?> producer = KafkaClients.Producer(fixture.Cluster.Connection.ProducerConfig("forger"), NullLogger.Instance))
         {
             for (int partition = 0; partition < DecidingFixture.Partitions; partition++)
             {
@@ -76,8 +79,14 @@ public class ReplayRunTests(DecidingFixture fixture) : IClassFixture<DecidingFix
         DecisionDifference altered = Assert.Single(report.Samples, sample => sample.Kind == DifferenceKind.Altered);
         Assert.Equal((0, 10L), (altered.Partition, altered.Offset));
         Assert.Equal(["score"], altered.Fields);
-        Assert.Equal((1, 20L), report.Samples.Where(sample => sample.Kind == DifferenceKind.Missing).Select(sample => (sample.Partition, sample.Offset)).Single());
-        Assert.Equal((1, 30L), report.Samples.Where(sample => sample.Kind == DifferenceKind.Surplus).Select(sample => (sample.Partition, sample.Offset)).Single());
+        Assert.Equal(
+            (1, 20L),
+            report.Samples.Where(sample => sample.Kind == DifferenceKind.Missing).Select(
+                sample => (sample.Partition, sample.Offset)).Single());
+        Assert.Equal(
+            (1, 30L),
+            report.Samples.Where(sample => sample.Kind == DifferenceKind.Surplus).Select(
+                sample => (sample.Partition, sample.Offset)).Single());
     }
 
     [Fact]
@@ -85,7 +94,8 @@ public class ReplayRunTests(DecidingFixture fixture) : IClassFixture<DecidingFix
     {
         WorkflowPlan plan = Decided("explained", out var events);
         int blocked = Outcomes(plan, fixture.Policy, 1, events[1]).ToList().IndexOf(Outcome.Block);
-        Explanation? explanation = new DecisionExplainer(plan.Manifest, fixture.Cluster.Connection, NullLogger.Instance).Explain(1, blocked);
+        Explanation? explanation = new DecisionExplainer(
+            plan.Manifest, fixture.Cluster.Connection, NullLogger.Instance).Explain(1, blocked);
         Assert.NotNull(explanation);
         string text = explanation.ToString();
         Assert.StartsWith($"{plan.Manifest.SourceTopic}/1 offset {blocked}: BLOCK", text);
@@ -109,11 +119,16 @@ public class ReplayRunTests(DecidingFixture fixture) : IClassFixture<DecidingFix
         int copies = (record.Partition, record.SourceOffset) == (1, 30) ? 2 : 1;
         for (int copy = 0; copy < copies; copy++)
         {
-            producer.Produce(new TopicPartition(topic, record.Partition), new Message<byte[]?, byte[]?> { Key = record.Key, Value = value, Headers = record.Headers });
+            producer.Produce(
+                new TopicPartition(topic, record.Partition),
+                new Message<byte[]?,
+                byte[]?>
+                { Key = record.Key, Value = value, Headers = record.Headers });
         }
     }
 
-    private static IEnumerable<Outcome> Outcomes(WorkflowPlan plan, PolicyBundle policy, int partition, List<(byte[] Key, byte[] Value)> events)
+    private static IEnumerable<Outcome> Outcomes(
+        WorkflowPlan plan, PolicyBundle policy, int partition, List<(byte[] Key, byte[] Value)> events)
     {
         var engine = new DecisionEngine(policy, plan.Manifest.SourceTopic, partition);
         for (int offset = 0; offset < events.Count; offset++)
@@ -131,5 +146,6 @@ public class ReplayRunTests(DecidingFixture fixture) : IClassFixture<DecidingFix
     }
 
     private ReplayReport Replay(WorkflowPlan plan, PolicyBundle policy, ReplayRequest request) =>
-        new ReplayRun(plan.Manifest, policy, fixture.Cluster.Connection, TimeProvider.System, NullLogger.Instance).Run(request, CancellationToken.None);
+        new ReplayRun(plan.Manifest, policy, fixture.Cluster.Connection, TimeProvider.System, NullLogger.Instance).Run(
+            request, CancellationToken.None);
 }

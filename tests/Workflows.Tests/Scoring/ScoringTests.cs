@@ -14,7 +14,8 @@ public class ScoringTests(DecidingFixture fixture) : IClassFixture<DecidingFixtu
     public void Precision_and_recall_are_what_they_are_defined_to_be()
     {
         var scores = new Scores("event", 0, 0, 0, 0, 0);
-        foreach ((bool isFlagged, bool? isBad, int times) in new (bool, bool?, int)[] { (true, true, 6), (true, false, 2), (false, true, 4), (false, false, 88), (true, null, 5) })
+        (bool, bool?, int)[] cases = [(true, true, 6), (true, false, 2), (false, true, 4), (false, false, 88), (true, null, 5)];
+        foreach ((bool isFlagged, bool? isBad, int times) in cases)
         {
             for (int time = 0; time < times; time++)
             {
@@ -22,7 +23,9 @@ public class ScoringTests(DecidingFixture fixture) : IClassFixture<DecidingFixtu
             }
         }
 
-        Assert.Equal((6, 2, 4, 88, 5), (scores.TruePositives, scores.FalsePositives, scores.FalseNegatives, scores.TrueNegatives, scores.Unlabelled));
+        Assert.Equal(
+            (6, 2, 4, 88, 5),
+            (scores.TruePositives, scores.FalsePositives, scores.FalseNegatives, scores.TrueNegatives, scores.Unlabelled));
         Assert.Equal(0.75, scores.Precision!.Value, 10);
         Assert.Equal(0.6, scores.Recall!.Value, 10);
         Assert.Equal(2.0 / 90, scores.FalsePositiveRate!.Value, 10);
@@ -82,7 +85,8 @@ public class ScoringTests(DecidingFixture fixture) : IClassFixture<DecidingFixtu
         Assert.Equal(flagged.Count(account => labels.Labels.TryGetValue(account, out bool bad) && bad), scores.TruePositives);
         Assert.Equal(flagged.Count(account => labels.Labels.TryGetValue(account, out bool bad) && !bad), scores.FalsePositives);
         Assert.Equal(seen.Count(account => !labels.Labels.ContainsKey(account)), scores.Unlabelled);
-        Assert.Equal(seen.Count, scores.TruePositives + scores.FalsePositives + scores.FalseNegatives + scores.TrueNegatives + scores.Unlabelled);
+        Assert.Equal(
+            seen.Count, scores.TruePositives + scores.FalsePositives + scores.FalseNegatives + scores.TrueNegatives + scores.Unlabelled);
     }
 
     private static LabelFile Read(string text) => LabelFile.Read(new MemoryStream(Encoding.UTF8.GetBytes(text)), "labels.csv");

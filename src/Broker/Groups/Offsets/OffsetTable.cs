@@ -13,6 +13,7 @@ internal sealed class OffsetTable
 
     private readonly Dictionary<GroupPartition, (CommittedOffset Offset, long Sequence)> _offsets = [];
     private readonly Dictionary<GroupPartition, long> _pending = [];
+    private readonly Dictionary<GroupPartition, long> _forgottenUpTo = [];
     private long _lastSequence;
 
     public int Count => _offsets.Count;
@@ -22,6 +23,9 @@ internal sealed class OffsetTable
     public long Bytes { get; private set; }
 
     public IEnumerable<GroupPartition> Partitions => _offsets.Keys;
+
+    /// <summary>Also those whose first commit is still being written: a tombstone must come after that too.</summary>
+    public IEnumerable<GroupPartition> PartitionsWithPending => _offsets.Keys.Union(_pending.Keys);
 
     public CommittedOffset? Find(GroupPartition partition) =>
         _offsets.TryGetValue(partition, out (CommittedOffset Offset, long Sequence) entry) ? entry.Offset : null;
@@ -53,7 +57,13 @@ internal sealed class OffsetTable
                 _pending.Remove(entry.Partition);
             }
 
-            if (isDurable)
+            bool isForgotten = _forgottenUpTo.TryGetValue(entry.Partition, out long last) && commit.Sequence <= last;
+            if (isForgotten && commit.Sequence == last)
+            {
+                _forgottenUpTo.Remove(entry.Partition);
+            }
+
+            if (isDurable && !isForgotten)
             {
                 Put(entry.Partition, entry.Offset, commit.Sequence);
             }
@@ -62,10 +72,16 @@ internal sealed class OffsetTable
 
     public void Load(GroupPartition partition, CommittedOffset offset) => Put(partition, offset, ++_lastSequence);
 
-    public void Remove(IEnumerable<GroupPartition> partitions)
+    /// <summary>Takes the offsets out, and lets no commit that is being written now put one back: its tombstone follows it in the log.</summary>
+    public void Forget(IEnumerable<GroupPartition> partitions)
     {
         foreach (GroupPartition partition in partitions)
         {
+            if (_pending.Remove(partition, out long sequence))
+            {
+                _forgottenUpTo[partition] = sequence;
+            }
+
             if (_offsets.Remove(partition, out (CommittedOffset Offset, long Sequence) entry))
             {
                 Bytes -= BytesOf(partition, entry.Offset);

@@ -17,6 +17,7 @@ public sealed class SqliteMetadataStore : IMetadataStore
 {
     private readonly SqliteConnection _connection;
     private readonly DedicatedThreadScheduler? _thread;
+    private readonly Lock _inline = new();
     private readonly TimeProvider _time;
     private readonly Func<Guid> _newGuid;
     private int _disposed;
@@ -184,8 +185,12 @@ public sealed class SqliteMetadataStore : IMetadataStore
             return new ValueTask<T>(Task.Factory.StartNew(work, cancellation, TaskCreationOptions.None, _thread));
         }
 
+        // Without a thread of its own the caller's does the work; simulation has one caller at a time, tests have several.
         cancellation.ThrowIfCancellationRequested();
-        return ValueTask.FromResult(work());
+        lock (_inline)
+        {
+            return ValueTask.FromResult(work());
+        }
     }
 
     private void Migrate()
