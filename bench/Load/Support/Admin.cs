@@ -15,6 +15,17 @@ internal static class Admin
     {
         using IConsumer<Ignore, Ignore> consumer = new ConsumerBuilder<Ignore, Ignore>(
             new ConsumerConfig { BootstrapServers = bootstrap, GroupId = "bench" }).Build();
-        return consumer.QueryWatermarkOffsets(new TopicPartition(topic, partition), TimeSpan.FromSeconds(30)).High.Value;
+        for (int attempt = 0; ; attempt++)
+        {
+            try
+            {
+                return consumer.QueryWatermarkOffsets(new TopicPartition(topic, partition), TimeSpan.FromSeconds(30)).High.Value;
+            }
+            catch (KafkaException opening) when (opening.Error.Code == ErrorCode.NotLeaderForPartition && attempt < 100)
+            {
+                // The server has just been started and opens its partitions.
+                Thread.Sleep(TimeSpan.FromMilliseconds(100));
+            }
+        }
     }
 }
