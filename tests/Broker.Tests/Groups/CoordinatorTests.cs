@@ -27,6 +27,7 @@ public sealed class CoordinatorTests : IAsyncDisposable
     public async Task RequestsAreToldToComeAgainUntilTheGroupIsLoaded()
     {
         _log.ReadsToFail = 1;
+        _log.ReadGate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         GroupCoordinator coordinator = Start();
         Assert.Equal(KafkaError.CoordinatorLoadInProgress, coordinator.Status("g"));
         Assert.Equal(KafkaError.CoordinatorLoadInProgress, (await coordinator.JoinAsync("g", Call())).Error);
@@ -36,6 +37,7 @@ public sealed class CoordinatorTests : IAsyncDisposable
         Assert.Equal(KafkaError.CoordinatorLoadInProgress, coordinator.FetchOffsets("g", null, false).Error);
         Assert.Equal(KafkaError.CoordinatorLoadInProgress, coordinator.Describe("g").Error);
         Assert.Equal(KafkaError.CoordinatorLoadInProgress, await coordinator.DeleteAsync("g", By));
+        _log.ReadGate.SetResult();
         await LoadedAsync(coordinator);
         Assert.Equal(KafkaError.None, await Commit(coordinator, "g", 7));
     }

@@ -20,6 +20,9 @@ internal sealed class MemoryOffsetsLog(int partitions) : IOffsetsLog
 
     public int ReadsToFail { get; set; }
 
+    /// <summary>Reads wait for this to end; null lets them go.</summary>
+    public TaskCompletionSource? ReadGate { get; set; }
+
     public bool HasFailed { get; private set; }
 
     public int HeldCount => _held.Count;
@@ -63,6 +66,11 @@ internal sealed class MemoryOffsetsLog(int partitions) : IOffsetsLog
     public async IAsyncEnumerable<GroupLogRecord> ReadAsync(int partition, [EnumeratorCancellation] CancellationToken cancellation)
     {
         await Task.Yield();
+        if (ReadGate is { } gate)
+        {
+            await gate.Task;
+        }
+
         if (ReadsToFail > 0)
         {
             ReadsToFail--;
