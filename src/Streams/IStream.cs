@@ -94,6 +94,13 @@ public interface IStream
     /// </summary>
     ValueTask ReplaceAsync(long from, long to, IAsyncEnumerable<StreamBatch> survivors, CancellationToken cancellation = default);
 
+    /// <summary>
+    /// Refuses further appends for good, has the log write at once what waits for company, and ends when everything appended is
+    /// durable. The stream stays readable: the first half of handing it over to another broker.
+    /// </summary>
+    /// <returns>The exclusive end of the stream.</returns>
+    ValueTask<long> SealAsync(CancellationToken cancellation = default);
+
     /// <summary>Waits for appends in flight, then refuses further ones. What was appended stays readable after the next open.</summary>
     ValueTask CloseAsync(CancellationToken cancellation = default);
 }

@@ -12,6 +12,22 @@ public interface IStreamStorage
     /// </summary>
     ValueTask<IStream> OpenAsync(StreamId id, long epoch, IStreamObserver? observer, CancellationToken cancellation = default);
 
+    /// <summary>
+    /// The sealed stream was handed over to another broker: what it holds that is not committed is uploaded at once, in the background,
+    /// and then everything of it is forgotten here. Returns at once; the stream can no longer be read here.
+    /// </summary>
+    void Release(StreamId id);
+
+    /// <summary>
+    /// Recovers the log of a dead broker: fences it, so that it can acknowledge nothing more, and commits everything it acknowledged. May
+    /// be repeated, by anybody. Ends when all of it is committed; the caller then tells the catalog.
+    /// </summary>
+    /// <exception cref="Metadata.BrokerFencedException">Somebody else is to recover it now, or this broker was fenced itself.</exception>
+    ValueTask RecoverAsync(Metadata.BrokerEpoch dead, CancellationToken cancellation = default);
+
+    /// <summary>How long the log took to make a group durable, in milliseconds: the 99th percentile of the last half minute; 0 when idle.</summary>
+    double WalLatencyMs { get; }
+
     /// <summary>Forgets the stream; its objects are deleted after the longest read.</summary>
     ValueTask DestroyAsync(StreamId id, CancellationToken cancellation = default);
 

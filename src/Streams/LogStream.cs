@@ -204,6 +204,13 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
         }
     }
 
+    public async ValueTask<long> SealAsync(CancellationToken cancellation = default)
+    {
+        MakeUnavailable(StreamUnavailableReason.Closed, "it is being handed over");
+        await core.LastAppend.Follow().WaitAsync(cancellation);
+        return core.Next;
+    }
+
     public async ValueTask CloseAsync(CancellationToken cancellation = default)
     {
         MakeUnavailable(StreamUnavailableReason.Closed, "it was closed");

@@ -39,7 +39,7 @@ internal sealed class RangeRewriter(StreamCore core, long epoch, StreamStorage s
     private async ValueTask<ObjectCommit?> WriteAsync(
         long wholeFrom, long from, long to, long wholeTo, IAsyncEnumerable<StreamBatch> survivors, CancellationToken cancellation)
     {
-        long objectId = await storage.Metadata.PrepareObjectsAsync(1, storage.Options.PreparedTimeToLive, cancellation);
+        long objectId = await storage.Metadata.PrepareObjectsAsync(1, storage.Options.PreparedTimeToLive, cancellation: cancellation);
         var writer = new ObjectWriter(objectId, ObjectKind.Stream, storage.Options.BlockBytes);
         IObjectStore store = storage.StoreFor(StorePriority.Compaction);
         await using IObjectUpload upload = await store.BeginUploadAsync(ObjectKeys.ForData(objectId), cancellation);

@@ -130,6 +130,12 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         }
     }
 
+    public void Release(StreamId id) => throw new NotSupportedException();
+
+    public ValueTask RecoverAsync(BrokerEpoch dead, CancellationToken cancellation = default) => throw new NotSupportedException();
+
+    public double WalLatencyMs => 0;
+
     public async ValueTask DestroyAsync(StreamId id, CancellationToken cancellation = default)
     {
         StreamCore? core;

@@ -175,7 +175,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
         List<StreamCut> own = [.. cuts.Where(c => c.Bytes >= storage.Options.StreamObjectBytes)];
         List<StreamCut> shared = [.. cuts.Where(c => c.Bytes < storage.Options.StreamObjectBytes)];
         int count = own.Count + (shared.Count > 0 ? 1 : 0);
-        long objectId = await storage.Metadata.PrepareObjectsAsync(count, storage.Options.PreparedTimeToLive, cancellation);
+        long objectId = await storage.Metadata.PrepareObjectsAsync(count, storage.Options.PreparedTimeToLive, cancellation: cancellation);
         var commits = new List<ObjectCommit>(count);
         foreach (StreamCut cut in own)
         {
@@ -210,7 +210,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
     private async ValueTask<List<(StreamCut Cut, CommitRefusal Refusal)>> CommitAsync(
         List<StreamCut> cuts, List<ObjectCommit> commits, CancellationToken cancellation)
     {
-        CommitOutcome outcome = await storage.Metadata.CommitObjectsAsync(commits, cancellation);
+        CommitOutcome outcome = await storage.Metadata.CommitObjectsAsync(commits, cancellation: cancellation);
         commits.ForEach(c => storage.Metrics.Uploaded(c.Bytes));
         var refused = new HashSet<StreamId>(outcome.Refused);
         foreach (StreamCut cut in cuts.Where(c => !refused.Contains(c.Core.Id)))

@@ -90,6 +90,8 @@ internal sealed class FakeStream : IStream
     public ValueTask ReplaceAsync(long from, long to, IAsyncEnumerable<StreamBatch> survivors, CancellationToken cancellation = default) =>
         throw new NotSupportedException();
 
+    public ValueTask<long> SealAsync(CancellationToken cancellation = default) => throw new NotSupportedException();
+
     public ValueTask CloseAsync(CancellationToken cancellation = default) => ValueTask.CompletedTask;
 
     private void ThrowIfFailing()

@@ -79,7 +79,7 @@ internal sealed class TopicDirectory : IDisposable
             }
 
             (CatalogError error, TopicRecord? record) =
-                await _catalog.CreateTopicAsync(_newId(), name, partitions, configs, isInternal, principal, cancellation);
+                await _catalog.CreateTopicAsync(_newId(), name, partitions, configs, isInternal, principal, cancellation: cancellation);
             return error == CatalogError.None
                 ? TopicChange.Done(Publish(record!, []))
                 : Refused(error, name);
@@ -109,7 +109,7 @@ internal sealed class TopicDirectory : IDisposable
         try
         {
             (CatalogError error, TopicRecord? record) =
-                await _catalog.CreatePartitionsAsync(name, newTotal, principal, cancellation);
+                await _catalog.CreatePartitionsAsync(name, newTotal, principal, cancellation: cancellation);
             return error == CatalogError.None
                 ? TopicChange.Done(Publish(record!, Find(name)?.Partitions ?? []))
                 : Refused(error, name);

@@ -8,7 +8,7 @@ namespace PipeRoll.Streams.Metadata;
 /// May be called from anywhere; calls take effect one after the other. Failure: an exception of the database leaves
 /// the transaction without effect, unless the answer was lost: every call here may be repeated.
 /// </remarks>
-public interface IMetadataStore : ITopicCatalog, IAsyncDisposable
+public interface IMetadataStore : ITopicCatalog, IClusterCatalog, IAsyncDisposable
 {
     /// <summary>Creates or upgrades the schema. Nothing else may be called before it has ended.</summary>
     ValueTask StartAsync(CancellationToken cancellation = default);
@@ -42,16 +42,27 @@ public interface IMetadataStore : ITopicCatalog, IAsyncDisposable
     /// Reserves <paramref name="count"/> object ids. What is not committed within <paramref name="timeToLive"/>
     /// becomes due for deletion and can't be committed any more.
     /// </summary>
+    /// <param name="writer">Who uploads them; none for the embedded default.</param>
     /// <returns>The first id; the others follow it.</returns>
-    ValueTask<long> PrepareObjectsAsync(int count, TimeSpan timeToLive, CancellationToken cancellation = default);
+    ValueTask<long> PrepareObjectsAsync(
+        int count, TimeSpan timeToLive, BrokerEpoch writer = default, CancellationToken cancellation = default);
 
     /// <summary>
-    /// Makes prepared and uploaded objects part of their streams. Ranges of streams that were destroyed, or whose
-    /// epoch is higher than the range's, are left out and named in the outcome; a range that does not start where
+    /// Makes prepared and uploaded objects part of their streams. Ranges of streams that were destroyed, or that the
+    /// writer may not commit, are left out and named in the outcome; a range that does not start where
     /// its stream's committed part ends refuses the whole commit. Committing the same objects again changes nothing.
     /// </summary>
+    /// <remarks>
+    /// A writer may commit a range that ends at or below the stream's sealed offset (what it acknowledged before it handed the stream
+    /// over), and else one whose epoch is not below the stream's and whose stream is its own: owned by nobody (embedded), by
+    /// <see cref="CommitWriter.Broker"/>, or by <see cref="CommitWriter.OnBehalfOf"/>, whom it recovers. A range that it may
+    /// commit but that starts beyond the committed part, while an earlier owner's sealed part is still missing, is named in
+    /// <see cref="CommitOutcome.Later"/>.
+    /// </remarks>
     /// <exception cref="MetadataConflictException">A range is discontiguous, or an object is unknown or has expired.</exception>
-    ValueTask<CommitOutcome> CommitObjectsAsync(IReadOnlyList<ObjectCommit> commits, CancellationToken cancellation = default);
+    /// <exception cref="BrokerFencedException">The writer is neither alive nor draining, or does not recover whom it writes for.</exception>
+    ValueTask<CommitOutcome> CommitObjectsAsync(
+        IReadOnlyList<ObjectCommit> commits, CommitWriter writer = default, CancellationToken cancellation = default);
 
     /// <summary>
     /// Replaces everything that the stream holds in [<paramref name="from"/>, <paramref name="to"/>) by the ranges of
@@ -62,6 +73,29 @@ public interface IMetadataStore : ITopicCatalog, IAsyncDisposable
     ValueTask<bool> ReplaceRangesAsync(
         StreamId id, long epoch, long from, long to, IReadOnlyList<ObjectCommit> replacements,
         CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Moves ranges to other objects that hold the same batches: what the compaction of objects does. Each range of a replacement is
+    /// swapped in when the ranges that it covers exactly are still those named in <paramref name="sources"/> (same object, same
+    /// bounds), whatever the epochs; else it is left out. Log: none, since no content changes. Objects left without ranges are given up.
+    /// </summary>
+    /// <returns>Streams whose ranges were left out.</returns>
+    /// <exception cref="MetadataConflictException">An object is unknown or has expired.</exception>
+    ValueTask<CommitOutcome> RelocateRangesAsync(
+        IReadOnlyList<(StreamId Stream, StreamRange Range)> sources, IReadOnlyList<ObjectCommit> replacements,
+        CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Committed objects worth compacting that <paramref name="writer"/> wrote: smaller than <paramref name="bytesMax"/>, or holding
+    /// ranges of more than one stream; oldest first, changed before now minus <paramref name="age"/>. With
+    /// <paramref name="orphanedToo"/>, also those whose writer is no longer alive.
+    /// </summary>
+    ValueTask<IReadOnlyList<long>> ListCompactableObjectsAsync(
+        BrokerEpoch writer, bool orphanedToo, long bytesMax, TimeSpan age, int max, CancellationToken cancellation = default);
+
+    /// <summary>All ranges that lie in the object, by stream and offset.</summary>
+    ValueTask<IReadOnlyList<(StreamId Stream, StreamRange Range)>> ListObjectRangesAsync(
+        long objectId, CancellationToken cancellation = default);
 
     /// <summary>Ranges of the stream that end after <paramref name="offset"/>, in order.</summary>
     ValueTask<IReadOnlyList<StreamRange>> ListRangesAsync(

@@ -4,7 +4,11 @@ namespace PipeRoll.Streams.Metadata;
 /// <param name="Partitions">One stream per partition, by partition index.</param>
 /// <param name="Configs">Only what was set explicitly; names as Kafka documents them.</param>
 public sealed record TopicRecord(
-    Guid Id, string Name, IReadOnlyList<StreamId> Partitions, IReadOnlyDictionary<string, string> Configs, bool IsInternal);
+    Guid Id, string Name, IReadOnlyList<StreamId> Partitions, IReadOnlyDictionary<string, string> Configs, bool IsInternal)
+{
+    /// <summary>Who owns each partition, by partition index; empty with the embedded default.</summary>
+    public IReadOnlyList<PartitionPlacement> Placements { get; init; } = [];
+}
 
 /// <summary>Why the catalog refused a change.</summary>
 public enum CatalogError
@@ -22,13 +26,17 @@ public interface ITopicCatalog
 {
     ValueTask<IReadOnlyList<TopicRecord>> ListTopicsAsync(CancellationToken cancellation = default);
 
+    /// <param name="owners">
+    /// Who gets each partition, in a cluster; one that is not alive gets none, and the controller places those. Null with the embedded default.
+    /// </param>
     ValueTask<(CatalogError Error, TopicRecord? Topic)> CreateTopicAsync(
         Guid id, string name, int partitions, IReadOnlyDictionary<string, string> configs, bool isInternal, string principal,
-        CancellationToken cancellation = default);
+        IReadOnlyList<BrokerEpoch>? owners = null, CancellationToken cancellation = default);
 
     /// <summary>Adds partitions up to <paramref name="newTotal"/>; <see cref="CatalogError.Conflict"/> when there are as many already.</summary>
+    /// <param name="owners">Who gets each added partition; as for <see cref="CreateTopicAsync"/>.</param>
     ValueTask<(CatalogError Error, TopicRecord? Topic)> CreatePartitionsAsync(
-        string name, int newTotal, string principal, CancellationToken cancellation = default);
+        string name, int newTotal, string principal, IReadOnlyList<BrokerEpoch>? owners = null, CancellationToken cancellation = default);
 
     /// <summary>Removes the topic and marks its streams for destruction.</summary>
     ValueTask<(CatalogError Error, TopicRecord? Topic)> DeleteTopicAsync(

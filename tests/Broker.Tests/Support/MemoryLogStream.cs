@@ -244,6 +244,12 @@ internal sealed class MemoryLogStream(StreamId id, MemoryStreamStorage storage) 
         }
     }
 
+    public async ValueTask<long> SealAsync(CancellationToken cancellation = default)
+    {
+        await CloseAsync(cancellation);
+        return NextOffset;
+    }
+
     public ValueTask CloseAsync(CancellationToken cancellation = default)
     {
         ConfirmAll();

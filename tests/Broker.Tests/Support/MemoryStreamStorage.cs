@@ -1,4 +1,5 @@
 using PipeRoll.Streams;
+using PipeRoll.Streams.Metadata;
 
 namespace PipeRoll.Broker.Tests.Support;
 
@@ -64,6 +65,30 @@ internal sealed class MemoryStreamStorage : IStreamStorage
             _streams[id] = opened;
             return opened;
         }
+    }
+
+    public List<StreamId> Released { get; } = [];
+
+    public List<BrokerEpoch> Recovered { get; } = [];
+
+    public double WalLatencyMs => 0;
+
+    public void Release(StreamId id)
+    {
+        lock (_gate)
+        {
+            Released.Add(id);
+        }
+    }
+
+    public ValueTask RecoverAsync(BrokerEpoch dead, CancellationToken cancellation = default)
+    {
+        lock (_gate)
+        {
+            Recovered.Add(dead);
+        }
+
+        return ValueTask.CompletedTask;
     }
 
     public ValueTask DestroyAsync(StreamId id, CancellationToken cancellation = default)

@@ -23,7 +23,7 @@ internal sealed class MemoryTopicCatalog : ITopicCatalog
 
     public ValueTask<(CatalogError Error, TopicRecord? Topic)> CreateTopicAsync(
         Guid id, string name, int partitions, IReadOnlyDictionary<string, string> configs, bool isInternal, string principal,
-        CancellationToken cancellation = default)
+        IReadOnlyList<BrokerEpoch>? owners = null, CancellationToken cancellation = default)
     {
         lock (_gate)
         {
@@ -34,7 +34,7 @@ internal sealed class MemoryTopicCatalog : ITopicCatalog
     }
 
     public ValueTask<(CatalogError Error, TopicRecord? Topic)> CreatePartitionsAsync(
-        string name, int newTotal, string principal, CancellationToken cancellation = default) =>
+        string name, int newTotal, string principal, IReadOnlyList<BrokerEpoch>? owners = null, CancellationToken cancellation = default) =>
         Change(name, topic => newTotal <= topic.Partitions.Count
             ? null
             : topic with { Partitions = [.. topic.Partitions, .. NewStreams(newTotal - topic.Partitions.Count)] });

@@ -24,7 +24,7 @@ public sealed record MetadataFaults
 /// The real metadata store behind a bad line: as one process sees a database server. A call takes effect at one
 /// instant between its start and its end; whether it happens when the caller dies first is up to the seed.
 /// </summary>
-internal sealed class FaultyMetadataStore(
+internal sealed partial class FaultyMetadataStore(
     SimulatedWorld world, IMetadataStore inner, Func<MetadataFaults> faults, PlantedMetadata planted) : IMetadataStore
 {
     private readonly Random _random = world.RandomFor("metadata");
@@ -55,12 +55,13 @@ internal sealed class FaultyMetadataStore(
     public ValueTask<IReadOnlyList<StreamId>> ListDoomedStreamsAsync(int max, CancellationToken cancellation = default) =>
         CallAsync("meta.doomed", () => inner.ListDoomedStreamsAsync(max));
 
-    public ValueTask<long> PrepareObjectsAsync(int count, TimeSpan timeToLive, CancellationToken cancellation = default) =>
-        CallAsync("meta.prepare", () => inner.PrepareObjectsAsync(count, timeToLive));
+    public ValueTask<long> PrepareObjectsAsync(
+        int count, TimeSpan timeToLive, BrokerEpoch writer = default, CancellationToken cancellation = default) =>
+        CallAsync("meta.prepare", () => inner.PrepareObjectsAsync(count, timeToLive, writer));
 
     public ValueTask<CommitOutcome> CommitObjectsAsync(
-        IReadOnlyList<ObjectCommit> commits, CancellationToken cancellation = default) =>
-        CallAsync("meta.commit", () => planted.Commit?.Invoke(commits) ?? inner.CommitObjectsAsync(commits));
+        IReadOnlyList<ObjectCommit> commits, CommitWriter writer = default, CancellationToken cancellation = default) =>
+        CallAsync("meta.commit", () => planted.Commit?.Invoke(commits) ?? inner.CommitObjectsAsync(commits, writer));
 
     public ValueTask<bool> ReplaceRangesAsync(
         StreamId id, long epoch, long from, long to, IReadOnlyList<ObjectCommit> replacements,
@@ -103,12 +104,12 @@ internal sealed class FaultyMetadataStore(
 
     public ValueTask<(CatalogError Error, TopicRecord? Topic)> CreateTopicAsync(
         Guid id, string name, int partitions, IReadOnlyDictionary<string, string> configs, bool isInternal, string principal,
-        CancellationToken cancellation = default) =>
-        CallAsync("meta.topic.create", () => inner.CreateTopicAsync(id, name, partitions, configs, isInternal, principal));
+        IReadOnlyList<BrokerEpoch>? owners = null, CancellationToken cancellation = default) =>
+        CallAsync("meta.topic.create", () => inner.CreateTopicAsync(id, name, partitions, configs, isInternal, principal, owners));
 
     public ValueTask<(CatalogError Error, TopicRecord? Topic)> CreatePartitionsAsync(
-        string name, int newTotal, string principal, CancellationToken cancellation = default) =>
-        CallAsync("meta.topic.partitions", () => inner.CreatePartitionsAsync(name, newTotal, principal));
+        string name, int newTotal, string principal, IReadOnlyList<BrokerEpoch>? owners = null, CancellationToken cancellation = default) =>
+        CallAsync("meta.topic.partitions", () => inner.CreatePartitionsAsync(name, newTotal, principal, owners));
 
     public ValueTask<(CatalogError Error, TopicRecord? Topic)> DeleteTopicAsync(
         string name, string principal, CancellationToken cancellation = default) =>

@@ -149,5 +149,7 @@ internal sealed class PlantedStream(IStream inner, PlantedBug bug) : IStream
         long from, long to, IAsyncEnumerable<StreamBatch> survivors, CancellationToken cancellation = default) =>
         inner.ReplaceAsync(from, to, survivors, cancellation);
 
+    public ValueTask<long> SealAsync(CancellationToken cancellation = default) => inner.SealAsync(cancellation);
+
     public ValueTask CloseAsync(CancellationToken cancellation = default) => inner.CloseAsync(cancellation);
 }

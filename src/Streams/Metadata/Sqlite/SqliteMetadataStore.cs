@@ -13,7 +13,7 @@ namespace PipeRoll.Streams.Metadata.Sqlite;
 /// other, as single-threaded simulation needs it. Durability: journal mode WAL with synchronous=FULL, so a commit
 /// that was answered survives a power loss.
 /// </remarks>
-public sealed class SqliteMetadataStore : IMetadataStore
+public sealed partial class SqliteMetadataStore : IMetadataStore
 {
     private readonly SqliteConnection _connection;
     private readonly DedicatedThreadScheduler? _thread;
@@ -82,10 +82,12 @@ public sealed class SqliteMetadataStore : IMetadataStore
     public ValueTask<IReadOnlyList<StreamId>> ListDoomedStreamsAsync(int max, CancellationToken cancellation = default) =>
         RunAsync(tx => StreamTables.ListDoomed(tx, max), cancellation);
 
-    public ValueTask<long> PrepareObjectsAsync(int count, TimeSpan timeToLive, CancellationToken cancellation = default) =>
+    public ValueTask<long> PrepareObjectsAsync(
+        int count, TimeSpan timeToLive, BrokerEpoch writer = default, CancellationToken cancellation = default) =>
         RunAsync(tx => ObjectTables.Prepare(tx, count, timeToLive), cancellation);
 
-    public ValueTask<CommitOutcome> CommitObjectsAsync(IReadOnlyList<ObjectCommit> commits, CancellationToken cancellation = default) =>
+    public ValueTask<CommitOutcome> CommitObjectsAsync(
+        IReadOnlyList<ObjectCommit> commits, CommitWriter writer = default, CancellationToken cancellation = default) =>
         RunAsync(tx => ObjectTables.Commit(tx, commits), cancellation);
 
     public ValueTask<bool> ReplaceRangesAsync(
@@ -134,11 +136,11 @@ public sealed class SqliteMetadataStore : IMetadataStore
 
     public ValueTask<(CatalogError Error, TopicRecord? Topic)> CreateTopicAsync(
         Guid id, string name, int partitions, IReadOnlyDictionary<string, string> configs, bool isInternal, string principal,
-        CancellationToken cancellation = default) =>
+        IReadOnlyList<BrokerEpoch>? owners = null, CancellationToken cancellation = default) =>
         RunAsync(tx => TopicTables.Create(tx, id, name, partitions, configs, isInternal, principal), cancellation);
 
     public ValueTask<(CatalogError Error, TopicRecord? Topic)> CreatePartitionsAsync(
-        string name, int newTotal, string principal, CancellationToken cancellation = default) =>
+        string name, int newTotal, string principal, IReadOnlyList<BrokerEpoch>? owners = null, CancellationToken cancellation = default) =>
         RunAsync(tx => TopicTables.AddPartitions(tx, name, newTotal, principal), cancellation);
 
     public ValueTask<(CatalogError Error, TopicRecord? Topic)> DeleteTopicAsync(

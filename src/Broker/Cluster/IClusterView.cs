@@ -1,0 +1,28 @@
+using PipeRoll.Streams;
+using PipeRoll.Streams.Metadata;
+
+namespace PipeRoll.Broker.Cluster;
+
+/// <summary>A broker that clients may connect to.</summary>
+internal sealed record ClusterNode(int NodeId, string Host, int Port, string? Rack);
+
+/// <param name="NodeId">-1 when nobody leads it now.</param>
+/// <param name="Epoch">Kafka's leader epoch.</param>
+internal readonly record struct PartitionLeader(int NodeId, int Epoch, bool IsSelf);
+
+/// <summary>The brokers and who leads what, as this broker knows it now. Reads only, from memory, on any thread.</summary>
+internal interface IClusterView
+{
+    int NodeId { get; }
+
+    /// <summary>Those that serve, this one among them, by node id.</summary>
+    IReadOnlyList<ClusterNode> Nodes { get; }
+
+    /// <summary>Node id of the controller; -1 while there is none.</summary>
+    int ControllerId { get; }
+
+    PartitionLeader LeaderOf(StreamId stream);
+
+    /// <summary>To whom the partitions of a new topic are given, by index; null with the embedded default, where there is no choice.</summary>
+    IReadOnlyList<BrokerEpoch>? PlaceNew(int partitions);
+}
