@@ -27,6 +27,12 @@ internal interface IWriteAheadLog
     /// <summary>Batches larger than this are refused.</summary>
     int BatchBytesMax { get; }
 
+    /// <summary>What the log takes where it is stored, in bytes.</summary>
+    long SizeBytes { get; }
+
+    /// <summary>How long groups took to become durable, 99th percentile over the last half minute, in milliseconds; 0 when there were none.</summary>
+    double LatencyMs { get; }
+
     /// <summary>All groups up to this one are durable and their clients were told.</summary>
     ulong ConfirmedGroup { get; }
 
@@ -39,6 +45,9 @@ internal interface IWriteAheadLog
     /// <paramref name="client"/> was told. Until then it keeps a reference of its own on the batch's owner.
     /// </summary>
     Task Append(StreamId stream, long epoch, in StreamBatch batch, IWalClient client);
+
+    /// <summary>Has what waits for company written at once: somebody waits for it in particular.</summary>
+    void Flush();
 
     /// <summary>No group up to and with <paramref name="group"/> is needed any more.</summary>
     void Trim(ulong group);

@@ -66,6 +66,9 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
     /// <summary>What the log takes on its device.</summary>
     public long SizeBytes => _segments?.TotalBytes ?? 0;
 
+    /// <summary>Of interest only to a cluster, which has no such log.</summary>
+    public double LatencyMs => 0;
+
     public ulong ConfirmedGroup => Volatile.Read(ref _confirmedGroup);
 
     public async ValueTask<long> StartAsync(IWalReplay replay, CancellationToken cancellation)
@@ -104,6 +107,11 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
             _open.Add(new WalRecord(stream, epoch, batch, crc, client));
             return _open.Done;
         }
+    }
+
+    /// <summary>Nothing to do: a group waits only for the one before it.</summary>
+    public void Flush()
+    {
     }
 
     public void Trim(ulong group) => _segments!.Trim(group);
