@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A PostgreSQL on 127.0.0.1 for tests, samples and the demo. As root it runs as the user postgres, who must be able to reach DIR.
 #   pg.sh up|down|kill|status|env|wipe [-d DIR] [-p PORT]
-# PORT 0 looks for a free one. `up` and `down` may be repeated; `up` and `env` print a connection string. `kill` is a crash: recovery follows at `up`.
+# PORT 0 looks for a free one. `up` and `down` may be repeated; `up` and `env` print a connection string. `kill` is a crash.
 # Anybody on this machine may connect: never use it for data that matters.
 set -euo pipefail
 usage() { sed -n 2,5p "$0" | cut -c3-; exit 2; }

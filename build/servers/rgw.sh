@@ -27,7 +27,9 @@ log() { echo "[rgw $(date +%T.%3N)] $*" >&2; }
 
 need_packages() {
   local binary missing=
-  for binary in radosgw ceph-mon ceph-osd ceph monmaptool radosgw-admin curl; do command -v $binary >/dev/null || missing="$missing $binary"; done
+  for binary in radosgw ceph-mon ceph-osd ceph monmaptool radosgw-admin curl; do
+    command -v $binary >/dev/null || missing="$missing $binary"
+  done
   [ -n "$missing" ] || return 0
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     log "missing:$missing; install the packages ceph-mon ceph-osd ceph-common radosgw curl and run this again"
