@@ -35,8 +35,12 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
 
     private static readonly Dictionary<string, string> NoAliases = [];
 
+    /// <summary>With a section <c>cluster</c> this is one broker of several, over what the section <c>store</c> names.</summary>
+    public ClusterMembership? Cluster { get; private init; }
+
     public static ServerSettings Resolve(ServerOptions options, List<string> problems)
     {
+        ClusterMembership? membership = ResolveCluster(options, problems);
         var groups = new GroupOptions { InitialRebalanceDelayMs = InitialRebalanceDelayMs };
         var compaction = new CompactionOptions();
         var broker = new BrokerOptions
@@ -44,11 +48,14 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
             ListenAddress = options.Listen.ToString(),
             ListenPort = options.KafkaPort,
             AdvertisedHost = options.AdvertisedHost,
+            NodeId = Math.Max(membership?.Cluster.NodeId ?? 1, 0),
+            Rack = membership?.Cluster.Rack,
             Groups = groups,
             Compaction = compaction,
         };
         OptionsBinder.Bind([broker, groups, compaction], options.Broker, KafkaNames, "broker", problems);
-        problems.AddRange(broker.Validate().Select(problem => $"broker: {problem}"));
+        problems.AddRange(broker.Validate().Select(problem =>
+            OptionsBinder.Locate(problem, [broker, groups, compaction], options.Broker, KafkaNames, "broker")));
 
         var storage = new StreamStorageOptions();
         OptionsBinder.Bind([storage], options.Storage, NoAliases, "storage", problems);
@@ -58,9 +65,42 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
         }
         catch (ArgumentException wrong)
         {
-            problems.Add($"storage: {wrong.Message}");
+            problems.AddRange(wrong.Message.Split('\n').Skip(1).Select(problem =>
+                OptionsBinder.Locate(problem.Trim(), [storage], options.Storage, NoAliases, "storage")));
         }
 
-        return new ServerSettings(options, broker, storage);
+        return new ServerSettings(options, broker, storage) { Cluster = membership };
+    }
+
+    /// <summary>Every setting that a section takes, for whoever checks what names them.</summary>
+    public static IReadOnlyCollection<string> Names(string section) => section switch
+    {
+        "broker" => [.. OptionsBinder.Names([new BrokerOptions(), new GroupOptions(), new CompactionOptions()]), .. KafkaNames.Keys],
+        "storage" => OptionsBinder.Names([new StreamStorageOptions()]),
+        "cluster" => OptionsBinder.Names([new ClusterSettings()]),
+        "store" => OptionsBinder.Names([new StoreSettings()]),
+        _ => [],
+    };
+
+    private static ClusterMembership? ResolveCluster(ServerOptions options, List<string> problems)
+    {
+        if (options.Cluster.Count == 0)
+        {
+            problems.AddRange(options.Store.Values.Take(1).Select(first =>
+                $"{first.Origin}: a section store is for a broker of a cluster: give a section cluster too, with node.id and database"));
+            return null;
+        }
+
+        var cluster = new ClusterSettings();
+        OptionsBinder.Bind([cluster], options.Cluster, NoAliases, "cluster", problems);
+        problems.AddRange(cluster.Validate().Select(problem =>
+            OptionsBinder.Locate(problem, [cluster], options.Cluster, NoAliases, "cluster")));
+        var store = new StoreSettings();
+        OptionsBinder.Bind([store], options.Store, NoAliases, "store", problems);
+        problems.AddRange(store.Validate().Select(problem => OptionsBinder.Locate(problem, [store], options.Store, NoAliases, "store")));
+        return new ClusterMembership(cluster with { Rack = string.IsNullOrWhiteSpace(cluster.Rack) ? null : cluster.Rack }, store);
     }
 }
+
+/// <summary>What a broker of a cluster knows beyond its own settings.</summary>
+internal sealed record ClusterMembership(ClusterSettings Cluster, StoreSettings Store);
