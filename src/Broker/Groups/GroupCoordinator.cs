@@ -244,7 +244,7 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stopping.CancelAsync();
+        _stopping.Cancel();
         await _loader.WhenStoppedAsync();
         if (_expiring is not null)
         {
@@ -313,11 +313,12 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
 
     private async Task ExpireLoopAsync()
     {
-        using PeriodicTimer timer = new(TimeSpan.FromMilliseconds(_services.Options.OffsetsRetentionCheckIntervalMs), _services.Time);
+        var period = TimeSpan.FromMilliseconds(_services.Options.OffsetsRetentionCheckIntervalMs);
         try
         {
-            while (await timer.WaitForNextTickAsync(_stopping.Token))
+            while (true)
             {
+                await Task.Delay(period, _services.Time, _stopping.Token);
                 foreach (GroupLoop group in _groups.Values)
                 {
                     await ForgetIfGoneAsync(group, group.ExpireAsync());

@@ -1,4 +1,5 @@
 using PipeRoll.Foundation.Buffers;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams;
 using PipeRoll.Wire.Records;
 
@@ -119,7 +120,7 @@ internal sealed partial class Partition
             checkpoint = TakeCheckpoint(stream);
         }
 
-        await checkpoint.Durable.WaitAsync(cancellation);
+        await checkpoint.Durable.Follow().WaitAsync(cancellation);
         await stream.SaveCheckpointAsync(checkpoint.Offset, checkpoint.State, cancellation);
         lock (_gate)
         {

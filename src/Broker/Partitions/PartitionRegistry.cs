@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams;
 
 namespace PipeRoll.Broker.Partitions;
@@ -159,7 +160,7 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
 
     private async Task OpenOnceAsync(Partition partition, int? epoch)
     {
-        await _opens.WaitAsync(_stopping.Token);
+        await _opens.EnterAsync(_stopping.Token);
         try
         {
             await partition.OpenAsync(

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
 
@@ -70,7 +71,7 @@ internal sealed class TopicDirectory : IDisposable
         string name, int partitions, IReadOnlyDictionary<string, string> configs, bool isInternal, string principal,
         CancellationToken cancellation)
     {
-        await _changes.WaitAsync(cancellation);
+        await _changes.EnterAsync(cancellation);
         try
         {
             if (TopicRules.RefuseName(this, name) is { } refused)
@@ -105,7 +106,7 @@ internal sealed class TopicDirectory : IDisposable
 
     public async ValueTask<TopicChange> AddPartitionsAsync(string name, int newTotal, string principal, CancellationToken cancellation)
     {
-        await _changes.WaitAsync(cancellation);
+        await _changes.EnterAsync(cancellation);
         try
         {
             (CatalogError error, TopicRecord? record) =
@@ -123,7 +124,7 @@ internal sealed class TopicDirectory : IDisposable
     public async ValueTask<TopicChange> SetConfigsAsync(
         string name, Func<Topic, IReadOnlyDictionary<string, string>> change, string principal, CancellationToken cancellation)
     {
-        await _changes.WaitAsync(cancellation);
+        await _changes.EnterAsync(cancellation);
         try
         {
             if (Find(name) is not { } topic)
@@ -144,7 +145,7 @@ internal sealed class TopicDirectory : IDisposable
     /// <summary>Takes the topic away; its records are deleted in the background of the store.</summary>
     public async ValueTask<TopicChange> DeleteAsync(string name, string principal, CancellationToken cancellation)
     {
-        await _changes.WaitAsync(cancellation);
+        await _changes.EnterAsync(cancellation);
         try
         {
             (CatalogError error, _) = await _catalog.DeleteTopicAsync(name, principal, cancellation);
