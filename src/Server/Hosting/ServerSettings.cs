@@ -1,4 +1,5 @@
 using PipeRoll.Broker;
+using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Compaction;
 using PipeRoll.Broker.Groups;
 using PipeRoll.Streams;
@@ -30,6 +31,13 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
         ["log.cleaner.backoff.ms"] = "check.ms",
     };
 
+    private static readonly Dictionary<string, string> KafkaClusterNames = new(StringComparer.Ordinal)
+    {
+        ["broker.rack"] = "rack",
+        ["broker.session.timeout.ms"] = "session.ms",
+        ["broker.heartbeat.interval.ms"] = "heartbeat.ms",
+    };
+
     // Kafka waits 3 s for more members before it gives a new group its first assignment. On one machine that is only a pause.
     private const int InitialRebalanceDelayMs = 100;
 
@@ -48,8 +56,8 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
             ListenAddress = options.Listen.ToString(),
             ListenPort = options.KafkaPort,
             AdvertisedHost = options.AdvertisedHost,
-            NodeId = Math.Max(membership?.Cluster.NodeId ?? 1, 0),
-            Rack = membership?.Cluster.Rack,
+            NodeId = Math.Max(membership?.Options.NodeId ?? 1, 0),
+            Rack = membership?.Options.Rack,
             Groups = groups,
             Compaction = compaction,
         };
@@ -77,7 +85,7 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
     {
         "broker" => [.. OptionsBinder.Names([new BrokerOptions(), new GroupOptions(), new CompactionOptions()]), .. KafkaNames.Keys],
         "storage" => OptionsBinder.Names([new StreamStorageOptions()]),
-        "cluster" => OptionsBinder.Names([new ClusterSettings()]),
+        "cluster" => [.. OptionsBinder.Names([new ClusterOptions(), new ClusterSettings()]), .. KafkaClusterNames.Keys],
         "store" => OptionsBinder.Names([new StoreSettings()]),
         _ => [],
     };
@@ -92,15 +100,23 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
         }
 
         var cluster = new ClusterSettings();
-        OptionsBinder.Bind([cluster], options.Cluster, NoAliases, "cluster", problems);
-        problems.AddRange(cluster.Validate().Select(problem =>
-            OptionsBinder.Locate(problem, [cluster], options.Cluster, NoAliases, "cluster")));
+        var member = new ClusterOptions();
+        OptionsBinder.Bind([member, cluster], options.Cluster, KafkaClusterNames, "cluster", problems);
+        // A variable that is there but empty means that there is no rack: not every machine has one.
+        member = string.IsNullOrWhiteSpace(member.Rack) ? member with { Rack = null } : member;
+        if (!options.Cluster.ContainsKey("node.id"))
+        {
+            problems.Add("cluster: node.id is missing: give each broker of the cluster a number of its own, from 0 on");
+        }
+
+        problems.AddRange(member.Validate().Concat(cluster.Validate()).Select(problem =>
+            OptionsBinder.Locate(problem, [member, cluster], options.Cluster, KafkaClusterNames, "cluster")));
         var store = new StoreSettings();
         OptionsBinder.Bind([store], options.Store, NoAliases, "store", problems);
         problems.AddRange(store.Validate().Select(problem => OptionsBinder.Locate(problem, [store], options.Store, NoAliases, "store")));
-        return new ClusterMembership(cluster with { Rack = string.IsNullOrWhiteSpace(cluster.Rack) ? null : cluster.Rack }, store);
+        return new ClusterMembership(member, cluster, store);
     }
 }
 
 /// <summary>What a broker of a cluster knows beyond its own settings.</summary>
-internal sealed record ClusterMembership(ClusterSettings Cluster, StoreSettings Store);
+internal sealed record ClusterMembership(ClusterOptions Options, ClusterSettings Settings, StoreSettings Store);

@@ -10,7 +10,7 @@ public sealed class ClusterSettingsTests
           node.id: 3
           rack: b
           database: Host=db;Password=very-secret
-          session.timeout: 5s
+          session.ms: 5000
           balance: false
         store:
           endpoint: http://127.0.0.1:7480
@@ -30,8 +30,8 @@ public sealed class ClusterSettingsTests
         ServerSettings settings = Resolve(Whole);
 
         Assert.Empty(_problems);
-        Assert.Equal((3, "b", TimeSpan.FromSeconds(5), false),
-            (settings.Cluster!.Cluster.NodeId, settings.Cluster.Cluster.Rack, settings.Cluster.Cluster.SessionTimeout, settings.Cluster.Cluster.Balance));
+        Assert.Equal((3, "b", 5000, false),
+            (settings.Cluster!.Options.NodeId, settings.Cluster.Options.Rack, settings.Cluster.Options.SessionMs, settings.Cluster.Options.Balance));
         Assert.Equal((StoreKind.S3, "piperoll", true), (settings.Cluster.Store.Kind, settings.Cluster.Store.Bucket, settings.Cluster.Store.PathStyle));
         Assert.Equal((3, "b"), (settings.Broker.NodeId, settings.Broker.Rack));
     }
@@ -50,19 +50,19 @@ public sealed class ClusterSettingsTests
         ServerSettings settings = ServerSettings.Resolve(ServerOptionsReader.Read([variables], _problems), _problems);
 
         Assert.Empty(_problems);
-        Assert.Equal((0, null), (settings.Cluster!.Cluster.NodeId, settings.Cluster.Cluster.Rack));
+        Assert.Equal((0, null), (settings.Cluster!.Options.NodeId, settings.Cluster.Options.Rack));
         Assert.Equal((StoreKind.Folder, "shared"), (settings.Cluster.Store.Kind, settings.Cluster.Store.Folder));
     }
 
     [Fact]
     public void EverythingThatIsWrongIsSaidAtOnceWithItsLine()
     {
-        Resolve("cluster:\n  node.id: -4\n  heartbeat.interval: 2s\n  session.timeout: 3s\n  balance.dead.band: 1\n  rak: b\nstore:\n  kind: tape\n  secret.key: x\n");
+        Resolve("cluster:\n  node.id: -4\n  broker.heartbeat.interval.ms: 2000\n  session.ms: 3000\n  balance.dead.band: 0\n  rak: b\nstore:\n  kind: tape\n  secret.key: x\n");
 
         string[] expected =
         [
-            "piperoll.yaml:2: cluster: node.id is missing", "cluster: database is missing", "piperoll.yaml:4: cluster: session.timeout is 3000ms",
-            "piperoll.yaml:5: cluster: balance.dead.band is 1", "piperoll.yaml:6: cluster: no setting is called 'rak'; did you mean 'rack'?",
+            "piperoll.yaml:2: cluster: node.id is -4", "cluster: database is missing", "piperoll.yaml:3: cluster: broker.heartbeat.interval.ms is 2000",
+            "piperoll.yaml:5: cluster: balance.dead.band is 0", "piperoll.yaml:6: cluster: no setting is called 'rak'; did you mean 'rack'?",
             "piperoll.yaml:8: store: kind is 'tape'; give s3 or folder", "store: bucket is missing", "store: access.key is missing",
         ];
         Assert.All(expected, start => Assert.Contains(_problems, problem => problem.StartsWith(start, StringComparison.Ordinal)));
@@ -82,7 +82,7 @@ public sealed class ClusterSettingsTests
     {
         ServerSettings settings = Resolve(Whole);
 
-        string text = $"{settings} {settings.Cluster} {settings.Cluster!.Cluster} {settings.Cluster.Store}";
+        string text = $"{settings} {settings.Cluster} {settings.Cluster!.Settings} {settings.Cluster.Store}";
         Assert.DoesNotContain("very-secret", text);
         Assert.DoesNotContain("key-of", text);
     }
