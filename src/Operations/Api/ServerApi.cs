@@ -63,7 +63,7 @@ public sealed class ServerApi : IDisposable
         SendAsync<AuditReport>(HttpMethod.Get, "api/v1/storage/audit", null, cancellation);
 
     public Task<AuditReport> RepairAsync(CancellationToken cancellation = default) =>
-        SendAsync<AuditReport>(HttpMethod.Post, "api/v1/storage/repair", null, cancellation);
+        SendAsync<AuditReport>(HttpMethod.Post, "api/v1/storage/repair", new { }, cancellation);
 
     public void Dispose() => _http.Dispose();
 
