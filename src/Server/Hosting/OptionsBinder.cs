@@ -120,7 +120,7 @@ public static class OptionsBinder
 
         if (type.IsEnum)
         {
-            return value.All(char.IsAsciiLetter) && Enum.TryParse(type, value, ignoreCase: true, out object? member) ? member : null;
+            return value.Length > 0 && char.IsAsciiLetter(value[0]) && Enum.TryParse(type, value, ignoreCase: true, out object? member) ? member : null;
         }
 
         return type == typeof(TimeSpan) ? ParseDuration(value) : value;
