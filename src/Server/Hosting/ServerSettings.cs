@@ -3,6 +3,7 @@ using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Compaction;
 using PipeRoll.Broker.Groups;
 using PipeRoll.Streams;
+using PipeRoll.Streams.Stores.S3;
 
 namespace PipeRoll.Server.Hosting;
 
@@ -37,6 +38,8 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
         ["broker.session.timeout.ms"] = "session.ms",
         ["broker.heartbeat.interval.ms"] = "heartbeat.ms",
     };
+
+    private static readonly Dictionary<string, string> StoreNames = new(StringComparer.Ordinal) { ["path.style"] = "force.path.style" };
 
     // Kafka waits 3 s for more members before it gives a new group its first assignment. On one machine that is only a pause.
     private const int InitialRebalanceDelayMs = 100;
@@ -86,7 +89,7 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
         "broker" => [.. OptionsBinder.Names([new BrokerOptions(), new GroupOptions(), new CompactionOptions()]), .. KafkaNames.Keys],
         "storage" => OptionsBinder.Names([new StreamStorageOptions()]),
         "cluster" => [.. OptionsBinder.Names([new ClusterOptions(), new ClusterSettings()]), .. KafkaClusterNames.Keys],
-        "store" => OptionsBinder.Names([new StoreSettings()]),
+        "store" => [.. OptionsBinder.Names([new StoreSettings(), new S3StoreOptions { Bucket = "" }]), .. StoreNames.Keys],
         _ => [],
     };
 
@@ -111,12 +114,49 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
 
         problems.AddRange(member.Validate().Concat(cluster.Validate()).Select(problem =>
             OptionsBinder.Locate(problem, [member, cluster], options.Cluster, KafkaClusterNames, "cluster")));
-        var store = new StoreSettings();
-        OptionsBinder.Bind([store], options.Store, NoAliases, "store", problems);
-        problems.AddRange(store.Validate().Select(problem => OptionsBinder.Locate(problem, [store], options.Store, NoAliases, "store")));
-        return new ClusterMembership(member, cluster, store);
+        (StoreSettings store, S3StoreOptions? bucket) = ResolveStore(options, problems);
+        return new ClusterMembership(member, cluster, store, bucket);
     }
+
+    private static (StoreSettings Store, S3StoreOptions? Bucket) ResolveStore(ServerOptions options, List<string> problems)
+    {
+        var store = new StoreSettings();
+        var bucket = new S3StoreOptions { Bucket = "" };
+        OptionsBinder.Bind([store, bucket], options.Store, StoreNames, "store", problems);
+        if (store.Kind == StoreKind.Folder)
+        {
+            if (store.Folder.Length == 0)
+            {
+                problems.Add("store: folder is missing: give the folder that all brokers share");
+            }
+
+            return (store, null);
+        }
+
+        // A variable that is there but empty was not given.
+        bucket = bucket with
+        {
+            Endpoint = NullIfEmpty(bucket.Endpoint),
+            AccessKey = NullIfEmpty(bucket.AccessKey),
+            SecretKey = NullIfEmpty(bucket.SecretKey),
+            SessionToken = NullIfEmpty(bucket.SessionToken),
+        };
+        try
+        {
+            bucket.Validate();
+        }
+        catch (ArgumentException wrong)
+        {
+            problems.AddRange(wrong.Message.Split('\n').Skip(1).Select(problem =>
+                OptionsBinder.Locate(problem.Trim(), [store, bucket], options.Store, StoreNames, "store")));
+        }
+
+        return (store, bucket);
+    }
+
+    private static string? NullIfEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
 }
 
 /// <summary>What a broker of a cluster knows beyond its own settings.</summary>
-internal sealed record ClusterMembership(ClusterOptions Options, ClusterSettings Settings, StoreSettings Store);
+/// <param name="Bucket">Null when the brokers share a folder.</param>
+internal sealed record ClusterMembership(ClusterOptions Options, ClusterSettings Settings, StoreSettings Store, S3StoreOptions? Bucket);
