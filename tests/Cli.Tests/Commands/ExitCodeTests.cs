@@ -26,6 +26,8 @@ public sealed class ExitCodeTests : IDisposable
     [InlineData("policy check none.yaml", "there is no policy file none.yaml")]
     [InlineData("demo --events 0", "--events is at least 1")]
     [InlineData("--output xml version", "xml")]
+    [InlineData("demo --cluster 1", "--cluster takes 2 to 9 brokers")]
+    [InlineData("demo --cluster 3", "give either --cluster or --bootstrap")]
     [InlineData("cluster move t --to 1", "a partition is named TOPIC/PARTITION, not 't'")]
     [InlineData("cluster move t/1", "give either --to NODE or --cancel")]
     [InlineData("cluster move --cancel", "which partition?")]
