@@ -1,27 +1,26 @@
-namespace PipeRoll.Streams.Metadata.Sqlite;
+namespace PipeRoll.Streams.Metadata.Sql;
 
-/// <summary>Streams and their checkpoints.</summary>
+/// <summary>Streams: how they come, open, move their start, and go.</summary>
 internal static class StreamTables
 {
-    private const int IdsPerQuery = 500;
-
     public static IReadOnlyList<StreamId> Create(MetadataTransaction tx, int count, string principal)
     {
-        List<StreamId> ids = Insert(tx, count, null, 0);
+        List<StreamId> ids = Insert(tx, count, null, 0, []);
         tx.Log(principal, "streams.created", new { first = ids[0].Value, count });
         return ids;
     }
 
     /// <summary>Adds rows only; the caller logs what they are for.</summary>
-    public static List<StreamId> Insert(MetadataTransaction tx, int count, string? topicId, int firstPartition)
+    /// <param name="owners">By position; who is missing is none.</param>
+    public static List<StreamId> Insert(
+        MetadataTransaction tx, int count, string? topicId, int firstPartition, IReadOnlyList<BrokerEpoch> owners)
     {
         long first = tx.Take("stream", count);
-        tx.Execute(
-            """
-            INSERT INTO streams (id, epoch, start_offset, committed_offset, doomed, topic_id, partition_index)
-            VALUES (@id, 0, 0, 0, 0, @topicId, @partition)
-            """,
-            Enumerable.Range(0, count).Select(i => new { id = first + i, topicId, partition = topicId is null ? (int?)null : firstPartition + i }));
+        tx.ExecuteRows(
+            "INSERT INTO streams (id, epoch, start_offset, committed_offset, doomed, owner, topic_id, partition_index) {rows}",
+            Enumerable.Range(0, count).Select(i =>
+                $"({first + i}, 0, 0, 0, 0, {(i < owners.Count ? owners[i] : BrokerEpoch.None)}, @topicId, {(topicId is null ? "NULL" : firstPartition + i)})"),
+            new { topicId });
         return [.. Enumerable.Range(0, count).Select(i => new StreamId(first + i))];
     }
 
@@ -38,7 +37,11 @@ internal static class StreamTables
                 continue;
             }
 
-            if (row.Epoch > opening.Epoch)
+            // In a cluster the placement alone raises epochs; the embedded default has no placements and raises them here.
+            bool isFenced = opening.Broker.IsNone
+                ? row.Epoch > opening.Epoch
+                : row.Epoch != opening.Epoch || row.Owner != opening.Broker.Value;
+            if (isFenced)
             {
                 results.Add(new StreamOpened(StreamOpenError.Fenced, row.ToState()));
                 continue;
@@ -53,8 +56,11 @@ internal static class StreamTables
             results.Add(new StreamOpened(StreamOpenError.None, row.ToState()));
         }
 
-        tx.Execute("UPDATE streams SET epoch = @epoch WHERE id = @id", raised.Select(o => new { epoch = o.Epoch, id = o.Id.Value }));
-        foreach (StreamOpening[] chunk in raised.Chunk(IdsPerQuery))
+        // A stream may be named twice, under rising epochs: the last one holds.
+        tx.ExecuteRows(
+            "UPDATE streams SET epoch = v.column2 FROM ({rows}) AS v WHERE streams.id = v.column1",
+            raised.Select(o => o.Id.Value).Distinct().Select(id => SqlText.Row(id, rows[id].Epoch)));
+        foreach (StreamOpening[] chunk in raised.Chunk(SqlText.IdsPerQuery))
         {
             tx.Log(MetadataTransaction.System, "streams.opened", chunk.Select(o => new { stream = o.Id.Value, epoch = o.Epoch }));
         }
@@ -69,13 +75,14 @@ internal static class StreamTables
     public static Dictionary<long, StreamRow> Read(MetadataTransaction tx, IEnumerable<StreamId> ids)
     {
         var rows = new Dictionary<long, StreamRow>();
-        foreach (long[] chunk in ids.Select(i => i.Value).Distinct().Chunk(IdsPerQuery))
+        foreach (long[] chunk in SqlText.Chunks(ids.Select(i => i.Value)))
         {
             foreach (StreamRow row in tx.Query<StreamRow>(
-                """
-                SELECT id AS Id, epoch AS Epoch, start_offset AS StartOffset, committed_offset AS CommittedOffset
-                FROM streams WHERE doomed = 0 AND id IN @chunk
-                """, new { chunk }))
+                $"""
+                SELECT id AS Id, epoch AS Epoch, start_offset AS StartOffset, committed_offset AS CommittedOffset,
+                       sealed_offset AS SealedOffset, owner AS Owner, target AS Target
+                FROM streams WHERE doomed = 0 AND id IN {SqlText.List(chunk)}
+                """))
             {
                 rows.Add(row.Id, row);
             }
@@ -97,7 +104,7 @@ internal static class StreamTables
         }
 
         tx.Execute("UPDATE streams SET start_offset = @newStartOffset WHERE id = @id", new { newStartOffset, id = id.Value });
-        ObjectTables.DropRanges(tx, id, 0, newStartOffset);
+        RangeTables.Drop(tx, id, 0, newStartOffset);
         tx.Log(MetadataTransaction.System, "stream.trimmed", new { stream = id.Value, from = row.StartOffset, to = newStartOffset });
         return true;
     }
@@ -109,39 +116,34 @@ internal static class StreamTables
             return;
         }
 
-        ObjectTables.DropRanges(tx, id, 0, long.MaxValue);
+        RangeTables.Drop(tx, id, 0, long.MaxValue);
+        PendingTables.DropOfStream(tx, id);
         tx.Execute("DELETE FROM checkpoints WHERE stream_id = @id", new { id = id.Value });
+        tx.Execute("DELETE FROM partition_loads WHERE stream_id = @id", new { id = id.Value });
         tx.Log(principal, "stream.destroyed", new { stream = id.Value });
     }
 
     public static IReadOnlyList<StreamId> ListDoomed(MetadataTransaction tx, int max) =>
         [.. tx.Query<long>("SELECT id FROM streams WHERE doomed = 1 ORDER BY id LIMIT @max", new { max }).Select(i => new StreamId(i))];
 
-    public static bool SaveCheckpoint(MetadataTransaction tx, StreamId id, long epoch, StreamCheckpoint checkpoint)
+    internal sealed record StreamRow
     {
-        if (!Read(tx, [id]).TryGetValue(id.Value, out StreamRow? row) || row.Epoch != epoch)
-        {
-            return false;
-        }
+        public long Id { get; init; }
 
-        tx.Execute(
-            """
-            INSERT INTO checkpoints (stream_id, at_offset, state) VALUES (@id, @offset, @state)
-            ON CONFLICT (stream_id) DO UPDATE SET at_offset = excluded.at_offset, state = excluded.state
-            WHERE excluded.at_offset >= checkpoints.at_offset
-            """,
-            new { id = id.Value, offset = checkpoint.Offset, state = checkpoint.State.ToArray() });
-        return true;
+        public long Epoch { get; init; }
+
+        public long StartOffset { get; init; }
+
+        public long CommittedOffset { get; init; }
+
+        public long SealedOffset { get; init; }
+
+        public long Owner { get; init; }
+
+        public long Target { get; init; }
+
+        public StreamState ToState() => new(new StreamId(Id), Epoch, StartOffset, CommittedOffset, SealedOffset);
+
+        public PartitionPlacement ToPlacement() => new(new StreamId(Id), new BrokerEpoch(Owner), Epoch, new BrokerEpoch(Target));
     }
-
-    public static StreamCheckpoint? ReadCheckpoint(MetadataTransaction tx, StreamId id) =>
-        tx.One<CheckpointRow>("SELECT at_offset AS AtOffset, state AS State FROM checkpoints WHERE stream_id = @id", new { id = id.Value })
-            is { } row ? new StreamCheckpoint(row.AtOffset, row.State) : null;
-
-    internal sealed record StreamRow(long Id, long Epoch, long StartOffset, long CommittedOffset)
-    {
-        public StreamState ToState() => new(new StreamId(Id), Epoch, StartOffset, CommittedOffset);
-    }
-
-    private sealed record CheckpointRow(long AtOffset, byte[] State);
 }
