@@ -21,6 +21,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<StreamId, StreamCore> _cores = [];
+    private readonly HashSet<StreamCore> _released = [];
     private readonly StreamStorageParts _parts;
     private readonly BudgetedObjectStore _store;
     private readonly ILogger _logger;
@@ -29,6 +30,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
     private readonly Uploader _uploader;
     private readonly Cleaner _cleaner;
     private readonly OpenBatcher _opener;
+    private readonly GapWatcher _gaps;
     private Task _loops = Task.CompletedTask;
     private bool _stopping;
     private bool _disposed;
@@ -44,16 +46,19 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         Cache = new LogCache(options.LogCacheBytesMax, options.UploadBytes, parts.Time);
         _store = new BudgetedObjectStore(parts.Objects, options, parts.Time, parts.Random, Metrics, _logger);
         Blocks = new BlockCache(StoreFor(StorePriority.ColdRead), options.BlockCacheBytesMax, _lifetime.Token);
-        var wal = new WriteAheadLog(
-            parts.WalDevice, options, parts.Time, parts.Random, Metrics, _logger, parts.WalScheduler, () => Cache.Wake(force: true), parts.OnFatal);
-        Wal = wal;
-        Metrics.Observe(() => wal.SizeBytes, () => Cache.TotalBytes, () => Blocks.Bytes);
+        Health = new StorageHealth(parts.Time, _logger);
+        Wal = MakeLog();
+        Metrics.Observe(() => Wal.SizeBytes, () => Cache.TotalBytes, () => Blocks.Bytes);
+        _gaps = new GapWatcher(this, _logger);
         _uploader = new Uploader(this, _logger);
         _cleaner = new Cleaner(this, _logger);
         _opener = new OpenBatcher(parts.Metadata);
     }
 
     public bool HasRoom => Cache.HasRoom;
+
+    /// <summary>After the stop: everything that was acknowledged is committed, so that nobody needs this broker's log any more.</summary>
+    public bool IsClean { get; private set; }
 
     /// <summary>Batches that the start had to read back from the log: none after a clean stop.</summary>
     public long RecoveredBatches { get; private set; }
@@ -70,7 +75,14 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 
     internal StreamMetrics Metrics { get; }
 
+    /// <summary>What the storage has noticed of what it depends on.</summary>
+    public StorageHealth Health { get; }
+
     internal IMetadataStore Metadata => _parts.Metadata;
+
+    internal BrokerEpoch Broker => _parts.Broker;
+
+    internal bool IsCleaner => _parts.IsCleaner();
 
     internal TimeProvider Time => _parts.Time;
 
@@ -78,7 +90,14 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
     {
         long replayed = await Wal.StartAsync(this, cancellation);
         CancellationToken background = _background.Token;
-        _loops = Task.WhenAll(Background(() => _uploader.RunAsync(background)), Background(() => _cleaner.RunAsync(background)));
+        List<Task> loops = [Background(() => _uploader.RunAsync(background)), Background(() => _cleaner.RunAsync(background))];
+        if (!Broker.IsNone)
+        {
+            loops.Add(Background(() => _uploader.RunReleasesAsync(background)));
+            loops.Add(Background(() => _gaps.RunAsync(background)));
+        }
+
+        _loops = Task.WhenAll(loops);
         RecoveredBatches = replayed;
         if (replayed > 0)
         {
@@ -106,17 +125,23 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
                 await core.LastAppend.Follow().WaitAsync(cancellation);
             }
 
-            StreamOpened opened = await _opener.OpenAsync(new StreamOpening(id, epoch), cancellation);
+            StreamOpened opened = await _opener.OpenAsync(new StreamOpening(id, epoch, Broker), cancellation);
             if (opened.Error != StreamOpenError.None || core.Destroyed)
             {
                 throw Refuse(id, epoch, opened);
             }
 
-            core.Load(opened.State);
-            var stream = new LogStream(this, core, epoch, observer);
+            StreamCore present = !Broker.IsNone && core.IsOutrunBy(opened.State) ? Succeed(core) : core;
+            present.Load(opened.State);
+            var stream = new LogStream(this, present, epoch, observer);
             lock (_lock)
             {
-                core.Writer = stream;
+                present.Writer = stream;
+            }
+
+            if (present.HasGap)
+            {
+                _gaps.Watch(present);
             }
 
             return stream;
@@ -129,12 +154,6 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
             }
         }
     }
-
-    public void Release(StreamId id) => throw new NotSupportedException();
-
-    public ValueTask RecoverAsync(BrokerEpoch dead, CancellationToken cancellation = default) => throw new NotSupportedException();
-
-    public double WalLatencyMs => 0;
 
     public async ValueTask DestroyAsync(StreamId id, CancellationToken cancellation = default)
     {
@@ -153,16 +172,14 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         }
 
         await Metadata.DestroyStreamAsync(id, "system", cancellation);
-        if (core is not null)
-        {
-            Drop(core);
-        }
+        Drop(id);
     }
 
     public ValueTask WaitForRoomAsync(CancellationToken cancellation = default) => Cache.WaitForRoomAsync(cancellation);
 
     /// <summary>Uploads everything confirmed so far; afterwards a crash would have nothing to recover but what came later.</summary>
-    public ValueTask UploadNowAsync(CancellationToken cancellation = default) => _uploader.UploadAsync(cancellation);
+    /// <returns>False when something has to wait for an earlier owner's part, or for an open that is under way.</returns>
+    public ValueTask<bool> UploadNowAsync(CancellationToken cancellation = default) => _uploader.UploadAsync(cancellation);
 
     /// <summary>Deletes whatever is due now, without waiting for the next round.</summary>
     public ValueTask CleanNowAsync(CancellationToken cancellation = default) => _cleaner.CleanAsync(cancellation);
@@ -176,7 +193,11 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         try
         {
             await Wal.DrainAsync().Follow().WaitAsync(cancellation);
-            await _uploader.UploadAsync(cancellation);
+            while (!await _uploader.UploadAsync(cancellation) && !Broker.IsNone)
+            {
+                await Task.Delay(Options.HandOverPollMax, Time, cancellation);
+            }
+
             clean = Cache.PinnedBytes == 0;
         }
         catch (Exception failure)
@@ -188,6 +209,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         _background.Cancel();
         await _loops;
         await Wal.StopAsync(clean);
+        IsClean = clean;
         await DisposeAsync();
     }
 
@@ -206,7 +228,11 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         await _loops;
         await Wal.StopAsync(clean: false);
         GiveBackBuffers();
-        await _parts.WalDevice.DisposeAsync();
+        if (_parts.WalDevice is { } device)
+        {
+            await device.DisposeAsync();
+        }
+
         _uploader.Dispose();
         Packer.Dispose();
         Metrics.Dispose();
@@ -218,8 +244,9 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         StreamCore[] cores;
         lock (_lock)
         {
-            cores = [.. _cores.Values];
+            cores = [.. _cores.Values, .. _released];
             _cores.Clear();
+            _released.Clear();
         }
 
         foreach (StreamCore core in cores)
@@ -279,7 +306,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 
             // It was opened here: while the upload ran, or by an open whose answer was lost, in this life or in the
             // former one, whose batches nobody else can have (another broker takes over the log before it opens).
-            if (core.Epoch > epoch || core.Writer is null || state[0].Epoch <= core.AttemptedEpoch)
+            if (!core.Released && (core.Epoch > epoch || core.Writer is null || state[0].Epoch <= core.AttemptedEpoch))
             {
                 core.Load(state[0]);
                 return CommitRefusal.TryAgain;
@@ -360,10 +387,28 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
     {
         lock (_lock)
         {
-            _cores.Remove(core.Id);
+            if (!_released.Remove(core) && _cores.GetValueOrDefault(core.Id) == core)
+            {
+                _cores.Remove(core.Id);
+            }
         }
 
         core.Destroy();
+    }
+
+    private void Drop(StreamId id)
+    {
+        List<StreamCore> gone;
+        lock (_lock)
+        {
+            gone = [.. _released.Where(core => core.Id == id)];
+            if (_cores.TryGetValue(id, out StreamCore? core))
+            {
+                gone.Add(core);
+            }
+        }
+
+        gone.ForEach(Drop);
     }
 
     private static StreamUnavailableException Refuse(StreamId id, long epoch, StreamOpened opened) => opened.Error switch

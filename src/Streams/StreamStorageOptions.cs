@@ -84,6 +84,14 @@ public sealed record StreamStorageOptions
 
     public TimeSpan StoreRetryDelayMax { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>First delay between two looks at what an earlier owner of a stream has committed; it doubles up to <see cref="HandOverPollMax"/>.</summary>
+    public TimeSpan HandOverPollMin { get; init; } = TimeSpan.FromMilliseconds(20);
+
+    public TimeSpan HandOverPollMax { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How long a read waits for what an earlier owner acknowledged and has yet to commit.</summary>
+    public TimeSpan HandOverReadMax { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <exception cref="ArgumentException">Names everything that is wrong, one per line.</exception>
     public void Validate()
     {
@@ -145,5 +153,6 @@ public sealed record StreamStorageOptions
         (nameof(UploadAge), UploadAge), (nameof(PreparedTimeToLive), PreparedTimeToLive), (nameof(ReadGrace), ReadGrace),
         (nameof(CleanInterval), CleanInterval), (nameof(StoreRetryDelay), StoreRetryDelay),
         (nameof(StoreRetryDelayMax), StoreRetryDelayMax), (nameof(WalStopPatience), WalStopPatience),
+        (nameof(HandOverPollMin), HandOverPollMin), (nameof(HandOverPollMax), HandOverPollMax), (nameof(HandOverReadMax), HandOverReadMax),
     ];
 }
