@@ -1,16 +1,19 @@
+using Microsoft.Extensions.Logging;
 using PipeRoll.Streams.Metadata;
+using PipeRoll.Streams.Stores;
 using PipeRoll.Streams.Wal;
+using PipeRoll.Streams.Wal.Objects;
 
 namespace PipeRoll.Streams;
 
-/// <summary>Which write-ahead log it is.</summary>
+/// <summary>Which write-ahead log it is: a device of the embedded default, or numbered objects of a broker of a cluster.</summary>
 public sealed partial class StreamStorage
 {
-    private WriteAheadLog MakeLog()
+    private IWriteAheadLog MakeLog()
     {
         if (!Broker.IsNone)
         {
-            throw new NotSupportedException();
+            return new ObjectWriteAheadLog(LogContext(Ended));
         }
 
         IWalDevice device = _parts.WalDevice ?? throw new ArgumentException("the embedded storage needs a device for its write-ahead log");
@@ -18,5 +21,47 @@ public sealed partial class StreamStorage
             device, Options, Time, _parts.Random, Metrics, _logger, _parts.WalScheduler, () => Cache.Wake(force: true), End);
     }
 
-    private ValueTask TakeOverAsync(BrokerRecord dead, CancellationToken cancellation) => throw new NotSupportedException();
+    private ObjectWalContext LogContext(Action<Exception> onFatal) => new()
+    {
+        Broker = Broker,
+        Store = StoreFor(StorePriority.WriteAheadLog),
+        DeleteStore = StoreFor(StorePriority.Delete),
+        Catalog = Metadata,
+        Options = Options,
+        Time = Time,
+        Random = _parts.Random,
+        Metrics = Metrics,
+        Logger = _logger,
+        OnFatal = onFatal,
+    };
+
+    private void Ended(Exception failure)
+    {
+        if (failure is BrokerFencedException fenced)
+        {
+            Fenced(fenced);
+        }
+        else
+        {
+            End(failure);
+        }
+    }
+
+    private async ValueTask TakeOverAsync(BrokerRecord dead, CancellationToken cancellation)
+    {
+        long started = Time.GetTimestamp();
+        // The fence goes before everything else; what is read and committed for others is as urgent as our own uploads.
+        var takeover = new WalTakeover(LogContext(static _ => { }), Metadata, StoreFor(StorePriority.Commit));
+        TakeoverResult result = await takeover.RunAsync(dead.Epoch, dead.WalFirst, cancellation);
+        TimeSpan took = Time.GetElapsedTime(started);
+        LogTakenOver(_logger, dead.Epoch, result.Batches, result.Bytes, result.ObjectsRead, result.Fence, took.TotalMilliseconds);
+    }
+
+    /// <summary>Deletes what is left of the log of a broker that is gone, whose grace has passed.</summary>
+    internal async ValueTask<long> DeleteLogAsync(BrokerEpoch gone, CancellationToken cancellation) =>
+        await new WalPrefixCleaner(StoreFor(StorePriority.Delete)).CleanAsync(gone, cancellation);
+
+    [LoggerMessage(14, LogLevel.Information,
+        "The log of broker life {Dead} was recovered: {Batches} batches, {Bytes} bytes from {Objects} objects, fence at {Fence}, {Ms:F0} ms")]
+    private static partial void LogTakenOver(ILogger logger, BrokerEpoch dead, long batches, long bytes, long objects, long fence, double ms);
 }

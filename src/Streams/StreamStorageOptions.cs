@@ -18,6 +18,30 @@ public sealed record StreamStorageOptions
     /// <summary>Most bytes of one write and sync.</summary>
     public int WalGroupBytesMax { get; init; } = (int)(8 * MiB);
 
+    /// <summary>Object log: groups smaller than <see cref="WalBytesPerPut"/> are written so often at most, on average.</summary>
+    public int WalQuietPutsPerSecond { get; init; } = 4;
+
+    /// <summary>Object log: a group of so many bytes is worth a request of its own, so that latency falls as load grows.</summary>
+    public int WalBytesPerPut { get; init; } = (int)(16 * KiB);
+
+    /// <summary>Object log: bounds of the time between two requests under load, which is a third of what a request takes.</summary>
+    public TimeSpan WalLingerMin { get; init; } = TimeSpan.FromMilliseconds(5);
+
+    /// <inheritdoc cref="WalLingerMin"/>
+    public TimeSpan WalLingerMax { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Object log: requests under way at the same time.</summary>
+    public int WalInFlightMax { get; init; } = 16;
+
+    /// <summary>Object log: bytes of requests under way at the same time; one is always let in.</summary>
+    public long WalInFlightBytesMax { get; init; } = 64 * MiB;
+
+    /// <summary>Object log: a stop waits for the store and the metadata no longer than this.</summary>
+    public TimeSpan WalStopPatience { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Recovery of a dead broker's log: bytes that are read ahead of what is being committed.</summary>
+    public long WalReadAheadBytesMax { get; init; } = 64 * MiB;
+
     /// <summary>Bound of the log cache; when what is not yet uploaded reaches it, appends are refused.</summary>
     public long LogCacheBytesMax { get; init; } = 512 * MiB;
 
@@ -79,6 +103,7 @@ public sealed record StreamStorageOptions
             $"{nameof(WalSegmentsAtStart)} is {WalSegmentsAtStart}: use at least 1 and no more than fit in {nameof(WalBytesMax)}");
         Check(WalGroupBytesMax >= 4 * KiB && WalGroupBytesMax <= WalSegmentBytes / 2, errors,
             $"{nameof(WalGroupBytesMax)} is {WalGroupBytesMax}: use 4 KiB to half a segment");
+        CheckObjectLog(errors);
         Check(LogCacheBytesMax >= 64 * KiB, errors, $"{nameof(LogCacheBytesMax)} is {LogCacheBytesMax}: use at least 64 KiB");
         Check(UploadBytes > 0 && UploadBytes <= LogCacheBytesMax / 2, errors,
             $"{nameof(UploadBytes)} is {UploadBytes}: use at most half of {nameof(LogCacheBytesMax)}, or appends wait for each upload");
@@ -102,6 +127,19 @@ public sealed record StreamStorageOptions
         }
     }
 
+    private void CheckObjectLog(List<string> errors)
+    {
+        Check(WalQuietPutsPerSecond is >= 1 and <= 1000, errors,
+            $"{nameof(WalQuietPutsPerSecond)} is {WalQuietPutsPerSecond}: use 1 to 1000");
+        Check(WalBytesPerPut >= 1, errors, $"{nameof(WalBytesPerPut)} is {WalBytesPerPut}: it must be positive");
+        Check(WalLingerMin > TimeSpan.Zero && WalLingerMin <= WalLingerMax && WalLingerMax <= TimeSpan.FromSeconds(10), errors,
+            $"{nameof(WalLingerMin)} is {WalLingerMin}: it must be positive and at most {nameof(WalLingerMax)}, that at most 10 s");
+        Check(WalInFlightMax is >= 1 and <= 1000, errors, $"{nameof(WalInFlightMax)} is {WalInFlightMax}: use 1 to 1000");
+        Check(WalInFlightBytesMax >= WalGroupBytesMax, errors,
+            $"{nameof(WalInFlightBytesMax)} is {WalInFlightBytesMax}: it must hold one {nameof(WalGroupBytesMax)}");
+        Check(WalReadAheadBytesMax > 0, errors, $"{nameof(WalReadAheadBytesMax)} must be positive");
+    }
+
     private static void Check(bool holds, List<string> errors, string error)
     {
         if (!holds)
@@ -114,7 +152,7 @@ public sealed record StreamStorageOptions
     [
         (nameof(UploadAge), UploadAge), (nameof(PreparedTimeToLive), PreparedTimeToLive), (nameof(ReadGrace), ReadGrace),
         (nameof(CleanInterval), CleanInterval), (nameof(StoreRetryDelay), StoreRetryDelay),
-        (nameof(StoreRetryDelayMax), StoreRetryDelayMax), (nameof(HandOverPollMin), HandOverPollMin),
-        (nameof(HandOverPollMax), HandOverPollMax), (nameof(HandOverReadMax), HandOverReadMax),
+        (nameof(StoreRetryDelayMax), StoreRetryDelayMax), (nameof(WalStopPatience), WalStopPatience),
+        (nameof(HandOverPollMin), HandOverPollMin), (nameof(HandOverPollMax), HandOverPollMax), (nameof(HandOverReadMax), HandOverReadMax),
     ];
 }

@@ -19,22 +19,22 @@ internal interface IWalReplay
 }
 
 /// <summary>
-/// Makes batches durable in the order in which they were appended. Implemented by the file log here, by numbered
-/// objects in a cluster (a later issue).
+/// Makes batches durable in the order in which they were appended. Implemented by the file log, and in a cluster by numbered
+/// objects (<see cref="Objects.ObjectWriteAheadLog"/>).
 /// </summary>
 internal interface IWriteAheadLog
 {
     /// <summary>Batches larger than this are refused.</summary>
     int BatchBytesMax { get; }
 
+    /// <summary>All groups up to this one are durable and their clients were told.</summary>
+    ulong ConfirmedGroup { get; }
+
     /// <summary>What the log takes where it is stored, in bytes.</summary>
     long SizeBytes { get; }
 
-    /// <summary>How long groups took to become durable, 99th percentile over the last half minute, in milliseconds; 0 when there were none.</summary>
+    /// <summary>How long it took to make a group durable, in milliseconds: the 99th percentile of the last half minute; 0 when idle.</summary>
     double LatencyMs { get; }
-
-    /// <summary>All groups up to this one are durable and their clients were told.</summary>
-    ulong ConfirmedGroup { get; }
 
     /// <summary>Replays what is not known to be committed; afterwards the log takes appends.</summary>
     /// <returns>How many batches were replayed.</returns>
@@ -46,7 +46,7 @@ internal interface IWriteAheadLog
     /// </summary>
     Task Append(StreamId stream, long epoch, in StreamBatch batch, IWalClient client);
 
-    /// <summary>Has what waits for company written at once: somebody waits for it in particular.</summary>
+    /// <summary>What waits for company is written at once: somebody waits for the end of what was appended.</summary>
     void Flush();
 
     /// <summary>No group up to and with <paramref name="group"/> is needed any more.</summary>
