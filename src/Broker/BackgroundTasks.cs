@@ -30,6 +30,8 @@ internal sealed class BackgroundTasks
             Task[] running;
             lock (_gate)
             {
+                // Those that ended are forgotten in steps of their own, which may come only after this one.
+                _running.RemoveWhere(static task => task.IsCompletedSuccessfully);
                 if (_running.Count == 0)
                 {
                     return;
