@@ -23,6 +23,8 @@ internal sealed record BrokerPlan
     {
         bool harsh = random.Next(3) == 0;
         ScenarioPlan storage = ScenarioPlan.Draw(random);
+        // A fetch that takes longer than the client waits finds its blocks in the cache the next time; so they must fit in.
+        storage = storage with { Options = storage.Options with { BlockCacheBytesMax = 1024 * 1024 } };
         return new BrokerPlan
         {
             Storage = storage,
