@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Operations.Api;
+using PipeRoll.Streams.Metadata;
 
 namespace PipeRoll.Server.Http;
 
@@ -13,8 +14,10 @@ internal static class ClusterEndpoints
     public static void Map(IEndpointRouteBuilder web, IClusterControl control)
     {
         RouteGroupBuilder group = web.MapGroup("/api/v1/cluster").WithTags("cluster");
-        group.MapGet("", () => TypedResults.Ok(control.Report())).WithName("GetCluster");
-        group.MapGet("/moves", () => TypedResults.Ok(control.Report().Moves)).WithName("ListMoves");
+        group.MapGet("", async (CancellationToken cancellation) => TypedResults.Ok(await control.ReportAsync(cancellation)))
+            .WithName("GetCluster");
+        group.MapGet("/moves", async (CancellationToken cancellation) => TypedResults.Ok((await control.ReportAsync(cancellation)).Moves))
+            .WithName("ListMoves");
         group.MapPost("/moves", (MoveOrder order, HttpContext http, CancellationToken cancellation) => MoveAsync(control, order, http, cancellation))
             .WithName("OrderMove");
         group.MapPost("/drain", (DrainOrder order, HttpContext http, CancellationToken cancellation) => DrainAsync(control, order, http, cancellation))
@@ -84,7 +87,7 @@ internal static class ClusterEndpoints
         }
 
         // Only the controller balances: whoever else is asked points there. 307 keeps method and body.
-        ClusterReport report = control.Report();
+        ClusterReport report = await control.ReportAsync(cancellation);
         if (report.Controller is not { } controller)
         {
             return Refuse(StatusCodes.Status503ServiceUnavailable, "the cluster has no controller right now; try again in some seconds");
@@ -98,8 +101,15 @@ internal static class ClusterEndpoints
         }
 
         orders.ConfigureBalance(order.Enabled, order.DeadBand);
-        IReadOnlyList<PartitionMove> moves = order.Now ? await orders.BalanceNowAsync(Principal(http), cancellation) : [];
-        return TypedResults.Ok(new BalanceReport(controller, ClusterReports.Of(moves)));
+        try
+        {
+            IReadOnlyList<PartitionMove> moves = order.Now ? await orders.BalanceNowAsync(Principal(http), cancellation) : [];
+            return TypedResults.Ok(new BalanceReport(controller, ClusterReports.Of(moves)));
+        }
+        catch (MetadataUnavailableException)
+        {
+            return DatabaseAway();
+        }
     }
 
     private static Accepted<OrderNoted> Noted(string what) => TypedResults.Accepted((string?)null, new OrderNoted(what));

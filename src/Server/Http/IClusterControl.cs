@@ -6,8 +6,8 @@ namespace PipeRoll.Server.Http;
 /// <summary>What the cluster's endpoints ask of the broker that answers them.</summary>
 internal interface IClusterControl
 {
-    /// <summary>From memory: answers while the database is away too.</summary>
-    ClusterReport Report();
+    /// <summary>Answers while the database is away too: then from what was known before.</summary>
+    ValueTask<ClusterReport> ReportAsync(CancellationToken cancellation);
 
     /// <summary>Null for a server that is alone.</summary>
     IClusterOrders? Orders { get; }
@@ -26,13 +26,28 @@ internal interface IClusterOrders
 }
 
 /// <summary>The control of a broker of a cluster.</summary>
-internal sealed class MemberControl(ClusterMember member, string clusterId) : IClusterControl, IClusterOrders
+internal sealed class MemberControl(ClusterMember member, Func<string> clusterId) : IClusterControl, IClusterOrders
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
     public IClusterOrders Orders => this;
 
     public IPartitionMover Mover => member.Mover;
 
-    public ClusterReport Report() => ClusterReports.Of(member.Status, clusterId);
+    public async ValueTask<ClusterReport> ReportAsync(CancellationToken cancellation)
+    {
+        // A database that hangs must not keep an operator from seeing that it does.
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        patience.CancelAfter(Patience);
+        try
+        {
+            return ClusterReports.Of(await member.ReadStatusAsync(patience.Token), clusterId());
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return ClusterReports.Of(member.Status, clusterId());
+        }
+    }
 
     public ValueTask<DrainOutcome> DrainAsync(string principal, int nodeId, CancellationToken cancellation) =>
         member.RequestDrainAsync(principal, nodeId, cancellation);
@@ -48,5 +63,6 @@ internal sealed class EmbeddedControl(Broker.Broker broker, int nodeId, string k
 {
     public IClusterOrders? Orders => null;
 
-    public ClusterReport Report() => ClusterReports.Embedded(broker.Status, broker.ClusterId, nodeId, kafkaHost, httpAddress());
+    public ValueTask<ClusterReport> ReportAsync(CancellationToken cancellation) =>
+        new(ClusterReports.Embedded(broker.Status, broker.ClusterId, nodeId, kafkaHost, httpAddress()));
 }

@@ -136,7 +136,7 @@ public sealed class ClusterEndpointTests
     {
         public IClusterOrders? Orders => null;
 
-        public ClusterReport Report() => ClusterReports.Of(Status(), "c");
+        public ValueTask<ClusterReport> ReportAsync(CancellationToken cancellation) => new(ClusterReports.Of(Status(), "c"));
     }
 
     private sealed class FakeControl(ClusterStatus status) : IClusterControl, IClusterOrders, IPartitionMover
@@ -151,7 +151,7 @@ public sealed class ClusterEndpointTests
 
         public IReadOnlyList<PartitionMove> UnderWay => status.Moves;
 
-        public ClusterReport Report() => ClusterReports.Of(status, "c");
+        public ValueTask<ClusterReport> ReportAsync(CancellationToken cancellation) => new(ClusterReports.Of(status, "c"));
 
         public ValueTask<IReadOnlyList<MoveOutcome>> RequestAsync(
             string principal, IReadOnlyList<MoveRequest> requests, CancellationToken cancellation = default)
