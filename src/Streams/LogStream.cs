@@ -271,6 +271,7 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
     private async ValueTask WaitForGapAsync(long committed, CancellationToken cancellation)
     {
         TimeSpan max = storage.Options.HandOverReadMax;
+        long started = storage.Time.GetTimestamp();
         using var late = new CancellationTokenSource(max, storage.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
         try
@@ -283,6 +284,7 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
                 $"stream {Id}: what an earlier owner acknowledged after offset {committed} was not in objects within {max}; try again");
         }
 
+        storage.Metrics.Life.WaitedForEarlierOwner(storage.Time.GetElapsedTime(started));
         ThrowIfUnavailable();
     }
 

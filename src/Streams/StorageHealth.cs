@@ -33,6 +33,9 @@ public sealed partial class StorageHealth
         }
     }
 
+    /// <summary>Zero while it answers.</summary>
+    public double MetadataAwaySeconds => MetadataAwaySince is { } since ? (_time.GetUtcNow() - since).TotalSeconds : 0;
+
     public bool IsMetadataAway => MetadataAwaySince is not null;
 
     /// <summary>Why the storage has ended for good: a log that can't be written, or a life that the cluster has ended. Null while it works.</summary>

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using PipeRoll.Streams.Cache;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Stores;
 using PipeRoll.Streams.Wal;
@@ -6,7 +7,9 @@ using PipeRoll.Streams.Wal.Objects;
 
 namespace PipeRoll.Streams;
 
-/// <summary>Which write-ahead log it is: a device of the embedded default, or numbered objects of a broker of a cluster.</summary>
+/// <summary>
+/// Which write-ahead log it is, a device of the embedded default or numbered objects of a broker of a cluster; and what it gives back.
+/// </summary>
 public sealed partial class StreamStorage
 {
     private IWriteAheadLog MakeLog()
@@ -61,6 +64,54 @@ public sealed partial class StreamStorage
     /// <summary>Deletes what is left of the log of a broker that is gone, whose grace has passed.</summary>
     internal async ValueTask DeleteLogAsync(BrokerEpoch gone, CancellationToken cancellation) =>
         Metrics.Life.Deleted(await new WalPrefixCleaner(StoreFor(StorePriority.Delete)).CleanAsync(gone, cancellation));
+
+    async ValueTask IWalReplay.ReplayAsync(IReadOnlyList<WalReplayedBatch> batches)
+    {
+        List<StreamId> unknown = [.. batches.Select(b => b.Stream).Where(s => !_cores.ContainsKey(s)).Distinct()];
+        if (unknown.Count > 0)
+        {
+            Dictionary<StreamId, StreamState> states = (await Metadata.ReadStreamsAsync(unknown)).ToDictionary(s => s.Id);
+            foreach (StreamId id in unknown)
+            {
+                StreamCore core = GetOrAddCore(id);
+                if (states.TryGetValue(id, out StreamState state))
+                {
+                    core.Load(state);
+                }
+                else
+                {
+                    core.Destroy();
+                }
+            }
+        }
+
+        foreach (WalReplayedBatch replayed in batches)
+        {
+            Replay(_cores[replayed.Stream], replayed.Batch);
+        }
+    }
+
+    private void Replay(StreamCore core, in StreamBatch batch)
+    {
+        // Destroyed since, or uploaded before the log was trimmed.
+        if (core.Destroyed || batch.EndOffset <= core.Committed)
+        {
+            return;
+        }
+
+        if (batch.BaseOffset != core.Next)
+        {
+            throw new CorruptDataException(
+                $"the write-ahead log holds offset {batch.BaseOffset} of stream {core.Id} where {core.Next} is next: log and metadata are not "
+                + "of the same broker or moment. Restore both from the same copy");
+        }
+
+        batch.Owner!.AddReference();
+        int cost = (int)((long)batch.Owner.Capacity * batch.Bytes.Length / batch.Owner.Length) + 128;
+        Cache.ReserveRecovered(cost);
+        core.Add(new CachedBatch(batch, cost));
+        core.Confirm(batch.EndOffset, batch.Bytes.Length);
+    }
 
     [LoggerMessage(14, LogLevel.Information,
         "The log of broker life {Dead} was recovered: {Batches} batches, {Bytes} bytes from {Objects} objects, fence at {Fence}, {Ms:F0} ms")]

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using PipeRoll.Foundation.Buffers;
 using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams.Cache;
+using PipeRoll.Streams.Compaction;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Stores;
 using PipeRoll.Streams.Wal;
@@ -31,6 +32,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
     private readonly Cleaner _cleaner;
     private readonly OpenBatcher _opener;
     private readonly GapWatcher _gaps;
+    private readonly ObjectCompactor _compactor;
     private Task _loops = Task.CompletedTask;
     private bool _stopping;
     private bool _disposed;
@@ -50,6 +52,8 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         Wal = MakeLog();
         Metrics.Observe(() => Wal.SizeBytes, () => Cache.TotalBytes, () => Blocks.Bytes);
         _gaps = new GapWatcher(this, _logger);
+        _compactor = new ObjectCompactor(this, _logger);
+        Metrics.Life.Observe(this, () => _cores.Count, () => _released.Count, () => _gaps.Count, () => _compactor.Backlog);
         _uploader = new Uploader(this, _logger);
         _cleaner = new Cleaner(this, _logger);
         _opener = new OpenBatcher(parts.Metadata);
@@ -90,7 +94,11 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
     {
         long replayed = await Wal.StartAsync(this, cancellation);
         CancellationToken background = _background.Token;
-        List<Task> loops = [Background(() => _uploader.RunAsync(background)), Background(() => _cleaner.RunAsync(background))];
+        List<Task> loops =
+        [
+            Background(() => _uploader.RunAsync(background)), Background(() => _cleaner.RunAsync(background)),
+            Background(() => _compactor.RunAsync(background)),
+        ];
         if (!Broker.IsNone)
         {
             loops.Add(Background(() => _uploader.RunReleasesAsync(background)));
@@ -184,79 +192,8 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
     /// <summary>Deletes whatever is due now, without waiting for the next round.</summary>
     public ValueTask CleanNowAsync(CancellationToken cancellation = default) => _cleaner.CleanAsync(cancellation);
 
-    public async ValueTask StopAsync(CancellationToken cancellation = default)
-    {
-        // 1. Nothing new; what was accepted becomes durable, uploads making room for it if need be, and is committed.
-        //    When the caller gives up, or the store refuses for good, the log keeps the rest for the next start.
-        Volatile.Write(ref _stopping, true);
-        bool clean = false;
-        try
-        {
-            await Wal.DrainAsync().Follow().WaitAsync(cancellation);
-            while (!await _uploader.UploadAsync(cancellation) && !Broker.IsNone)
-            {
-                await Task.Delay(Options.HandOverPollMax, Time, cancellation);
-            }
-
-            clean = Cache.PinnedBytes == 0;
-        }
-        catch (Exception failure)
-        {
-            LogNotClean(_logger, failure);
-        }
-
-        // 2. No background work may outlive the log.
-        _background.Cancel();
-        await _loops;
-        await Wal.StopAsync(clean);
-        IsClean = clean;
-        await DisposeAsync();
-    }
-
-    /// <summary>Lets go of everything without uploading or waiting; what was not committed is recovered by the next start.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        if (_disposed)
-        {
-            return;
-        }
-
-        _disposed = true;
-        Volatile.Write(ref _stopping, true);
-        _background.Cancel();
-        _lifetime.Cancel();
-        await _loops;
-        await Wal.StopAsync(clean: false);
-        GiveBackBuffers();
-        if (_parts.WalDevice is { } device)
-        {
-            await device.DisposeAsync();
-        }
-
-        _uploader.Dispose();
-        Packer.Dispose();
-        Metrics.Dispose();
-    }
-
-    /// <summary>Nothing is in flight any more; readers keep what they hold by references of their own.</summary>
-    private void GiveBackBuffers()
-    {
-        StreamCore[] cores;
-        lock (_lock)
-        {
-            cores = [.. _cores.Values, .. _released];
-            _cores.Clear();
-            _released.Clear();
-        }
-
-        foreach (StreamCore core in cores)
-        {
-            core.Writer?.MakeUnavailable(StreamUnavailableReason.Closed, "the storage was stopped");
-            core.Destroy();
-        }
-
-        Blocks.Clear();
-    }
+    /// <summary>Compacts objects now, as far as something is to be gained and the budget lasts. Returns whether anything was.</summary>
+    public ValueTask<bool> CompactNowAsync(CancellationToken cancellation = default) => _compactor.CompactAsync(cancellation);
 
     /// <summary>
     /// Runs the upload of prepared objects, but for at most half of their time to live: a request sent last must have ended,
@@ -275,6 +212,20 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellation.IsCancellationRequested)
         {
             throw new TimeoutException($"the object store did not take an upload within {limit}; it is given up and has to be made anew");
+        }
+    }
+
+    internal void Uploaded(long bytes)
+    {
+        Metrics.Uploaded(bytes);
+        _compactor.Budget.Uploaded(bytes);
+    }
+
+    internal bool Holds(StreamId id)
+    {
+        lock (_lock)
+        {
+            return _cores.ContainsKey(id) || _released.Any(core => core.Id == id);
         }
     }
 
@@ -320,54 +271,6 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         await core.LastAppend.Follow().WaitAsync(cancellation);
         Drop(core);
         return CommitRefusal.Dropped;
-    }
-
-    async ValueTask IWalReplay.ReplayAsync(IReadOnlyList<WalReplayedBatch> batches)
-    {
-        List<StreamId> unknown = [.. batches.Select(b => b.Stream).Where(s => !_cores.ContainsKey(s)).Distinct()];
-        if (unknown.Count > 0)
-        {
-            Dictionary<StreamId, StreamState> states = (await Metadata.ReadStreamsAsync(unknown)).ToDictionary(s => s.Id);
-            foreach (StreamId id in unknown)
-            {
-                StreamCore core = GetOrAddCore(id);
-                if (states.TryGetValue(id, out StreamState state))
-                {
-                    core.Load(state);
-                }
-                else
-                {
-                    core.Destroy();
-                }
-            }
-        }
-
-        foreach (WalReplayedBatch replayed in batches)
-        {
-            Replay(_cores[replayed.Stream], replayed.Batch);
-        }
-    }
-
-    private void Replay(StreamCore core, in StreamBatch batch)
-    {
-        // Destroyed since, or uploaded before the log was trimmed.
-        if (core.Destroyed || batch.EndOffset <= core.Committed)
-        {
-            return;
-        }
-
-        if (batch.BaseOffset != core.Next)
-        {
-            throw new CorruptDataException(
-                $"the write-ahead log holds offset {batch.BaseOffset} of stream {core.Id} where {core.Next} is next: log and metadata are not "
-                + "of the same broker or moment. Restore both from the same copy");
-        }
-
-        batch.Owner!.AddReference();
-        int cost = (int)((long)batch.Owner.Capacity * batch.Bytes.Length / batch.Owner.Length) + 128;
-        Cache.ReserveRecovered(cost);
-        core.Add(new CachedBatch(batch, cost));
-        core.Confirm(batch.EndOffset, batch.Bytes.Length);
     }
 
     private StreamCore GetOrAddCore(StreamId id)
@@ -423,9 +326,6 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 
     [LoggerMessage(10, LogLevel.Information, "{Batches} batches of {Streams} streams were recovered from the write-ahead log")]
     private static partial void LogRecovered(ILogger logger, long batches, int streams);
-
-    [LoggerMessage(11, LogLevel.Warning, "Not everything could be uploaded before the stop: the next start recovers it from the write-ahead log")]
-    private static partial void LogNotClean(ILogger logger, Exception failure);
 
     [LoggerMessage(12, LogLevel.Warning, "Offsets {From} to {To} of stream {Stream} are dropped: the stream was {Why}")]
     private static partial void LogRefused(ILogger logger, StreamId stream, long from, long to, string why);

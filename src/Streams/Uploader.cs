@@ -104,6 +104,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
         try
         {
             // 1. Whatever the log has confirmed up to here is confirmed in the streams too, so it is in the cut.
+            long started = storage.Time.GetTimestamp();
             ulong group = storage.Wal.ConfirmedGroup;
             List<StreamCore> dirty = storage.Cache.TakeDirty();
             bool complete;
@@ -125,6 +126,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
                 storage.Wal.Trim(group);
             }
 
+            storage.Metrics.Life.UploadEnded(storage.Time.GetElapsedTime(started));
             return complete;
         }
         finally
@@ -172,6 +174,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
             LogFailed(logger, failure);
         }
 
+        storage.Metrics.Life.UploadFailed();
         await Task.Delay(storage.Options.StoreRetryDelayMax, storage.Time, cancellation)
             .ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
     }
@@ -221,7 +224,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
                     break; // one part of a stream after the other
                 }
 
-                List<CachedBatch> batches = next.Core.Cut(next.Core.UploadFrom, storage.Options.UploadBytes);
+                List<CachedBatch> batches = next.Core.Cut(next.Core.UploadFrom, Math.Min(storage.Options.UploadBytes, storage.Options.UploadObjectBytesMax));
                 if (batches.Count == 0)
                 {
                     continue;
@@ -282,9 +285,10 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
         long objectId = await storage.Metadata.PrepareObjectsAsync(count, storage.Options.PreparedTimeToLive, storage.Broker, cancellation);
         storage.Health.MetadataAnswered();
         var commits = new List<ObjectCommit>(count);
-        foreach (StreamCut cut in own)
+        foreach (StreamCut[] some in own.Chunk(storage.Options.UploadRequestsMax))
         {
-            commits.Add(await PutAsync(objectId++, ObjectKind.Stream, [cut], cancellation));
+            // All have ended before any failure is seen: until then their batches must stay in memory.
+            commits.AddRange(await Task.WhenAll(some.Select(cut => PutAsync(objectId++, ObjectKind.Stream, [cut], cancellation))));
         }
 
         if (shared.Count > 0)
@@ -295,7 +299,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
         return commits;
     }
 
-    private async ValueTask<ObjectCommit> PutAsync(long objectId, ObjectKind kind, List<StreamCut> cuts, CancellationToken cancellation)
+    private async Task<ObjectCommit> PutAsync(long objectId, ObjectKind kind, List<StreamCut> cuts, CancellationToken cancellation)
     {
         var writer = new ObjectWriter(objectId, kind, storage.Options.BlockBytes);
         foreach (StreamCut cut in cuts)
@@ -316,7 +320,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
         List<StreamCut> cuts, List<ObjectCommit> commits, CancellationToken cancellation)
     {
         CommitOutcome outcome = await CommitInTimeAsync(commits, cancellation);
-        commits.ForEach(c => storage.Metrics.Uploaded(c.Bytes));
+        commits.ForEach(c => storage.Uploaded(c.Bytes));
         var refused = new HashSet<StreamId>(outcome.Refused);
         var later = new HashSet<StreamId>(outcome.Later);
         foreach (StreamCut cut in cuts.Where(c => !refused.Contains(c.Core.Id) && !later.Contains(c.Core.Id)))
