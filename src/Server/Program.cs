@@ -33,9 +33,15 @@ internal static class Program
         using var signals = new StopSignals();
         try
         {
-            await using IPipeRollServer server = await ServerHost.StartAsync(settings, signals);
+            await using IPipeRollServer server = settings.Cluster is null
+                ? await ServerHost.StartAsync(settings, signals)
+                : await ClusterHost.StartAsync(settings, signals);
             Console.WriteLine($"ready kafka={server.KafkaAddress} http={server.HttpAddress}");
             return await server.RunAsync();
+        }
+        catch (OperationCanceledException) when (signals.Asked.IsCompleted)
+        {
+            return ServerExitCode.Stopped;
         }
         catch (ServerStartException refused)
         {

@@ -68,7 +68,8 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
         problems.AddRange(broker.Validate().Select(problem =>
             OptionsBinder.Locate(problem, [broker, groups, compaction], options.Broker, KafkaNames, "broker")));
 
-        var storage = new StreamStorageOptions();
+        // A copy: the binder changes what it is given.
+        StreamStorageOptions storage = (membership is null ? new StreamStorageOptions() : ClusterStorage.DefaultOptions) with { };
         OptionsBinder.Bind([storage], options.Storage, NoAliases, "storage", problems);
         try
         {
@@ -159,4 +160,10 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
 
 /// <summary>What a broker of a cluster knows beyond its own settings.</summary>
 /// <param name="Bucket">Null when the brokers share a folder.</param>
-internal sealed record ClusterMembership(ClusterOptions Options, ClusterSettings Settings, StoreSettings Store, S3StoreOptions? Bucket);
+internal sealed record ClusterMembership(ClusterOptions Options, ClusterSettings Settings, StoreSettings Store, S3StoreOptions? Bucket)
+{
+    /// <summary>How messages call what the brokers share; without secrets.</summary>
+    public string StoreName => Bucket is null
+        ? $"the folder {Store.Folder}"
+        : $"the bucket {Bucket.Bucket}{(Bucket.Prefix.Length > 0 ? $" ({Bucket.Prefix})" : "")} at {Bucket.Endpoint ?? "AWS " + Bucket.Region}";
+}
