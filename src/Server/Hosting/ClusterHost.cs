@@ -34,7 +34,7 @@ internal sealed partial class ClusterHost : IPipeRollServer
     private readonly S3ObjectStore? _bucket;
     private readonly WatchedObjectStore _store;
     private readonly ClusterMember _member;
-    private StreamStorage? _storage;
+    private ClusterStorage? _storage;
     private Broker.Broker? _broker;
     private bool _stopped;
 
@@ -134,19 +134,9 @@ internal sealed partial class ClusterHost : IPipeRollServer
             LogLife(_logger, _member.Epoch.Value, _cluster.Options.NodeId, _cluster.StoreName);
 
             // 3. Its log begins empty: what earlier lives left is recovered by whoever the controller says.
-            _storage = new StreamStorage(_settings.Storage, new StreamStorageParts
-            {
-                Broker = _member.Epoch,
-                IsCleaner = () => _member.IsController,
-                Metadata = _metadata,
-                Objects = _store,
-                Time = TimeProvider.System,
-                Random = new Random(),
-                OnFatal = failure => End(failure),
-                Loggers = _loggers,
-            });
-            await _storage.StartAsync(stop);
-            await _member.StartAsync(_storage, stop);
+            _storage = await ClusterStorage.StartAsync(
+                _store, _metadata, _member.Epoch, _settings.Storage, TimeProvider.System, _loggers, () => _member.IsController, End, stop);
+            await _member.StartAsync(_storage.Streams, stop);
         }
         catch
         {
@@ -157,7 +147,7 @@ internal sealed partial class ClusterHost : IPipeRollServer
         // 4. Clients.
         _broker = new Broker.Broker(_settings.Broker, new BrokerDependencies
         {
-            Storage = _storage,
+            Storage = _storage.Streams,
             Catalog = _metadata,
             Cluster = _member,
             Time = TimeProvider.System,
@@ -208,13 +198,13 @@ internal sealed partial class ClusterHost : IPipeRollServer
     }
 
     /// <returns>False when not all of it could be stored as objects in time: then its log is recovered by others.</returns>
-    private async Task<bool> StopStorageAsync(StreamStorage storage)
+    private async Task<bool> StopStorageAsync(ClusterStorage storage)
     {
         using var patience = new CancellationTokenSource(StopPatience);
         try
         {
             await storage.StopAsync(patience.Token);
-            return true;
+            return storage.IsClean;
         }
         catch (Exception late) when (late is OperationCanceledException or MetadataUnavailableException or ObjectStoreException)
         {

@@ -68,7 +68,8 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
         problems.AddRange(broker.Validate().Select(problem =>
             OptionsBinder.Locate(problem, [broker, groups, compaction], options.Broker, KafkaNames, "broker")));
 
-        var storage = new StreamStorageOptions();
+        // A copy: the binder changes what it is given.
+        StreamStorageOptions storage = (membership is null ? new StreamStorageOptions() : ClusterStorage.DefaultOptions) with { };
         OptionsBinder.Bind([storage], options.Storage, NoAliases, "storage", problems);
         try
         {
