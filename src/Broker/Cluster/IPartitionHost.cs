@@ -26,12 +26,16 @@ internal interface IPartitionHost
     /// First half of a hand-over: no appends from now on (those that arrive wait for the outcome), everything appended is durable, the
     /// state at the end is taken. Ends with <see cref="Released"/> or <see cref="Resume"/>.
     /// </summary>
-    /// <returns>Null when the partition is not open here now, and so can't be handed over; nothing is to be called for it then.</returns>
+    /// <returns>
+    /// Null when the partition is not open here now, and so can't be handed over. Then, and when this throws, the host has put things
+    /// right by itself, and neither of the two is called.
+    /// </returns>
+    /// <exception cref="StreamUnavailableException">The stream has failed.</exception>
     ValueTask<PartitionHandOver?> SealAsync(StreamId stream, CancellationToken cancellation = default);
 
     /// <summary>
-    /// Second half: the stream belongs to its new owner. The host steps down (if it has not yet) and has the storage upload and forget
-    /// what it holds of it.
+    /// Second half: the stream belongs to its new owner. The host steps down and has the storage upload and forget what it holds of it.
+    /// <see cref="StepDown"/> may have been called just before: the image can be quicker than the answer to the hand-over.
     /// </summary>
     void Released(StreamId stream);
 

@@ -73,22 +73,27 @@ public interface IClusterCatalog
     /// <summary>
     /// The owner hands partitions over to their targets: owner = target, epoch + 1, no target, sealed at the end offset, checkpoint
     /// stored. One whose epoch or owner differs, or whose target is none or no longer alive, is left out (and its target cleared when
-    /// that is not alive). Log: <c>partitions.placed</c>.
+    /// that is not alive, which is a <c>partitions.move.requested</c>). Log: <c>partitions.placed</c>.
     /// </summary>
+    /// <remarks>
+    /// Repeated after a lost answer, what was handed over the first time is left out. Its epoch tells: above the owner's
+    /// (<see cref="IMetadataStore.ReadStreamsAsync"/>) it was handed over, else the owner still has it.
+    /// </remarks>
     /// <returns>The placements that took effect.</returns>
+    /// <exception cref="MetadataConflictException">An end offset lies below what is committed or sealed.</exception>
     /// <exception cref="BrokerFencedException">The owner is neither alive nor draining.</exception>
     ValueTask<IReadOnlyList<PartitionPlacement>> HandOverAsync(
         BrokerEpoch owner, IReadOnlyList<PartitionHandOver> partitions, CancellationToken cancellation = default);
 
     /// <summary>The broker is to leave: it serves until its partitions are handed over. Log: <c>broker.draining</c>.</summary>
-    /// <returns>False when there is no such broker, or it is not alive.</returns>
+    /// <returns>False when there is no such broker, or it is neither alive nor draining (already: then nothing is logged again).</returns>
     ValueTask<bool> DrainBrokerAsync(BrokerEpoch broker, string principal, CancellationToken cancellation = default);
 
     /// <summary>
     /// A clean stop: everything that the broker's log holds is committed. Streams that it still owns stay its own until the controller
     /// places them anew. Log: <c>broker.gone</c>. Repeating it is no error.
     /// </summary>
-    /// <exception cref="BrokerFencedException">It was fenced before.</exception>
+    /// <exception cref="BrokerFencedException">It was fenced before, or is not known (any more).</exception>
     ValueTask RetireBrokerAsync(BrokerEpoch broker, CancellationToken cancellation = default);
 
     /// <summary>The controller marks a broker as too slow to be given more, or takes that back. Log: <c>broker.excluded</c>, <c>broker.included</c>.</summary>

@@ -41,11 +41,26 @@ CREATE INDEX streams_by_owner ON streams (owner, id);
 ALTER TABLE objects ADD COLUMN writer BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE objects ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
 
+CREATE INDEX objects_by_writer ON objects (writer, state, id);
 CREATE INDEX stream_ranges_by_object ON stream_ranges (object_id);
+
+CREATE TABLE pending_ranges (
+  object_id BIGINT NOT NULL,
+  stream_id BIGINT NOT NULL,
+  base_offset BIGINT NOT NULL,
+  PRIMARY KEY (object_id, stream_id, base_offset)
+);
+
+CREATE INDEX pending_ranges_by_stream ON pending_ranges (stream_id);
 
 CREATE TABLE partition_loads (
   stream_id BIGINT NOT NULL PRIMARY KEY,
   broker BIGINT NOT NULL,
   bytes_in DOUBLE PRECISION NOT NULL,
   bytes_out DOUBLE PRECISION NOT NULL
+);
+
+-- Never holds a row. PostgreSQL locks it for transactions that will write the log, so that they wait for each other.
+CREATE TABLE log_gate (
+  id INTEGER NOT NULL PRIMARY KEY
 );

@@ -3,6 +3,7 @@ using DbUp.Engine;
 using DbUp.Sqlite.Helpers;
 using Microsoft.Data.Sqlite;
 using PipeRoll.Foundation.Scheduling;
+using PipeRoll.Streams.Metadata.Sql;
 
 namespace PipeRoll.Streams.Metadata.Sqlite;
 
@@ -13,21 +14,18 @@ namespace PipeRoll.Streams.Metadata.Sqlite;
 /// other, as single-threaded simulation needs it. Durability: journal mode WAL with synchronous=FULL, so a commit
 /// that was answered survives a power loss.
 /// </remarks>
-public sealed partial class SqliteMetadataStore : IMetadataStore
+public sealed class SqliteMetadataStore : SqlMetadataStore
 {
     private readonly SqliteConnection _connection;
     private readonly DedicatedThreadScheduler? _thread;
     private readonly Lock _inline = new();
-    private readonly TimeProvider _time;
-    private readonly Func<Guid> _newGuid;
     private int _disposed;
 
     private SqliteMetadataStore(string connectionString, DedicatedThreadScheduler? thread, TimeProvider time, Func<Guid> newGuid)
+        : base(time, newGuid)
     {
         _connection = new SqliteConnection(connectionString);
         _thread = thread;
-        _time = time;
-        _newGuid = newGuid;
     }
 
     /// <param name="path">Database file; it and its folder are made when missing.</param>
@@ -44,7 +42,10 @@ public sealed partial class SqliteMetadataStore : IMetadataStore
     public static SqliteMetadataStore InMemory(TimeProvider time, Func<Guid> newGuid) =>
         new("Data Source=:memory:", null, time, newGuid);
 
-    public ValueTask StartAsync(CancellationToken cancellation = default) => QueueAsync(() =>
+    /// <summary>One process alone has the database, and is told of every entry.</summary>
+    private protected override TimeSpan LogPollInterval => TimeSpan.MaxValue;
+
+    public override async ValueTask StartAsync(CancellationToken cancellation = default) => await QueueAsync(() =>
     {
         _connection.Open();
         using (SqliteCommand pragmas = _connection.CreateCommand())
@@ -56,108 +57,9 @@ public sealed partial class SqliteMetadataStore : IMetadataStore
 
         Migrate();
         return true;
-    }, cancellation).Done();
+    }, cancellation);
 
-    public ValueTask<IReadOnlyList<StreamId>> CreateStreamsAsync(int count, string principal, CancellationToken cancellation = default) =>
-        RunAsync(tx => StreamTables.Create(tx, count, principal), cancellation);
-
-    public ValueTask<IReadOnlyList<StreamOpened>> OpenStreamsAsync(
-        IReadOnlyList<StreamOpening> openings, CancellationToken cancellation = default) =>
-        RunAsync(tx => StreamTables.Open(tx, openings), cancellation);
-
-    public ValueTask<IReadOnlyList<StreamState>> ReadStreamsAsync(
-        IReadOnlyList<StreamId> ids, CancellationToken cancellation = default) =>
-        RunAsync(tx => StreamTables.ReadStates(tx, ids), cancellation);
-
-    public ValueTask<bool> TrimStreamAsync(StreamId id, long epoch, long newStartOffset, CancellationToken cancellation = default) =>
-        RunAsync(tx => StreamTables.Trim(tx, id, epoch, newStartOffset), cancellation);
-
-    public ValueTask DestroyStreamAsync(StreamId id, string principal, CancellationToken cancellation = default) =>
-        RunAsync(tx =>
-        {
-            StreamTables.Destroy(tx, id, principal);
-            return true;
-        }, cancellation).Done();
-
-    public ValueTask<IReadOnlyList<StreamId>> ListDoomedStreamsAsync(int max, CancellationToken cancellation = default) =>
-        RunAsync(tx => StreamTables.ListDoomed(tx, max), cancellation);
-
-    public ValueTask<long> PrepareObjectsAsync(
-        int count, TimeSpan timeToLive, BrokerEpoch writer = default, CancellationToken cancellation = default) =>
-        RunAsync(tx => ObjectTables.Prepare(tx, count, timeToLive), cancellation);
-
-    public ValueTask<CommitOutcome> CommitObjectsAsync(
-        IReadOnlyList<ObjectCommit> commits, CommitWriter writer = default, CancellationToken cancellation = default) =>
-        RunAsync(tx => ObjectTables.Commit(tx, commits), cancellation);
-
-    public ValueTask<bool> ReplaceRangesAsync(
-        StreamId id, long epoch, long from, long to, IReadOnlyList<ObjectCommit> replacements, CancellationToken cancellation = default) =>
-        RunAsync(tx => ObjectTables.Replace(tx, id, epoch, from, to, replacements), cancellation);
-
-    public ValueTask<IReadOnlyList<StreamRange>> ListRangesAsync(
-        StreamId id, long offset, int max, CancellationToken cancellation = default) =>
-        RunAsync(tx => (IReadOnlyList<StreamRange>)ObjectTables.ListRanges(tx, id, offset, max), cancellation);
-
-    public ValueTask<StreamRange?> FindRangeByTimestampAsync(StreamId id, long timestamp, CancellationToken cancellation = default) =>
-        RunAsync(tx => ObjectTables.FindByTimestamp(tx, id, timestamp), cancellation);
-
-    public ValueTask<long> FindRetentionStartAsync(StreamId id, long keepFrom, long keepBytes, CancellationToken cancellation = default) =>
-        RunAsync(tx => ObjectTables.FindRetentionStart(tx, id, keepFrom, keepBytes), cancellation);
-
-    public ValueTask<IReadOnlyList<long>> ListDueDeletesAsync(int max, TimeSpan readGrace, CancellationToken cancellation = default) =>
-        RunAsync(tx => (IReadOnlyList<long>)ObjectTables.ListDueDeletes(tx, max, readGrace), cancellation);
-
-    public ValueTask ForgetObjectsAsync(IReadOnlyList<long> objectIds, CancellationToken cancellation = default) =>
-        RunAsync(tx =>
-        {
-            ObjectTables.Forget(tx, objectIds);
-            return true;
-        }, cancellation).Done();
-
-    public ValueTask<IReadOnlyList<ObjectRecord>> ListObjectsAsync(long afterId, int max, CancellationToken cancellation = default) =>
-        RunAsync(tx => ObjectTables.List(tx, afterId, max), cancellation);
-
-    public ValueTask<bool> SaveCheckpointAsync(
-        StreamId id, long epoch, StreamCheckpoint checkpoint, CancellationToken cancellation = default) =>
-        RunAsync(tx => StreamTables.SaveCheckpoint(tx, id, epoch, checkpoint), cancellation);
-
-    public ValueTask<StreamCheckpoint?> ReadCheckpointAsync(StreamId id, CancellationToken cancellation = default) =>
-        RunAsync(tx => StreamTables.ReadCheckpoint(tx, id), cancellation);
-
-    public ValueTask<IReadOnlyList<MetadataLogEntry>> ReadLogAsync(long after, int max, CancellationToken cancellation = default) =>
-        RunAsync(tx => (IReadOnlyList<MetadataLogEntry>)tx.Query<MetadataLogEntry>(
-            """
-            SELECT sequence AS Sequence, at_ms AS AtMs, principal AS Principal, kind AS Kind, payload AS Payload
-            FROM metadata_log WHERE sequence > @after ORDER BY sequence LIMIT @max
-            """, new { after, max }), cancellation);
-
-    public ValueTask<IReadOnlyList<TopicRecord>> ListTopicsAsync(CancellationToken cancellation = default) =>
-        RunAsync(tx => (IReadOnlyList<TopicRecord>)TopicTables.List(tx), cancellation);
-
-    public ValueTask<(CatalogError Error, TopicRecord? Topic)> CreateTopicAsync(
-        Guid id, string name, int partitions, IReadOnlyDictionary<string, string> configs, bool isInternal, string principal,
-        IReadOnlyList<BrokerEpoch>? owners = null, CancellationToken cancellation = default) =>
-        RunAsync(tx => TopicTables.Create(tx, id, name, partitions, configs, isInternal, principal), cancellation);
-
-    public ValueTask<(CatalogError Error, TopicRecord? Topic)> CreatePartitionsAsync(
-        string name, int newTotal, string principal, IReadOnlyList<BrokerEpoch>? owners = null, CancellationToken cancellation = default) =>
-        RunAsync(tx => TopicTables.AddPartitions(tx, name, newTotal, principal), cancellation);
-
-    public ValueTask<(CatalogError Error, TopicRecord? Topic)> DeleteTopicAsync(
-        string name, string principal, CancellationToken cancellation = default) =>
-        RunAsync(tx => TopicTables.Delete(tx, name, principal), cancellation);
-
-    public ValueTask<(CatalogError Error, TopicRecord? Topic)> SetTopicConfigsAsync(
-        string name, IReadOnlyDictionary<string, string> configs, string principal, CancellationToken cancellation = default) =>
-        RunAsync(tx => TopicTables.SetConfigs(tx, name, configs, principal), cancellation);
-
-    public ValueTask<string> GetClusterIdAsync(CancellationToken cancellation = default) =>
-        RunAsync(tx => TopicTables.ReadOrMakeClusterId(tx, _newGuid), cancellation);
-
-    public ValueTask<long> AllocateProducerIdsAsync(int count, CancellationToken cancellation = default) =>
-        RunAsync(tx => TopicTables.AllocateProducerIds(tx, count), cancellation);
-
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
         {
@@ -169,14 +71,22 @@ public sealed partial class SqliteMetadataStore : IMetadataStore
             _connection.Dispose();
             return true;
         }, CancellationToken.None);
+        LogGrew.Raise();
         _thread?.Dispose();
     }
 
-    private ValueTask<T> RunAsync<T>(Func<MetadataTransaction, T> work, CancellationToken cancellation) => QueueAsync(() =>
+    private protected override ValueTask<T> RunAsync<T>(
+        TransactionKind kind, Func<MetadataTransaction, T> work, CancellationToken cancellation) => QueueAsync(() =>
     {
         using SqliteTransaction transaction = _connection.BeginTransaction();
-        T result = work(new MetadataTransaction(_connection, transaction, _time.GetUtcNow().ToUnixTimeMilliseconds()));
+        var tx = new MetadataTransaction(_connection, transaction, _ => Time.GetUtcNow().ToUnixTimeMilliseconds());
+        T result = work(tx);
         transaction.Commit();
+        if (tx.Logged > 0)
+        {
+            LogGrew.Raise();
+        }
+
         return result;
     }, cancellation);
 
@@ -209,19 +119,5 @@ public sealed partial class SqliteMetadataStore : IMetadataStore
             throw new InvalidOperationException(
                 $"the metadata database could not be upgraded (script {result.ErrorScript?.Name}): {result.Error?.Message}", result.Error);
         }
-    }
-}
-
-internal static class ValueTaskExtensions
-{
-    /// <summary>The same task without its result.</summary>
-    public static ValueTask Done<T>(this ValueTask<T> task)
-    {
-        if (task.IsCompletedSuccessfully)
-        {
-            return ValueTask.CompletedTask;
-        }
-
-        return new ValueTask(task.AsTask());
     }
 }
