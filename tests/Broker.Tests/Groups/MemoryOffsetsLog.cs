@@ -8,6 +8,11 @@ namespace PipeRoll.Broker.Tests.Groups;
 internal sealed class MemoryOffsetsLog(int partitions) : IOffsetsLog
 {
     private readonly List<GroupLogRecord>[] _records = [.. Enumerable.Range(0, partitions).Select(static _ => new List<GroupLogRecord>())];
+
+    /// <summary>As another broker sees it, with terms of its own.</summary>
+    public MemoryOffsetsLog(MemoryOffsetsLog same)
+        : this(same.PartitionCount) => _records = same._records;
+
     private readonly Queue<(int Partition, IReadOnlyList<GroupLogRecord> Records, TaskCompletionSource<KafkaError> Done)> _held = new();
 
     private readonly int[] _terms = new int[partitions];
@@ -42,6 +47,8 @@ internal sealed class MemoryOffsetsLog(int partitions) : IOffsetsLog
     }
 
     public int TermOf(int partition) => _terms[partition];
+
+    public void SetTermQuietly(int partition, int term) => _terms[partition] = term;
 
     public void SetTerm(int partition, int term)
     {
