@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using PipeRoll.Streams.Stores;
 
 namespace PipeRoll.Streams;
 
@@ -14,7 +15,6 @@ public sealed class StreamMetrics : IDisposable
     private readonly Counter<long> _cacheReads;
     private readonly Counter<long> _uploads;
     private readonly Counter<long> _uploadBytes;
-    private readonly Counter<long> _storeRequests;
 
     public StreamMetrics()
     {
@@ -24,8 +24,15 @@ public sealed class StreamMetrics : IDisposable
         _cacheReads = _meter.CreateCounter<long>("piperoll.cache.reads", "{read}", "Reads by the cache that served them");
         _uploads = _meter.CreateCounter<long>("piperoll.uploads", "{object}", "Objects uploaded and committed");
         _uploadBytes = _meter.CreateCounter<long>("piperoll.upload.bytes", "By", "Bytes of objects uploaded and committed");
-        _storeRequests = _meter.CreateCounter<long>("piperoll.store.requests", "{request}", "Requests to the object store");
+        Store = new StoreMetrics(_meter);
+        Life = new LifeMetrics(_meter);
     }
+
+    internal StoreMetrics Store { get; }
+
+    internal LifeMetrics Life { get; }
+
+    internal Meter Meter => _meter;
 
     /// <summary>Publishes what is asked for at collection time.</summary>
     public void Observe(Func<long> walBytes, Func<long> logCacheBytes, Func<long> blockCacheBytes)
@@ -52,10 +59,4 @@ public sealed class StreamMetrics : IDisposable
         _uploads.Add(1);
         _uploadBytes.Add(bytes);
     }
-
-    internal void StoreRequest(Stores.StorePriority priority, string operation, string outcome) => _storeRequests.Add(
-        1,
-        new KeyValuePair<string, object?>("priority", priority.ToString()),
-        new KeyValuePair<string, object?>("operation", operation),
-        new KeyValuePair<string, object?>("outcome", outcome));
 }

@@ -23,6 +23,9 @@ internal interface IClusterView
 
     PartitionLeader LeaderOf(StreamId stream);
 
+    /// <summary>This life of the node, if it may be given partitions (alive, not draining); else none.</summary>
+    BrokerEpoch EpochOf(int nodeId);
+
     /// <summary>To whom the partitions of a new topic are given, by index; null with the embedded default, where there is no choice.</summary>
     IReadOnlyList<BrokerEpoch>? PlaceNew(int partitions);
 }

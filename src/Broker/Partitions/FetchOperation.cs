@@ -37,6 +37,9 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
     /// <summary>How many offsets each answer's records cover, from the offset asked for on.</summary>
     public IReadOnlyList<long> RecordCounts => _counts;
 
+    /// <summary>The partition of each item, as last looked up; null where there is none.</summary>
+    public IReadOnlyList<Partition?> Partitions => _partitions;
+
     public async ValueTask<FetchResponse.PartitionData[]> RunAsync(CancellationToken cancellation)
     {
         while (true)
@@ -98,7 +101,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             return fenced;
         }
 
-        if (partition.State != PartitionState.Open)
+        if (!partition.IsReadable)
         {
             return KafkaError.NotLeaderOrFollower;
         }
@@ -189,7 +192,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
 
     private bool HasRecords(int at) =>
         _answers[at].ErrorCode == 0 && _answers[at].DivergingEpoch is not { Epoch: >= 0 }
-        && _partitions[at] is { State: PartitionState.Open } partition && items[at].Offset < partition.HighWatermark;
+        && _partitions[at] is { IsReadable: true } partition && items[at].Offset < partition.HighWatermark;
 
     private void Fail(int at, Exception error)
     {

@@ -171,8 +171,18 @@ public sealed class DiskObjectStore : IObjectStore
 
         public void Open() => _file = Create(temporary, long.MaxValue);
 
-        public ValueTask AppendAsync(IReadOnlyList<ReadOnlyMemory<byte>> part, CancellationToken cancellation = default) =>
-            Run(() => Write(Opened, part), key, cancellation);
+        public async ValueTask AppendAsync(IReadOnlyList<ReadOnlyMemory<byte>> part, CancellationToken cancellation = default)
+        {
+            try
+            {
+                await Run(() => Write(Opened, part), key, cancellation);
+            }
+            catch (ObjectStoreException half) when (half.Transient)
+            {
+                // Half of the part may be in the file: only the whole upload can be repeated.
+                throw new ObjectStoreException(ObjectStoreErrorKind.Permanent, half.Message, half);
+            }
+        }
 
         /// <summary>May be called again when it failed: what is done is not done twice.</summary>
         public ValueTask CompleteAsync(CancellationToken cancellation = default) => Run(() =>

@@ -1,7 +1,7 @@
 namespace PipeRoll.Streams.Stores;
 
 /// <summary>
-/// Immutable objects by key. Implemented by a directory, by memory, by fault injectors in simulation, and by S3 in a later issue.
+/// Immutable objects by key. Implemented by a directory, by memory, by S3, and by fault injectors in simulation.
 /// </summary>
 /// <remarks>
 /// Keys are relative paths of characters a-z, 0-9, '-', '.', '_' and '/'. All calls may run at the same time. Every
@@ -40,10 +40,13 @@ public interface IObjectStore
 /// <summary>One object being written in parts. Disposing before <see cref="CompleteAsync"/> leaves nothing behind.</summary>
 public interface IObjectUpload : IAsyncDisposable
 {
-    /// <summary>Appends a part; one call at a time. The buffers may be reused when it has ended.</summary>
+    /// <summary>
+    /// Appends a part; one call at a time. The buffers may be reused when it has ended. After a failure that
+    /// <see cref="ObjectStoreException.Transient"/> tells of, nothing of the part was taken and the call may be repeated.
+    /// </summary>
     ValueTask AppendAsync(IReadOnlyList<ReadOnlyMemory<byte>> part, CancellationToken cancellation = default);
 
-    /// <summary>Makes the object visible and durable.</summary>
+    /// <summary>Makes the object visible and durable. May be repeated when it failed, and what an earlier call did is not done twice.</summary>
     ValueTask CompleteAsync(CancellationToken cancellation = default);
 }
 
@@ -64,8 +67,14 @@ public enum ObjectStoreErrorKind
     NotFound,
     AlreadyExists,
 
-    /// <summary>Wrong credentials, no bucket, a read-only directory: somebody must act.</summary>
+    /// <summary>The request is wrong, a read-only directory, another region: the same call can't succeed.</summary>
     Permanent,
+
+    /// <summary>
+    /// Wrong credentials, no bucket, a full store: somebody must act, and then the same call succeeds. What must not be lost is tried again until
+    /// then; everything else fails.
+    /// </summary>
+    Refused,
 }
 
 public sealed class ObjectStoreException(ObjectStoreErrorKind kind, string message, Exception? inner = null) : Exception(message, inner)
@@ -73,4 +82,7 @@ public sealed class ObjectStoreException(ObjectStoreErrorKind kind, string messa
     public ObjectStoreErrorKind Kind { get; } = kind;
 
     public bool Transient => Kind == ObjectStoreErrorKind.Transient;
+
+    /// <summary>A transient failure by which the store asks for fewer requests (503, 429).</summary>
+    public bool Overloaded { get; init; }
 }

@@ -19,8 +19,8 @@ internal interface IWalReplay
 }
 
 /// <summary>
-/// Makes batches durable in the order in which they were appended. Implemented by the file log here, by numbered
-/// objects in a cluster (a later issue).
+/// Makes batches durable in the order in which they were appended. Implemented by the file log, and in a cluster by numbered
+/// objects (<see cref="Objects.ObjectWriteAheadLog"/>).
 /// </summary>
 internal interface IWriteAheadLog
 {
@@ -29,6 +29,12 @@ internal interface IWriteAheadLog
 
     /// <summary>All groups up to this one are durable and their clients were told.</summary>
     ulong ConfirmedGroup { get; }
+
+    /// <summary>What the log takes where it is stored, in bytes.</summary>
+    long SizeBytes { get; }
+
+    /// <summary>How long it took to make a group durable, in milliseconds: the 99th percentile of the last half minute; 0 when idle.</summary>
+    double LatencyMs { get; }
 
     /// <summary>Replays what is not known to be committed; afterwards the log takes appends.</summary>
     /// <returns>How many batches were replayed.</returns>
@@ -39,6 +45,9 @@ internal interface IWriteAheadLog
     /// <paramref name="client"/> was told. Until then it keeps a reference of its own on the batch's owner.
     /// </summary>
     Task Append(StreamId stream, long epoch, in StreamBatch batch, IWalClient client);
+
+    /// <summary>What waits for company is written at once: somebody waits for the end of what was appended.</summary>
+    void Flush();
 
     /// <summary>No group up to and with <paramref name="group"/> is needed any more.</summary>
     void Trim(ulong group);

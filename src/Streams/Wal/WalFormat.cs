@@ -12,6 +12,9 @@ namespace PipeRoll.Streams.Wal;
 internal readonly record struct WalGroupHeader(
     ulong LogId, ulong Segment, ulong Group, ulong FirstLiveGroup, bool Clean, int RecordCount, long BodyBytes, uint TableCrc)
 {
+    /// <summary>Not a group but the end of an object log: whoever recovers it has closed it (docs/formats/object-wal.md).</summary>
+    public bool Fence { get; init; }
+
     public long TableBytes => (long)RecordCount * WalFormat.RecordEntryBytes;
 
     /// <summary>Bytes up to the end of the last body, without padding.</summary>
@@ -39,6 +42,7 @@ internal static class WalFormat
     public const uint Magic = 0x47575250; // "PRWG"
     public const ushort Version = 1;
     private const ushort CleanFlag = 1;
+    private const ushort FenceFlag = 2;
     private const int HeaderCrcPosition = 60;
 
     public static long Pad(long bytes) => (bytes + AlignmentBytes - 1) & ~(long)(AlignmentBytes - 1);
@@ -49,7 +53,7 @@ internal static class WalFormat
         target.Clear();
         BinaryPrimitives.WriteUInt32LittleEndian(target, Magic);
         BinaryPrimitives.WriteUInt16LittleEndian(target[4..], Version);
-        BinaryPrimitives.WriteUInt16LittleEndian(target[6..], header.Clean ? CleanFlag : (ushort)0);
+        BinaryPrimitives.WriteUInt16LittleEndian(target[6..], Flags(header));
         BinaryPrimitives.WriteUInt64LittleEndian(target[8..], header.LogId);
         BinaryPrimitives.WriteUInt64LittleEndian(target[16..], header.Segment);
         BinaryPrimitives.WriteUInt64LittleEndian(target[24..], header.Group);
@@ -82,15 +86,19 @@ internal static class WalFormat
                 $"the write-ahead log has version {version} and this program reads {Version}: start the version that wrote it");
         }
 
+        ushort flags = BinaryPrimitives.ReadUInt16LittleEndian(source[6..]);
         header = new WalGroupHeader(
             BinaryPrimitives.ReadUInt64LittleEndian(source[8..]),
             BinaryPrimitives.ReadUInt64LittleEndian(source[16..]),
             BinaryPrimitives.ReadUInt64LittleEndian(source[24..]),
             BinaryPrimitives.ReadUInt64LittleEndian(source[32..]),
-            (BinaryPrimitives.ReadUInt16LittleEndian(source[6..]) & CleanFlag) != 0,
+            (flags & CleanFlag) != 0,
             BinaryPrimitives.ReadInt32LittleEndian(source[48..]),
             BinaryPrimitives.ReadInt64LittleEndian(source[40..]),
-            BinaryPrimitives.ReadUInt32LittleEndian(source[52..]));
+            BinaryPrimitives.ReadUInt32LittleEndian(source[52..]))
+        {
+            Fence = (flags & FenceFlag) != 0,
+        };
         return header.RecordCount >= 0 && header.BodyBytes >= 0 && header.BodyBytes <= int.MaxValue;
     }
 
@@ -149,4 +157,7 @@ internal static class WalFormat
 
         return bodies.IsEmpty;
     }
+
+    private static ushort Flags(in WalGroupHeader header) =>
+        (ushort)((header.Clean ? CleanFlag : 0) | (header.Fence ? FenceFlag : 0));
 }

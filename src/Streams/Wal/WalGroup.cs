@@ -21,11 +21,16 @@ internal sealed class WalGroup(bool clean = false)
     /// <summary>Given when the group is written.</summary>
     public ulong Sequence { get; set; }
 
+    /// <summary>When the log began to write it, counted from the log's start.</summary>
+    public TimeSpan SentAt { get; set; }
+
     public Task Done => _done.Task;
 
+    /// <summary>Bytes of header, table and bodies.</summary>
+    public long PayloadBytes => WalFormat.GroupHeaderBytes + ((long)Records.Count * WalFormat.RecordEntryBytes) + BodyBytes;
+
     /// <summary>Bytes in the segment, padding included.</summary>
-    public long PaddedBytes =>
-        WalFormat.Pad(WalFormat.GroupHeaderBytes + ((long)Records.Count * WalFormat.RecordEntryBytes) + BodyBytes);
+    public long PaddedBytes => WalFormat.Pad(PayloadBytes);
 
     public void Add(in WalRecord record)
     {
@@ -49,7 +54,9 @@ internal sealed class WalGroupEncoder
     private readonly List<ReadOnlyMemory<byte>> _buffers = [];
     private byte[] _head = new byte[WalFormat.AlignmentBytes];
 
-    public IReadOnlyList<ReadOnlyMemory<byte>> Encode(WalGroup group, ulong logId, ulong segment, ulong firstLiveGroup)
+    /// <param name="padded">Whether zeros follow up to the next page, as in a segment.</param>
+    public IReadOnlyList<ReadOnlyMemory<byte>> Encode(
+        WalGroup group, ulong logId, ulong segment, ulong firstLiveGroup, bool padded = true)
     {
         int headBytes = WalFormat.GroupHeaderBytes + (group.Records.Count * WalFormat.RecordEntryBytes);
         if (_head.Length < headBytes)
@@ -74,7 +81,7 @@ internal sealed class WalGroupEncoder
             logId, segment, group.Sequence, firstLiveGroup, group.Clean, group.Records.Count, group.BodyBytes, Crc32C.Compute(table));
         WalFormat.WriteGroupHeader(_head, header);
         int padding = (int)(header.PaddedBytes - header.PayloadBytes);
-        if (padding > 0)
+        if (padded && padding > 0)
         {
             _buffers.Add(Zeros[..padding]);
         }

@@ -30,6 +30,7 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
     private readonly Mailbox<WalGroup> _confirmer;
     private readonly Queue<WalGroup> _unsynced = new();
     private readonly WalGroupEncoder _encoder = new();
+    private readonly LatencyWindow _latency;
     private WalSegments? _segments;
     private WalGroup? _open;
     private Task _newest = Task.CompletedTask;
@@ -56,6 +57,7 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
         _logger = logger;
         _starved = starved;
         _onFatal = onFatal;
+        _latency = new LatencyWindow(time);
         // Groups hold what the log cache has admitted, so the cache's bound in bytes is theirs as well.
         _writer = new Mailbox<WalGroup>(WriteAsync, long.MaxValue, Fail, writerScheduler);
         _confirmer = new Mailbox<WalGroup>(Confirm, ConfirmsWaitingMax, Fail);
@@ -63,8 +65,9 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
 
     public int BatchBytesMax => (int)Math.Min(int.MaxValue / 2, _options.WalSegmentBytes / 2);
 
-    /// <summary>What the log takes on its device.</summary>
     public long SizeBytes => _segments?.TotalBytes ?? 0;
+
+    public double LatencyMs => _latency.Percentile(0.99);
 
     public ulong ConfirmedGroup => Volatile.Read(ref _confirmedGroup);
 
@@ -104,6 +107,11 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
             _open.Add(new WalRecord(stream, epoch, batch, crc, client));
             return _open.Done;
         }
+    }
+
+    /// <summary>Nothing waits here but for the sync before it.</summary>
+    public void Flush()
+    {
     }
 
     public void Trim(ulong group) => _segments!.Trim(group);
@@ -209,7 +217,9 @@ internal sealed partial class WriteAheadLog : IWriteAheadLog
         long started = _time.GetTimestamp();
         await place.Segment.WriteAsync(place.Position, buffers);
         await place.Segment.SyncAsync();
-        _metrics.GroupSynced(group.PaddedBytes, group.Records.Count, _time.GetElapsedTime(started));
+        TimeSpan taken = _time.GetElapsedTime(started);
+        _latency.Add(taken);
+        _metrics.GroupSynced(group.PaddedBytes, group.Records.Count, taken);
         _segments!.Advance(group.PaddedBytes, group.Sequence, firstLive);
         _nextGroup++;
     }

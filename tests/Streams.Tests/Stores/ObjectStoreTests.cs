@@ -134,7 +134,7 @@ public abstract class ObjectStoreContract
     public async Task Keys_that_could_leave_the_store_are_refused(string key) =>
         await Assert.ThrowsAsync<ArgumentException>(async () => await Store.PutAsync(key, [new byte[1]]));
 
-    private async Task<byte[]> ReadAsync(string key, long position, int length)
+    protected async Task<byte[]> ReadAsync(string key, long position, int length)
     {
         byte[] bytes = new byte[length];
         return bytes[..await Store.ReadAsync(key, position, bytes)];

@@ -31,6 +31,9 @@ internal sealed class ImageView(int nodeId, Func<BrokerEpoch> self, ImageHolder 
         return new PartitionLeader(image.NodeOf(owner), checked((int)entry.Placement.Epoch), !owner.IsNone && owner == self());
     }
 
+    public BrokerEpoch EpochOf(int nodeId) =>
+        images.Current.ServingNode(nodeId) is { State: BrokerState.Alive } broker ? broker.Epoch : BrokerEpoch.None;
+
     public IReadOnlyList<BrokerEpoch>? PlaceNew(int partitions)
     {
         var chooser = new PlacementChooser(images.Current);

@@ -33,9 +33,13 @@ internal sealed class PartitionOffsetsLog(TopicDirectory topics, GroupOptions op
 
     public int PartitionCount => topics.Find(TopicName)?.Partitions.Count ?? throw new InvalidOperationException("not prepared yet");
 
+    /// <summary>The topic, made now if nobody has.</summary>
+    public static ValueTask<TopicChange> EnsureTopicAsync(TopicDirectory topics, GroupOptions options, CancellationToken cancellation) =>
+        topics.EnsureInternalAsync(TopicName, options.OffsetsTopicPartitions, Configs, cancellation);
+
     public async Task PrepareAsync(CancellationToken cancellation)
     {
-        TopicChange made = await topics.EnsureInternalAsync(TopicName, options.OffsetsTopicPartitions, Configs, cancellation);
+        TopicChange made = await EnsureTopicAsync(topics, options, cancellation);
         if (made.Error != KafkaError.None)
         {
             throw new InvalidOperationException($"the topic {TopicName} can't be made: {made.Error}, {made.Message}");
