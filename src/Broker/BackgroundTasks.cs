@@ -30,8 +30,8 @@ internal sealed class BackgroundTasks
             Task[] running;
             lock (_gate)
             {
-                // Those that ended are forgotten in steps of their own, which may come only after this one.
-                _running.RemoveWhere(static task => task.IsCompletedSuccessfully);
+                // Those that ended may not have been forgotten yet: waiting for them again would not give anybody the chance to.
+                _running.RemoveWhere(static task => task.IsCompleted);
                 if (_running.Count == 0)
                 {
                     return;

@@ -24,7 +24,7 @@ internal sealed partial class PartitionRegistry
             if (!await TryOpenAsync(partition, epoch, failures))
             {
                 failures++;
-                await PauseBeforeRetryAsync(partition);
+                await PauseBeforeRetryAsync(partition, epoch ?? -1);
             }
 
             if (!partition.MustOpenAgain())
@@ -97,10 +97,9 @@ internal sealed partial class PartitionRegistry
         }
     }
 
-    /// <summary>Waits before the next try; only for a moment when the partition is given a new epoch meanwhile.</summary>
-    private async ValueTask PauseBeforeRetryAsync(Partition partition)
+    /// <summary>Waits before the next try; only for a moment when the partition is no longer to be led under the epoch that was tried.</summary>
+    private async ValueTask PauseBeforeRetryAsync(Partition partition, int epoch)
     {
-        int epoch = partition.AssignedEpoch;
         int leftMs = _services.Options.PartitionOpenRetryMs;
         try
         {
