@@ -146,6 +146,17 @@ internal sealed partial class FaultyMetadataStore(
         return await answer.Task;
     }
 
+    /// <summary>A call that its caller may give up; it is carried out all the same.</summary>
+    private async ValueTask<T> CallOrGiveUpAsync<T>(string what, Func<ValueTask<T>> call, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        var answer = new TaskCompletionSource<T>();
+        using CancellationTokenRegistration registration = cancellation.UnsafeRegister(
+            static (state, token) => ((TaskCompletionSource<T>)state!).TrySetCanceled(token), answer);
+        _ = world.Environment.Run(() => CarryOutAsync(what, call, answer));
+        return await answer.Task;
+    }
+
     private async Task CarryOutAsync<T>(string what, Func<ValueTask<T>> call, TaskCompletionSource<T> answer)
     {
         TimeProvider time = world.Environment.Time;

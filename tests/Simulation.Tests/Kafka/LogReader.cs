@@ -10,6 +10,7 @@ internal sealed class LogReader(KafkaClient client, PartitionModel model, long o
     private const short Version = 12;
     private int _epoch = -1;
     private long _highWatermark = -1;
+    private int _writtenUnder = -1;
 
     public int Partition => model.Partition;
 
@@ -80,8 +81,11 @@ internal sealed class LogReader(KafkaClient client, PartitionModel model, long o
         model.SawHighWatermark(epoch, answer.HighWatermark, acknowledged);
         _epoch = epoch;
         _highWatermark = answer.HighWatermark;
-        foreach ((long at, SentRecord record) in RecordCodec.Read(answer.Records?.ToArray() ?? []))
+        foreach ((long at, int writtenUnder, SentRecord record) in RecordCodec.Read(answer.Records?.ToArray() ?? []))
         {
+            model.Require(
+                writtenUnder >= _writtenUnder, $"{at} was written under epoch {writtenUnder}, what came before it under {_writtenUnder}");
+            _writtenUnder = writtenUnder;
             if (at < Offset)
             {
                 continue; // a batch comes whole

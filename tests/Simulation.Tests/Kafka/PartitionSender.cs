@@ -13,6 +13,9 @@ internal sealed class PartitionSender(IdempotentProducer producer, PartitionMode
     private const short Version = 9;
     private const int Lane = 0;
 
+    /// <summary>Long past, so that no broker whose clock has jumped takes it for the future.</summary>
+    private static readonly long CreateTimeMs = SimulatedTime.Start.AddDays(-1).ToUnixTimeMilliseconds();
+
     private readonly List<Batch> _open = [];
     private readonly KafkaClient _client = producer.Client;
     private readonly Random _random = producer.Client.Host.Random;
@@ -125,7 +128,7 @@ internal sealed class PartitionSender(IdempotentProducer producer, PartitionMode
                     {
                         Index = model.Partition,
                         Records = RecordCodec.Batch(
-                            producer.Number, batch.First, batch.Count, batch.Padding, SimulatedTime.Start.ToUnixTimeMilliseconds(),
+                            producer.Number, batch.First, batch.Count, batch.Padding, CreateTimeMs,
                             producer.ProducerId, producer.ProducerEpoch, batch.First),
                     },
                 ],

@@ -24,10 +24,10 @@ internal static class RecordCodec
         return builder.Build();
     }
 
-    /// <summary>The records of whole batches, with their offsets.</summary>
-    public static List<(long Offset, SentRecord Record)> Read(ReadOnlyMemory<byte> batches)
+    /// <summary>The records of whole batches, with their offsets and the leader epochs that they were written under.</summary>
+    public static List<(long Offset, int LeaderEpoch, SentRecord Record)> Read(ReadOnlyMemory<byte> batches)
     {
-        List<(long Offset, SentRecord Record)> records = [];
+        List<(long Offset, int LeaderEpoch, SentRecord Record)> records = [];
         while (RecordBatches.TryTakeFirst(ref batches, out RecordBatchHeader header, out ReadOnlyMemory<byte> batch))
         {
             using RecordDecompressor decompressor = new();
@@ -36,7 +36,7 @@ internal static class RecordCodec
             {
                 foreach (Wire.Records.Record record in new RecordReader(header, payload.Span))
                 {
-                    records.Add((record.Offset, Name(record.Value)));
+                    records.Add((record.Offset, header.PartitionLeaderEpoch, Name(record.Value)));
                 }
             }
         }
