@@ -79,7 +79,7 @@ internal sealed record ClusterPlan
                     PauseMsMax: Pick(random, 0, 200, 1000),
                     InFlightMax: random.Next(1, 6))),
             Storage = DrawStorage(random),
-            Audits = random.Next(3) == 0,
+            Audits = random.Next(8) == 0,
         };
     }
 
@@ -108,8 +108,8 @@ internal sealed record ClusterPlan
     {
         NodeId = nodeId,
         SessionMs = 3000,
-        HeartbeatMs = 500,
-        ControllerMs = 500,
+        HeartbeatMs = 1000,
+        ControllerMs = 1000,
         RetryMs = 250,
         DrainMs = 10_000,
         BalanceMs = 10_000,

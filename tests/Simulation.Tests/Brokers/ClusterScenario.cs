@@ -38,7 +38,7 @@ internal static class ClusterScenario
             Task started = world.GuardAsync(fleet.StartAsync());
             await new Mishaps(cluster, nodes, fleet).RunAsync();
             cluster.Calm();
-            await WithinAsync(world, CheckAsync(cluster, fleet, started), "clients have not ended");
+            await WithinAsync(world, CheckAsync(cluster, fleet, started), () => DescribeAsync(cluster, fleet));
             if (cluster.Plan.Audits)
             {
                 await AuditAsync(cluster);
@@ -75,13 +75,20 @@ internal static class ClusterScenario
                 .All(placement => alive.Contains(placement.Owner) && placement.Target.IsNone);
     }
 
-    private static async Task WithinAsync(SimulatedWorld world, Task work, string what)
+    private static async Task<string> DescribeAsync(ClusterWorld cluster, ClientFleet fleet)
+    {
+        ClusterSnapshot now = await cluster.Database.ReadClusterAsync();
+        return $"{fleet.Describe()}; brokers {string.Join(", ", now.Brokers.Select(static broker => $"{broker.Epoch.Value} of {broker.Endpoint.NodeId} {broker.State}"))}; "
+            + $"controller {now.Controller.Broker.Value}; placements {string.Join(", ", now.Topics.SelectMany(static topic => topic.Placements ?? []))}";
+    }
+
+    private static async Task WithinAsync(SimulatedWorld world, Task work, Func<Task<string>> describe)
     {
         using var inTime = new CancellationTokenSource();
         Task tooLong = Task.Delay(CalmMax, world.Driver.Time, inTime.Token);
         if (await Task.WhenAny(work, tooLong) == tooLong)
         {
-            throw new BrokenPromiseException($"{what} {CalmMax} after all was well again");
+            throw new BrokenPromiseException($"not settled {CalmMax} after all was well again: {await describe()}");
         }
 
         inTime.Cancel();

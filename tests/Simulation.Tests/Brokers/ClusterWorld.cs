@@ -55,7 +55,7 @@ internal sealed class ClusterWorld : IAsyncDisposable
         IsCalm = true;
         Network.HealAll();
         Network.Faults = NetworkFaults.None;
-        Bucket.Faults = new StoreFaults { LatencyMsMax = Plan.Store.LatencyMsMax };
+        Bucket.Faults = Plan.Store with { ErrorBefore = 0, ErrorAfter = 0, Timeout = 0, Late = 0, Slow = 0 };
     }
 
     public ValueTask DisposeAsync() => Database.DisposeAsync();

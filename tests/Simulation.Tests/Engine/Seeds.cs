@@ -10,6 +10,9 @@ public static class Seeds
 {
     private const int FailuresMax = 20;
 
+    /// <summary><c>PIPEROLL_SIM_LINES</c>: how much of the end of the trace a failure shows.</summary>
+    public static int TraceLines { get; } = Read("PIPEROLL_SIM_LINES") ?? 120;
+
     public static int From(int fallback) => Read("PIPEROLL_SIM_FROM") ?? fallback;
 
     public static int Count(int fallback) => Read("PIPEROLL_SIM_SEEDS") ?? fallback;

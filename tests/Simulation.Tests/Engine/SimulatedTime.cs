@@ -47,7 +47,7 @@ public sealed class SimulatedTime
 
             if (!fired)
             {
-                _trace.Note("time", NowTicks);
+                _trace.Time(NowTicks);
             }
 
             fired = true;

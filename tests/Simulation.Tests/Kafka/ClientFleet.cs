@@ -20,6 +20,7 @@ internal sealed class ClientFleet(
     private readonly List<Task> _producing = [];
     private readonly List<(GroupMember Member, SimulatedProcess Process, Task Work)> _members = [];
     private bool _stopReading;
+    private string _doing = "producing";
 
     public IReadOnlyList<PartitionModel> Partitions { get; } =
         [.. Enumerable.Range(0, plan.Partitions).Select(index => new PartitionModel(index, oneLeader, world.Fail))];
@@ -74,6 +75,14 @@ internal sealed class ClientFleet(
     /// <summary>Ends when every record of every producer was acknowledged.</summary>
     public Task WhenProducedAsync() => Task.WhenAll(_producing);
 
+    /// <summary>Who has not come to its end, for the report on a hang.</summary>
+    public string Describe() => string.Join("; ",
+    [
+        $"doing: {_doing}",
+        .. _producers.Where((_, index) => !_producing[index].IsCompleted).Select(static producer => producer.Describe()),
+        .. _members.Where(static member => !member.Work.IsCompleted).Select(static member => $"{member.Process.Name} {member.Member.Doing}"),
+    ]);
+
     /// <summary>Reads everything from the start and compares; has members commit and leave; asks what is committed.</summary>
     public async Task CheckAllAsync()
     {
@@ -84,12 +93,16 @@ internal sealed class ClientFleet(
             KafkaClient client = Client("checker", process);
             foreach (PartitionModel partition in Partitions)
             {
+                _doing = $"reading partition {partition.Partition}";
                 await ReadAllAsync(client, partition);
             }
 
+            _doing = "stopping members";
             await StopMembersAsync();
+            _doing = "asking for commits";
             await CheckCommitsAsync(client);
             client.Close();
+            _doing = "nothing more";
         }));
         world.Trace.Note("client.checked", Partitions.Sum(static partition => partition.KnownEnd), Group.StableGeneration);
     }

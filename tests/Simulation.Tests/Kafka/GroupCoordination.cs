@@ -32,6 +32,7 @@ internal sealed class GroupCoordination(KafkaClient client, string group)
             return false;
         }
 
+        client.Know(answer.NodeId, answer.Host, answer.Port);
         _coordinator = answer.NodeId;
         return true;
     }

@@ -16,6 +16,9 @@ internal sealed class GroupMember(KafkaClient client, string groupId, GroupModel
     private string _leader = "";
     private bool _stopping;
 
+    /// <summary>For the report on a hang.</summary>
+    public string Doing { get; private set; } = "starting";
+
     public void Stop() => _stopping = true;
 
     public async Task RunAsync()
@@ -32,6 +35,7 @@ internal sealed class GroupMember(KafkaClient client, string groupId, GroupModel
             }
         }
 
+        Doing = "leaving";
         if (_memberId.Length > 0 && await _coordination.FindAsync())
         {
             await _coordination.LeaveAsync(_memberId);
@@ -43,6 +47,7 @@ internal sealed class GroupMember(KafkaClient client, string groupId, GroupModel
     /// <returns>The partitions assigned; null when it must try again.</returns>
     private async Task<IReadOnlyList<int>?> JoinAsync()
     {
+        Doing = $"joining as {_memberId}";
         int stableBefore = model.StableGeneration;
         if (await _coordination.JoinAsync(_memberId) is not { } joined)
         {
@@ -104,6 +109,7 @@ internal sealed class GroupMember(KafkaClient client, string groupId, GroupModel
 
     private async Task ConsumeAsync(IReadOnlyList<int> assigned)
     {
+        Doing = $"asking for offsets in {_generation}";
         var readers = new List<LogReader>();
         foreach (int partition in assigned)
         {
@@ -115,6 +121,7 @@ internal sealed class GroupMember(KafkaClient client, string groupId, GroupModel
             readers.Add(new LogReader(client, partitions[partition], Math.Max(from, 0), lane: 2));
         }
 
+        Doing = $"consuming in {_generation}";
         long lastBeat = client.Host.Time.GetTimestamp();
         while (!_stopping)
         {

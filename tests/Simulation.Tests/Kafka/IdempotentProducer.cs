@@ -18,6 +18,7 @@ internal sealed class IdempotentProducer(KafkaClient client, int number, Produce
     private const short Version = 4;
 
     private readonly Dictionary<int, int> _sent = [];
+    private readonly List<PartitionSender> _senders = [];
 
     public int Number => number;
 
@@ -32,6 +33,8 @@ internal sealed class IdempotentProducer(KafkaClient client, int number, Produce
 
     public int SentTo(int partition) => _sent.GetValueOrDefault(partition);
 
+    public string Describe() => $"producer {number} (id {ProducerId}): {string.Join(", ", _senders.Select(static sender => sender.Describe()))}";
+
     public async Task RunAsync()
     {
         await InitialiseAsync();
@@ -39,6 +42,7 @@ internal sealed class IdempotentProducer(KafkaClient client, int number, Produce
         foreach (PartitionModel partition in partitions)
         {
             var sender = new PartitionSender(this, partition);
+            _senders.Add(sender);
             senders.Add(SendAsync(sender, partition.Partition));
         }
 

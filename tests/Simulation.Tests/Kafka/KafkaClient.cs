@@ -39,6 +39,9 @@ internal sealed class KafkaClient(ClientHost host, string topic)
         }
     }
 
+    /// <summary>An answer named a broker and its address.</summary>
+    public void Know(int nodeId, string address, int port) => _nodes[nodeId] = (address, port);
+
     /// <summary>The connection to a broker, made now if there is none. Null when there can't be one.</summary>
     /// <param name="lane">Long polls have a lane of their own, so that nothing waits behind them.</param>
     public async Task<KafkaConnection?> ConnectAsync(int nodeId, int lane = 0)

@@ -22,9 +22,14 @@ internal sealed class PartitionSender(IdempotentProducer producer, PartitionMode
     private TaskCompletionSource _changed = new();
     private int _made;
     private bool _hasPaused = true;
+    private KafkaError _lastError;
 
     /// <summary>Records made.</summary>
     public int Sent { get; private set; }
+
+    public string Describe() =>
+        $"partition {model.Partition} leader {_client.LeaderOf(model.Partition)} {_made} made, last error {_lastError}, open ["
+        + string.Join(' ', _open.Select(static batch => $"{batch.First}x{batch.Attempts}{(batch.IsInFlight ? "!" : "")}")) + "]";
 
     public async Task RunAsync()
     {
@@ -140,6 +145,7 @@ internal sealed class PartitionSender(IdempotentProducer producer, PartitionMode
     {
         if (response is null)
         {
+            _lastError = KafkaError.NetworkException;
             Failed(batch);
             return;
         }
@@ -147,6 +153,7 @@ internal sealed class PartitionSender(IdempotentProducer producer, PartitionMode
         ProduceResponse.PartitionProduceResponse answer = response.Responses[0].PartitionResponses[0];
         var error = (KafkaError)answer.ErrorCode;
         _client.Host.World.Trace.Note("client.produced", (model.Partition * 1000) + producer.Number, answer.BaseOffset);
+        _lastError = error;
         switch (error)
         {
             case KafkaError.None or KafkaError.DuplicateSequenceNumber:
