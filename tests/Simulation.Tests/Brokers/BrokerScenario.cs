@@ -123,7 +123,7 @@ internal sealed class BrokerLife(
             await _storage.StartAsync();
             _broker = new Broker.Broker(plan.Broker, new BrokerDependencies
             {
-                Storage = BrokerBugs.Plant(bug, _storage, scenario.World),
+                Storage = BrokerBugs.Plant(bug, _storage, scenario.Metadata),
                 Catalog = scenario.Metadata,
                 Time = process.Time,
                 Loggers = NullLoggerFactory.Instance,

@@ -15,6 +15,7 @@ internal sealed class ClusterLife(ClusterWorld cluster, int nodeId, SimulatedPro
     private readonly TaskCompletionSource _stopAsked = new();
     private ClusterMember? _member;
     private StreamStorage? _storage;
+    private IStreamStorage? _streams;
     private Broker.Broker? _broker;
 
     public static string HostOf(int nodeId) => $"broker {nodeId}";
@@ -101,13 +102,14 @@ internal sealed class ClusterLife(ClusterWorld cluster, int nodeId, SimulatedPro
                 }
             },
         });
+        _streams = ClusterBugs.Plant(cluster.Bug, _storage);
         await _storage.StartAsync();
-        await _member.StartAsync(_storage);
-        _broker = MakeBroker(options, metadata, _storage);
+        await _member.StartAsync(_streams);
+        _broker = MakeBroker(options, metadata, _streams);
         await _broker.StartAsync();
     }
 
-    private Broker.Broker MakeBroker(BrokerOptions options, IMetadataStore metadata, StreamStorage storage)
+    private Broker.Broker MakeBroker(BrokerOptions options, IMetadataStore metadata, IStreamStorage storage)
     {
         Random ids = cluster.World.RandomFor($"broker ids {process.Number}");
         var bytes = new byte[16];

@@ -43,11 +43,11 @@ internal sealed class ClusterWorld : IAsyncDisposable
 
     /// <summary>The database as a broker on that host reaches it.</summary>
     public IMetadataStore ConnectToDatabase(string host, int process) => new FaultyMetadataStore(
-        World, Database, () => IsCalm ? MetadataFaults.None : Plan.Metadata, ClusterBugs.Plant(Bug, World, Database),
+        World, Database, () => IsCalm ? MetadataFaults.None : Plan.Metadata, ClusterBugs.Plant(Bug, Database),
         new DatabaseLine($"{process}", () => Network.IsCut(host, DatabaseHost)));
 
     public IObjectStore ConnectToStore(string host) =>
-        ClusterBugs.Plant(Bug, World, Bucket.Connect(() => Network.IsCut(host, StoreHost)));
+        ClusterBugs.Plant(Bug, Bucket.Connect(() => Network.IsCut(host, StoreHost)));
 
     /// <summary>From now on nothing fails any more.</summary>
     public void Calm()
