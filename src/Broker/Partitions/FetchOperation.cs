@@ -31,6 +31,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
     private readonly Partition?[] _partitions = new Partition?[items.Count];
     private readonly long _startedAt = services.Time.GetTimestamp();
     private readonly long[] _counts = new long[items.Count];
+    private readonly bool[] _opening = new bool[items.Count];
     private bool _mustAnswer;
     private long _bytesRead;
 
@@ -49,17 +50,31 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             await ReadAsync(cancellation);
             if (_mustAnswer || _bytesRead >= limits.BytesMin || LeftMs() <= 0 || cancellation.IsCancellationRequested)
             {
-                return _answers;
+                return Answer();
             }
 
             await WaitAsync(endsBefore, limits.BytesMin - _bytesRead, cancellation);
             if (_bytesRead > 0 && SumOfEnds() == endsBefore)
             {
-                return _answers;
+                return Answer();
             }
 
             Discard();
         }
+    }
+
+    /// <summary>A partition that is still being opened is to be asked for again: without an error it would look empty.</summary>
+    private FetchResponse.PartitionData[] Answer()
+    {
+        for (int at = 0; at < items.Count; at++)
+        {
+            if (_opening[at])
+            {
+                _answers[at].ErrorCode = (short)KafkaError.NotLeaderOrFollower;
+            }
+        }
+
+        return _answers;
     }
 
     /// <summary>Finds the partitions and checks positions; fills in an answer for each, without records.</summary>
@@ -83,7 +98,8 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             KafkaError error = partition is null
                 ? item.Key.Topic is null && topic is null ? KafkaError.UnknownTopicId : KafkaError.UnknownTopicOrPartition
                 : CheckPosition(partition, item, answer);
-            if (error == KafkaError.NotLeaderOrFollower && partition?.State == PartitionState.Opening && LeftMs() > 0)
+            _opening[at] = error == KafkaError.NotLeaderOrFollower && partition?.State == PartitionState.Opening && LeftMs() > 0;
+            if (_opening[at])
             {
                 // It opens in a moment and wakes the wait then.
                 continue;
@@ -222,7 +238,8 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             }
 
             // The time may have run out on the way here, and a negative rest would be refused or mean for ever.
-            var left = TimeSpan.FromMilliseconds(Math.Max(LeftMs(), 0));
+            // Rounded up: a timer for less than its unit fires at once, and the fetch would go round until the time has passed.
+            var left = TimeSpan.FromMilliseconds(Math.Ceiling(Math.Max(LeftMs(), 0)));
             using ITimer deadline = services.Time.CreateTimer(
                 static state => ((FetchWaiter)state!).Wake(), waiter, left, Timeout.InfiniteTimeSpan);
             using CancellationTokenRegistration gone = cancellation.UnsafeRegister(static state => ((FetchWaiter)state!).Wake(), waiter);

@@ -137,7 +137,7 @@ internal sealed partial class Partition
         PartitionCheckpoint checkpoint;
         lock (_gate)
         {
-            if (!ReferenceEquals(stream, _stream) || endOffset <= _checkpointOffset || _producers.Count == 0)
+            if (!ReferenceEquals(stream, _stream) || endOffset <= _checkpointOffset || _producers is { Count: 0, ForgottenMax: < 0 })
             {
                 return;
             }

@@ -53,7 +53,11 @@ public sealed class SimulatedScheduler
             throw _leak;
         }
 
-        if (process.IsAlive)
+        if (process.IsPaused)
+        {
+            process.Hold(task);
+        }
+        else if (process.IsAlive)
         {
             _ready.Add(new Ready(task, process));
         }
@@ -77,6 +81,14 @@ public sealed class SimulatedScheduler
     }
 
     internal void Drop(SimulatedProcess process) => _ready.RemoveAll(ready => ready.Process == process);
+
+    /// <summary>The ready tasks of a process, oldest first; they are not ready any more.</summary>
+    internal IReadOnlyList<Task> Take(SimulatedProcess process)
+    {
+        Task[] taken = [.. _ready.Where(ready => ready.Process == process).Select(static ready => ready.Task)];
+        Drop(process);
+        return taken;
+    }
 
     private int Pick()
     {

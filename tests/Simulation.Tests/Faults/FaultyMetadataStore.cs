@@ -6,6 +6,13 @@ using PipeRoll.Streams.Metadata;
 
 namespace PipeRoll.Simulation.Faults;
 
+/// <summary>How one process reaches the database. Null for the embedded default's: always, and it fails as SQLite does.</summary>
+internal sealed record DatabaseLine(string Name, Func<bool> IsCut)
+{
+    /// <summary>How long a call waits while it can't reach the database.</summary>
+    public int TimeoutMs { get; init; } = 1500;
+}
+
 /// <summary>Probabilities per call.</summary>
 public sealed record MetadataFaults
 {
@@ -25,9 +32,10 @@ public sealed record MetadataFaults
 /// instant between its start and its end; whether it happens when the caller dies first is up to the seed.
 /// </summary>
 internal sealed partial class FaultyMetadataStore(
-    SimulatedWorld world, IMetadataStore inner, Func<MetadataFaults> faults, PlantedMetadata planted) : IMetadataStore
+    SimulatedWorld world, IMetadataStore inner, Func<MetadataFaults> faults, PlantedMetadata planted, DatabaseLine? line = null)
+    : IMetadataStore
 {
-    private readonly Random _random = world.RandomFor("metadata");
+    private readonly Random _random = world.RandomFor(line is null ? "metadata" : $"metadata {line.Name}");
 
     public ValueTask StartAsync(CancellationToken cancellation = default) => inner.StartAsync(cancellation);
 
@@ -143,6 +151,14 @@ internal sealed partial class FaultyMetadataStore(
         TimeProvider time = world.Environment.Time;
         double fate = _random.NextDouble();
         await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(faults().LatencyMsMax)), time);
+        if (line is not null && line.IsCut())
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(line.TimeoutMs), time);
+            world.Trace.Note(what, -4);
+            answer.TrySetException(Busy());
+            return;
+        }
+
         if (fate < faults().ErrorBefore)
         {
             world.Trace.Note(what, -1);
@@ -155,7 +171,7 @@ internal sealed partial class FaultyMetadataStore(
             T result = await call();
             world.Trace.Note(what, 1);
             await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(faults().LatencyMsMax)), time);
-            if (fate - faults().ErrorBefore < faults().ErrorAfter)
+            if (fate - faults().ErrorBefore < faults().ErrorAfter || (line is not null && line.IsCut()))
             {
                 world.Trace.Note(what, -2);
                 answer.TrySetException(Busy());
@@ -174,6 +190,8 @@ internal sealed partial class FaultyMetadataStore(
         }
     }
 
-    /// <summary>SQLITE_BUSY, the error that a healthy database gives too.</summary>
-    private static SqliteException Busy() => new("simulated: database is locked", 5);
+    /// <summary>SQLITE_BUSY, the error that a healthy database gives too; or that a server can't be reached now.</summary>
+    private Exception Busy() => line is null
+        ? new SqliteException("simulated: database is locked", 5)
+        : new MetadataUnavailableException("simulated: the database does not answer");
 }

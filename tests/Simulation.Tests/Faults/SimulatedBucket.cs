@@ -19,6 +19,14 @@ public sealed record StoreFaults
 
     public int TimeoutMs { get; init; } = 10_000;
 
+    /// <summary>
+    /// The request times out and is carried out up to <see cref="LateMsMax"/> later, whoever may have given it up; half of these were also
+    /// carried out in time, and come twice.
+    /// </summary>
+    public double Late { get; init; }
+
+    public int LateMsMax { get; init; } = 30_000;
+
     public int LatencyMsMax { get; init; } = 50;
 
     /// <summary>One request in so many is this much slower: the long tail.</summary>
@@ -50,7 +58,8 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
 
     internal SortedDictionary<string, byte[]> Objects => _objects;
 
-    public IObjectStore Connect() => new SimulatedObjectStore(this);
+    /// <param name="isCut">Whether the sender can't reach the bucket now; requests and answers are then lost.</param>
+    public IObjectStore Connect(Func<bool>? isCut = null) => new SimulatedObjectStore(this, isCut ?? (static () => false));
 
     /// <summary>For so long nearly every request is answered with 503.</summary>
     public void StartStorm(TimeSpan duration)
@@ -63,13 +72,14 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
     /// Sends a request. <paramref name="effect"/> runs once, at the instant when the store carries it out, or never.
     /// The task may fail and the effect happen nevertheless.
     /// </summary>
-    internal Task<T> Send<T>(string what, Func<T> effect, CancellationToken cancellation)
+    /// <param name="keep">Copies what the request reads from its caller's buffers; called when it may take effect after its failure.</param>
+    internal Task<T> Send<T>(string what, Func<T> effect, Func<bool> isCut, CancellationToken cancellation, Action? keep = null)
     {
         cancellation.ThrowIfCancellationRequested();
         Requests++;
         InFlight++;
         var answer = new TaskCompletionSource<T>();
-        var request = new Request<T>(what, effect, answer);
+        var request = new Request<T>(what, effect, answer) { IsCut = isCut, Keep = keep };
         CancellationTokenRegistration registration = cancellation.Register(() => request.Cancel(cancellation));
         _ = world.Environment.Run(async () =>
         {
@@ -87,6 +97,12 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
         bool storm = world.Clock.NowTicks < _stormUntilTicks && _random.Next(10) != 0;
         int latencyMs = _random.NextDouble() < Faults.Slow ? _random.Next(Faults.SlowMsMax) : _random.Next(Faults.LatencyMsMax);
         await Task.Delay(TimeSpan.FromMilliseconds(latencyMs / 2), time);
+        if (request.IsCut() || Take(ref fate, Faults.Late))
+        {
+            await CarryOutLateAsync(request, isCut: request.IsCut());
+            return;
+        }
+
         if (storm || Take(ref fate, Faults.ErrorBefore))
         {
             await Task.Delay(TimeSpan.FromMilliseconds(latencyMs / 2), time);
@@ -102,13 +118,37 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
         }
 
         await Task.Delay(TimeSpan.FromMilliseconds(timeout ? Faults.TimeoutMs : latencyMs - (latencyMs / 2)), time);
-        if (timeout || Take(ref fate, Faults.ErrorAfter))
+        if (timeout || request.IsCut() || Take(ref fate, Faults.ErrorAfter))
         {
             Fail(request, timeout ? "time-out" : "connection reset");
             return;
         }
 
         request.Answer();
+    }
+
+    private async Task CarryOutLateAsync<T>(Request<T> request, bool isCut)
+    {
+        TimeProvider time = world.Environment.Time;
+        if (isCut)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(Faults.TimeoutMs), time);
+            Fail(request, "unreachable");
+            return;
+        }
+
+        if (_random.Next(2) == 0)
+        {
+            request.TakeEffect();
+            world.Trace.Note(request.What, request.Outcome);
+        }
+
+        Func<bool> late = request.TakeLate();
+        await Task.Delay(TimeSpan.FromMilliseconds(Faults.TimeoutMs), time);
+        Fail(request, "time-out");
+        await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(Faults.LateMsMax)), time);
+        world.Trace.Note("store.late", late() ? 1 : 0);
+        world.Trace.Say($"  {request.What}");
     }
 
     private static bool Take(ref double fate, double probability)
@@ -131,6 +171,10 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
         private Exception? _error;
         private bool _cancelled;
 
+        public required Func<bool> IsCut { get; init; }
+
+        public required Action? Keep { get; init; }
+
         public string What => what;
 
         public long Outcome => _error is null ? 1 : 0;
@@ -150,6 +194,29 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
             {
                 _error = error;
             }
+        }
+
+        /// <summary>The same effect, to be had again when the caller has long gone on. Only what writes matters then.</summary>
+        public Func<bool> TakeLate()
+        {
+            if (_cancelled || Keep is null)
+            {
+                return static () => false;
+            }
+
+            Keep();
+            return () =>
+            {
+                try
+                {
+                    effect();
+                    return true;
+                }
+                catch (ObjectStoreException)
+                {
+                    return false;
+                }
+            };
         }
 
         public void Answer()

@@ -1,0 +1,189 @@
+using PipeRoll.Simulation.Engine;
+using PipeRoll.Simulation.Network;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
+
+namespace PipeRoll.Simulation.Kafka;
+
+/// <summary>How many clients of which kind there are.</summary>
+internal sealed record FleetPlan(int Partitions, int Producers, int Readers, int Members, ProducerPlan Producer);
+
+/// <summary>All clients of a scenario over one topic, and what they know together.</summary>
+/// <remarks>Owner: the scenario. Every client is a process of its own on a host of its own.</remarks>
+internal sealed class ClientFleet(
+    SimulatedWorld world, SimulatedNetwork network, FleetPlan plan, IReadOnlyList<(string Host, int Port)> bootstrap, bool oneLeader)
+{
+    public const string Topic = "events";
+    private const string GroupId = "group";
+
+    private readonly List<IdempotentProducer> _producers = [];
+    private readonly List<Task> _producing = [];
+    private readonly List<(GroupMember Member, SimulatedProcess Process, Task Work)> _members = [];
+    private bool _stopReading;
+
+    public IReadOnlyList<PartitionModel> Partitions { get; } =
+        [.. Enumerable.Range(0, plan.Partitions).Select(index => new PartitionModel(index, oneLeader, world.Fail))];
+
+    public GroupModel Group { get; } = new(world);
+
+    public IReadOnlyList<string> Hosts => [.. _hosts];
+
+    private readonly List<string> _hosts = [];
+
+    /// <summary>Makes the topic, from a client, and starts everybody.</summary>
+    public async Task StartAsync()
+    {
+        SimulatedProcess admin = world.StartProcess("admin");
+        await world.GuardAsync(admin.Run(() => CreateTopicAsync(Client("admin", admin))));
+        for (int index = 0; index < plan.Producers; index++)
+        {
+            SimulatedProcess process = Start($"producer {index}");
+            var producer = new IdempotentProducer(Client(process.Name, process), index, plan.Producer, Partitions);
+            _producers.Add(producer);
+            _producing.Add(world.GuardAsync(process.Run(producer.RunAsync)));
+        }
+
+        for (int index = 0; index < plan.Readers; index++)
+        {
+            SimulatedProcess process = Start($"reader {index}");
+            foreach (PartitionModel partition in Partitions)
+            {
+                var reader = new LogReader(Client(process.Name, process), partition, 0, lane: 0);
+                _ = world.GuardAsync(process.Run(() => FollowAsync(reader)));
+            }
+        }
+
+        for (int index = 0; index < plan.Members; index++)
+        {
+            StartMember($"member {index}");
+        }
+    }
+
+    /// <summary>A consumer dies, and another one comes in its place.</summary>
+    public void ReplaceMember(Random random)
+    {
+        if (_members.Count > 0)
+        {
+            int index = random.Next(_members.Count);
+            _members[index].Process.Kill("consumer crash");
+            _members.RemoveAt(index);
+            StartMember($"member {_hosts.Count}");
+        }
+    }
+
+    /// <summary>Ends when every record of every producer was acknowledged.</summary>
+    public Task WhenProducedAsync() => Task.WhenAll(_producing);
+
+    /// <summary>Reads everything from the start and compares; has members commit and leave; asks what is committed.</summary>
+    public async Task CheckAllAsync()
+    {
+        _stopReading = true;
+        SimulatedProcess process = world.StartProcess("checker");
+        await world.GuardAsync(process.Run(async () =>
+        {
+            KafkaClient client = Client("checker", process);
+            foreach (PartitionModel partition in Partitions)
+            {
+                await ReadAllAsync(client, partition);
+            }
+
+            await StopMembersAsync();
+            await CheckCommitsAsync(client);
+            client.Close();
+        }));
+        world.Trace.Note("client.checked", Partitions.Sum(static partition => partition.KnownEnd), Group.StableGeneration);
+    }
+
+    private async Task ReadAllAsync(KafkaClient client, PartitionModel partition)
+    {
+        var reader = new LogReader(client, partition, 0, lane: 0);
+        while (reader.Offset < partition.KnownEnd)
+        {
+            await reader.FetchAsync(waitMs: 100, bytesMax: 64 * 1024);
+        }
+
+        partition.CheckComplete(reader.Offset);
+        foreach (IdempotentProducer producer in _producers)
+        {
+            partition.CheckProducer(producer.Number, producer.SentTo(partition.Partition));
+        }
+    }
+
+    private async Task StopMembersAsync()
+    {
+        foreach ((GroupMember member, _, _) in _members)
+        {
+            member.Stop();
+        }
+
+        foreach ((_, _, Task work) in _members)
+        {
+            await work;
+        }
+    }
+
+    private async Task CheckCommitsAsync(KafkaClient client)
+    {
+        var coordination = new GroupCoordination(client, GroupId);
+        foreach (PartitionModel partition in plan.Members == 0 ? [] : Partitions)
+        {
+            while (true)
+            {
+                long askedAtStep = world.Scheduler.Steps;
+                if (await coordination.FindAsync() && await coordination.FetchAsync(partition.Partition) is var (offset, note))
+                {
+                    Group.Fetched(partition.Partition, offset, note, askedAtStep);
+                    break;
+                }
+
+                await client.Host.BackOffAsync();
+            }
+        }
+    }
+
+    private async Task FollowAsync(LogReader reader)
+    {
+        while (!_stopReading)
+        {
+            await reader.FetchAsync(waitMs: 500, bytesMax: 8 * 1024);
+        }
+    }
+
+    private async Task CreateTopicAsync(KafkaClient client)
+    {
+        var request = new CreateTopicsRequest
+        {
+            Topics = [new() { Name = Topic, NumPartitions = plan.Partitions, ReplicationFactor = -1, Assignments = [], Configs = [] }],
+            TimeoutMs = KafkaClient.RequestTimeoutMs,
+        };
+        while (true)
+        {
+            CreateTopicsResponse answer = await client.CallAnyAsync<CreateTopicsRequest, CreateTopicsResponse>(request, 5);
+            var error = (KafkaError)answer.Topics[0].ErrorCode;
+            if (error is KafkaError.None or KafkaError.TopicAlreadyExists)
+            {
+                client.Close();
+                return;
+            }
+
+            Retriable.Require(error, "CreateTopics");
+            await client.Host.BackOffAsync();
+        }
+    }
+
+    private void StartMember(string name)
+    {
+        SimulatedProcess process = Start(name);
+        var member = new GroupMember(Client(name, process), GroupId, Group, Partitions);
+        _members.Add((member, process, world.GuardAsync(process.Run(member.RunAsync))));
+    }
+
+    private SimulatedProcess Start(string name)
+    {
+        _hosts.Add(name);
+        return world.StartProcess(name);
+    }
+
+    private KafkaClient Client(string name, SimulatedProcess process) =>
+        new(new ClientHost(world, network, process, name, bootstrap), Topic);
+}
