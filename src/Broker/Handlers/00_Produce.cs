@@ -17,8 +17,8 @@ namespace PipeRoll.Broker.Handlers;
 /// append in the order sent. 6. Wait until everything is durable. 7. Answer.
 /// acks=1 is as strong as acks=all: there is one durability. acks=0 is not answered; if it fails, the connection is closed,
 /// as Kafka does, since that is the only way to tell. A compressed batch is opened to be checked and stored as it came.
-/// Versions: 3 is the first one served (record batches v2); 7 zstd; 8 record errors; 10 the leader, when it is another broker (KIP-951). Transactional requests are refused
-/// with UNSUPPORTED_FOR_MESSAGE_FORMAT, which clients take as final.
+/// Versions: 3 is the first one served (record batches v2); 7 zstd; 8 record errors; 10 the leader, when it is another broker
+/// (KIP-951). Transactional requests are refused with UNSUPPORTED_FOR_MESSAGE_FORMAT, which clients take as final.
 /// </remarks>
 internal sealed class ProduceHandler(BrokerServices services, DecompressorPool decompressors) : Handler<ProduceRequest, ProduceResponse>
 {

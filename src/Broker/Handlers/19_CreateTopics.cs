@@ -9,9 +9,10 @@ namespace PipeRoll.Broker.Handlers;
 /// CreateTopics (19): makes topics; what is wrong with one does not touch the others.
 /// </summary>
 /// <remarks>
-/// Assignments are honoured: the first broker listed that can take the partition leads it. Partitions -1 and replication factor -1 take the broker's defaults. Any replication factor from 1 on is accepted and
-/// reported as 1 (see <see cref="TopicRules"/>). A topic named twice in one request is refused. From version 5 on the answer
-/// has the topic's configs; from 7 on its id. validateOnly (1 on) checks everything and makes nothing.
+/// Assignments are honoured: the first broker listed that can take the partition leads it. Partitions -1 and replication factor -1
+/// take the broker's defaults. Any replication factor from 1 on is accepted and reported as 1 (see <see cref="TopicRules"/>). A topic
+/// named twice in one request is refused. From version 5 on the answer has the topic's configs; from 7 on its id. validateOnly (1 on)
+/// checks everything and makes nothing.
 /// </remarks>
 internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<CreateTopicsRequest, CreateTopicsResponse>
 {

@@ -8,7 +8,10 @@ namespace PipeRoll.Broker.Handlers;
 /// <summary>
 /// CreatePartitions (37): adds partitions to topics; a topic never gets fewer.
 /// </summary>
-/// <remarks>Assignments, if given, must name brokers of this cluster for each new partition; the first that can leads it. Internal topics are protected.</remarks>
+/// <remarks>
+/// Assignments, if given, must name brokers of this cluster for each new partition; the first that can leads it. Internal topics are
+/// protected.
+/// </remarks>
 internal sealed class CreatePartitionsHandler(BrokerServices services) : Handler<CreatePartitionsRequest, CreatePartitionsResponse>
 {
     public override async ValueTask<CreatePartitionsResponse> HandleAsync(CreatePartitionsRequest request, RequestContext context)

@@ -21,7 +21,9 @@ internal sealed partial class PartitionRegistry
         {
             // Without a cluster, a failed try may have used the epoch up.
             int? epoch = IsClustered ? partition.AssignedEpoch : isNew && attempt == 1 ? partition.LeaderEpoch : null;
-            if (!await TryOpenAsync(partition, epoch, failures))
+            // It may have been stepped down from before the first try, or between two.
+            bool isWanted = epoch is null or >= 0;
+            if (isWanted && !await TryOpenAsync(partition, epoch, failures))
             {
                 failures++;
                 await PauseBeforeRetryAsync(partition, epoch ?? -1);

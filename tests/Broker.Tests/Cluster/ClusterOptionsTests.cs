@@ -12,7 +12,13 @@ public sealed class ClusterOptionsTests
     {
         IReadOnlyList<string> errors = new ClusterOptions
         {
-            NodeId = -1, Rack = " ", SessionMs = 1_000, HeartbeatMs = 500, BalanceDeadBand = double.NaN, HandOverBatch = 0, SlowRatio = 1,
+            NodeId = -1,
+            Rack = " ",
+            SessionMs = 1_000,
+            HeartbeatMs = 500,
+            BalanceDeadBand = double.NaN,
+            HandOverBatch = 0,
+            SlowRatio = 1,
         }.Validate();
 
         Assert.Equal(6, errors.Count);

@@ -62,13 +62,33 @@ public sealed class PlacementTests
         var gate = new TaskCompletionSource();
         pair.Storage.OpenGate = gate.Task;
         Partition second = pair.PartitionOn(2, "t");
+        int opens = pair.Storage.OpensBegun;
         pair.Second.PartitionHost!.Lead(stream, 2);
         ValueTask<AppendResult> waiting = second.AppendAsync(Batches.Of(1), null);
+        await BrokerHost.UntilAsync(() => pair.Storage.OpensBegun > opens);
         pair.Second.PartitionHost.StepDown(stream);
         Assert.Equal(KafkaError.NotLeaderOrFollower, (await waiting).Error);
         gate.SetResult();
         await BrokerHost.UntilAsync(() => pair.Storage.Released.Contains(stream));
         Assert.Equal(PartitionState.Elsewhere, second.State);
+    }
+
+    [Fact]
+    public async Task Placements_that_are_over_before_their_opening_began_do_not_disturb_the_next()
+    {
+        await using TwoBrokers pair = await TwoBrokers.StartAsync();
+        StreamId stream = await pair.CreateAsync("t");
+        for (int epoch = 2; epoch < 200; epoch += 2)
+        {
+            pair.Second.PartitionHost!.Lead(stream, epoch);
+            pair.Second.PartitionHost.StepDown(stream);
+            pair.Second.PartitionHost.Lead(stream, epoch + 1);
+        }
+
+        Partition second = pair.PartitionOn(2, "t");
+        await BrokerHost.UntilAsync(() => second.State == PartitionState.Open);
+        Assert.Equal((199, 199L), (second.LeaderEpoch, pair.Storage[stream].Epoch));
+        Assert.Equal(0, (await second.AppendAsync(Batches.Of(1), null)).BaseOffset);
     }
 
     [Fact]
