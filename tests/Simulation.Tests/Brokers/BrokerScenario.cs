@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using PipeRoll.Broker;
 using PipeRoll.Simulation.Engine;
 using PipeRoll.Simulation.Kafka;
@@ -126,7 +125,7 @@ internal sealed class BrokerLife(
                 Storage = BrokerBugs.Plant(bug, _storage, scenario.Metadata),
                 Catalog = scenario.Metadata,
                 Time = process.Time,
-                Loggers = NullLoggerFactory.Instance,
+                Loggers = TraceLoggers.For(scenario.World, process),
                 Random = scenario.World.RandomFor($"broker {process.Number}"),
                 NewGuid = () =>
                 {

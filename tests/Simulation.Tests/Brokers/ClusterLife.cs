@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using PipeRoll.Broker;
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Simulation.Engine;
@@ -77,7 +76,7 @@ internal sealed class ClusterLife(ClusterWorld cluster, int nodeId, SimulatedPro
         {
             Metadata = metadata,
             Time = process.Time,
-            Loggers = NullLoggerFactory.Instance,
+            Loggers = TraceLoggers.For(cluster.World, process),
             OnFenced = reason => Fenced(reason),
             OnFatal = cluster.World.Fail,
         });
@@ -90,6 +89,7 @@ internal sealed class ClusterLife(ClusterWorld cluster, int nodeId, SimulatedPro
             Objects = cluster.ConnectToStore(host),
             Time = process.Time,
             Random = cluster.World.RandomFor($"storage {process.Number}"),
+            Loggers = TraceLoggers.For(cluster.World, process),
             OnFatal = failure =>
             {
                 if (failure is BrokerFencedException)
@@ -120,7 +120,7 @@ internal sealed class ClusterLife(ClusterWorld cluster, int nodeId, SimulatedPro
             Catalog = metadata,
             Cluster = _member,
             Time = process.Time,
-            Loggers = NullLoggerFactory.Instance,
+            Loggers = TraceLoggers.For(cluster.World, process),
             Random = cluster.World.RandomFor($"broker {process.Number}"),
             NewGuid = () =>
             {

@@ -30,7 +30,7 @@ internal sealed partial class ImageTail(
             {
                 try
                 {
-                    await PublishAsync(await ReadAllAsync(cancellation), cancellation);
+                    await PublishAsync(await ReadAllAsync(cancellation));
                     return;
                 }
                 catch (MetadataUnavailableException error)
@@ -98,7 +98,7 @@ internal sealed partial class ImageTail(
                 }
 
                 metrics.LogSeen(entries[^1].Sequence);
-                await PublishAsync(await ReadStepAsync(entries, cancellation), cancellation);
+                await PublishAsync(await ReadStepAsync(entries, cancellation));
                 if (entries.Count < EntriesMax)
                 {
                     return;
@@ -149,14 +149,17 @@ internal sealed partial class ImageTail(
         return image => image.ReplacedBy(snapshot);
     }
 
-    private async ValueTask PublishAsync(Func<ClusterImage, ClusterImage> change, CancellationToken cancellation)
+    /// <summary>
+    /// Not to be cancelled: whoever waits for it may be a client that leaves, and what is in the image is never told again.
+    /// </summary>
+    private async ValueTask PublishAsync(Func<ClusterImage, ClusterImage> change)
     {
         (ClusterImage before, ClusterImage after) = images.Update(change);
         metrics.LogApplied(after.LogEnd);
         ImageChanges changes = ImageChanges.Between(before, after);
         foreach (ImageListener listener in _listeners)
         {
-            await listener(after, changes, cancellation);
+            await listener(after, changes, CancellationToken.None);
         }
     }
 
