@@ -52,7 +52,7 @@ public sealed partial class ClusterMember : IAsyncDisposable
         _balance = new BalanceRounds(options, metadata, _images, _logger);
         _controller = new ControllerLoop(options, metadata, _membership, _tail, _images, _balance, time, Metrics, _logger);
         _drainer = new Drainer(options, metadata, _membership, _tail, _images, time, _logger);
-        View = new ImageView(options.NodeId, () => _membership.Epoch, _images);
+        View = new ImageView(options.NodeId, () => _membership.Epoch, _images) { InTouch = () => _membership.IsInTouch };
         Mover = new PartitionMoves(metadata, _images);
         Metrics.Watch(
             () => Status.Leaderless, () => _images.Current.Partitions.Values.Count(entry => entry.Placement.Owner == Epoch),

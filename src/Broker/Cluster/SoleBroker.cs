@@ -15,6 +15,8 @@ internal sealed class SoleBroker(ClusterNode self, Func<StreamId, int> epochOf) 
 
     public IReadOnlyList<PartitionMove> UnderWay => [];
 
+    public bool IsInTouch => true;
+
     public PartitionLeader LeaderOf(StreamId stream) => new(self.NodeId, epochOf(stream), IsSelf: true);
 
     public BrokerEpoch EpochOf(int nodeId) => BrokerEpoch.None;

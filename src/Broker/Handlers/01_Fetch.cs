@@ -32,7 +32,10 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
     {
         BrokerOptions options = services.Options;
         _services = new FetchServices(
-            options, services.Time, services.Topics, services.FetchBytes, services.Loggers.CreateLogger<FetchHandler>());
+            options, services.Time, services.Topics, services.FetchBytes, services.Loggers.CreateLogger<FetchHandler>())
+        {
+            IsInTouch = () => services.Cluster.IsInTouch,
+        };
         _sessions = new FetchSessions(
             options.FetchSessionsMax, options.FetchSessionEvictionMs, services.Time, () => services.Random.Next(1, int.MaxValue));
         _metrics = services.Metrics;

@@ -14,7 +14,11 @@ internal readonly record struct FetchLimits(int WaitMsMax, int BytesMin, int Byt
 
 /// <summary>What all fetches share.</summary>
 internal sealed record FetchServices(
-    BrokerOptions Options, TimeProvider Time, TopicDirectory Topics, ByteBudget FetchBytes, ILogger Logger);
+    BrokerOptions Options, TimeProvider Time, TopicDirectory Topics, ByteBudget FetchBytes, ILogger Logger)
+{
+    /// <summary>See <see cref="Cluster.IClusterView.IsInTouch"/>.</summary>
+    public required Func<bool> IsInTouch { get; init; }
+}
 
 /// <summary>
 /// One fetch: checks its partitions, reads what there is, and waits for more when that is too little. One item, one answer,
@@ -110,7 +114,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
         }
     }
 
-    private static KafkaError CheckPosition(Partition partition, FetchItem item, FetchResponse.PartitionData answer)
+    private KafkaError CheckPosition(Partition partition, FetchItem item, FetchResponse.PartitionData answer)
     {
         if (PartitionChecks.LeaderEpoch(partition, item.CurrentLeaderEpoch) is var fenced and not KafkaError.None)
         {
@@ -130,6 +134,12 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
                 answer.DivergingEpoch = new FetchResponse.EpochEndOffset { Epoch = epoch, EndOffset = endOffset };
                 return KafkaError.None;
             }
+        }
+
+        if (item.Offset > partition.NextOffset && (partition.State == PartitionState.Sealed || !services.IsInTouch()))
+        {
+            // The client may have read on at another broker that leads it now; out of range would send it back to the start, or to the end.
+            return KafkaError.NotLeaderOrFollower;
         }
 
         return item.Offset < partition.LogStartOffset || item.Offset > partition.NextOffset

@@ -42,6 +42,8 @@ internal sealed class HandView(int nodeId, Placements placements) : IClusterView
     /// <summary>Who gets the partitions of a new topic, by index.</summary>
     public Func<int, int> Place { get; set; } = static _ => 1;
 
+    public bool IsInTouch { get; set; } = true;
+
     public PartitionLeader LeaderOf(StreamId stream)
     {
         (int node, int epoch) = placements[stream];

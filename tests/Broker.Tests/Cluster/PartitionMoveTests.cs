@@ -53,6 +53,26 @@ public sealed class PartitionMoveTests
     }
 
     [Fact]
+    public async Task Whoever_may_have_been_deposed_calls_no_offset_out_of_range_that_may_be_its_successors()
+    {
+        await using TwoBrokers pair = await TwoBrokers.StartAsync();
+        StreamId stream = await pair.CreateAsync("t");
+        using RawClient client = await pair.ConnectAsync(1);
+        await client.ProduceAsync("t", Batches.Of(2));
+        Assert.Equal((short)KafkaError.OffsetOutOfRange, (await client.FetchAsync(Requests.Fetch("t", 3))).Only().ErrorCode);
+
+        // Stopped or cut off for longer than a session: another broker may lead by now.
+        pair.FirstView.IsInTouch = false;
+        Assert.Equal(NotLeader, (await client.FetchAsync(Requests.Fetch("t", 3))).Only().ErrorCode);
+        Assert.Equal(0, (await client.FetchAsync(Requests.Fetch("t", 0))).Only().ErrorCode);
+
+        // Handed over, and no word of it yet.
+        pair.FirstView.IsInTouch = true;
+        await pair.First.PartitionHost!.SealAsync(stream);
+        Assert.Equal(NotLeader, (await client.FetchAsync(Requests.Fetch("t", 3))).Only().ErrorCode);
+    }
+
+    [Fact]
     public async Task Appends_that_come_during_a_hand_over_wait_and_are_sent_to_the_new_leader()
     {
         await using TwoBrokers pair = await TwoBrokers.StartAsync();

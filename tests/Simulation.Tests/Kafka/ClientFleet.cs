@@ -143,9 +143,9 @@ internal sealed class ClientFleet(
             while (true)
             {
                 long askedAtStep = world.Scheduler.Steps;
-                if (await coordination.FindAsync() && await coordination.FetchAsync(partition.Partition) is var (offset, note))
+                if (await coordination.FindAsync() && await coordination.FetchAsync(partition.Partition) is { } fetched)
                 {
-                    Group.Fetched(partition.Partition, offset, note, askedAtStep);
+                    Group.Fetched(partition.Partition, fetched, askedAtStep);
                     break;
                 }
 

@@ -13,6 +13,9 @@ internal sealed record ClientHost(
 
     public TimeProvider Time => Process.Time;
 
+    /// <summary>Newer clients believe no leader that is older than what they have read (KIP-320); older ones do.</summary>
+    public bool KnowsEpochs { get; } = World.RandomFor($"client {Name} epochs").Next(2) == 0;
+
     /// <summary>What a client does between two tries: waits a little, not always equally long.</summary>
     public Task BackOffAsync() => Process.DelayAsync(Backoff * (0.5 + Random.NextDouble()));
 }

@@ -85,7 +85,7 @@ internal sealed class GroupCoordination(KafkaClient client, string group)
                     Name = client.Topic,
                     Partitions =
                     [
-                        new() { PartitionIndex = commit.Partition, CommittedOffset = commit.Offset, CommittedMetadata = commit.Note },
+                        new() { PartitionIndex = commit.Partition, CommittedOffset = commit.Offset, CommittedLeaderEpoch = commit.LeaderEpoch, CommittedMetadata = commit.Note },
                     ],
                 },
             ],
@@ -94,8 +94,8 @@ internal sealed class GroupCoordination(KafkaClient client, string group)
         return answer is null ? KafkaError.NetworkException : (KafkaError)answer.Topics[0].Partitions[0].ErrorCode;
     }
 
-    /// <returns>The offset, -1 for none, and its note; null when it can't be told now.</returns>
-    public async Task<(long Offset, string Note)?> FetchAsync(int partition)
+    /// <returns>Null when it can't be told now.</returns>
+    public async Task<FetchedCommit?> FetchAsync(int partition)
     {
         var request = new OffsetFetchRequest
         {
@@ -116,7 +116,7 @@ internal sealed class GroupCoordination(KafkaClient client, string group)
         }
 
         OffsetFetchResponse.OffsetFetchResponsePartition found = answer!.Topics[0].Partitions[0];
-        return (found.CommittedOffset, found.Metadata ?? "");
+        return new FetchedCommit(found.CommittedOffset, found.CommittedLeaderEpoch, found.Metadata ?? "");
     }
 
     public Task<LeaveGroupResponse?> LeaveAsync(string memberId) => CallAsync<LeaveGroupRequest, LeaveGroupResponse>(

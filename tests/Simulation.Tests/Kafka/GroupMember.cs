@@ -118,7 +118,7 @@ internal sealed class GroupMember(KafkaClient client, string groupId, GroupModel
                 return;
             }
 
-            readers.Add(new LogReader(client, partitions[partition], Math.Max(from, 0), lane: 2));
+            readers.Add(new LogReader(client, partitions[partition], Math.Max(from.Offset, 0), lane: 2, from.LeaderEpoch));
         }
 
         Doing = $"consuming in {_generation}";
@@ -148,21 +148,21 @@ internal sealed class GroupMember(KafkaClient client, string groupId, GroupModel
         }
     }
 
-    private async Task<long?> CommittedAsync(int partition)
+    private async Task<FetchedCommit?> CommittedAsync(int partition)
     {
         long askedAtStep = client.Host.World.Scheduler.Steps;
-        if (await _coordination.FetchAsync(partition) is not var (offset, note))
+        if (await _coordination.FetchAsync(partition) is not { } fetched)
         {
             return null;
         }
 
-        model.Fetched(partition, offset, note, askedAtStep);
-        return offset;
+        model.Fetched(partition, fetched, askedAtStep);
+        return fetched;
     }
 
     private async Task<bool> CommitAsync(LogReader reader)
     {
-        CommitAttempt commit = model.Committing(reader.Partition, reader.Offset);
+        CommitAttempt commit = model.Committing(reader.Partition, reader.Offset, reader.LastEpoch);
         KafkaError error = await _coordination.CommitAsync(_memberId, _generation, commit);
         if (error == KafkaError.None)
         {

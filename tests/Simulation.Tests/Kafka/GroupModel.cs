@@ -5,7 +5,7 @@ namespace PipeRoll.Simulation.Kafka;
 
 /// <summary>A commit of one partition's offset that a member has sent.</summary>
 /// <param name="Note">Stored beside the offset, so that a fetch tells which commit it sees.</param>
-internal sealed record CommitAttempt(int Partition, long Offset, string Note, long StartedAtStep)
+internal sealed record CommitAttempt(int Partition, long Offset, int LeaderEpoch, string Note, long StartedAtStep)
 {
     /// <summary>When it was acknowledged; it may still take effect later while this is null.</summary>
     public long? AcknowledgedAtStep { get; set; }
@@ -13,6 +13,9 @@ internal sealed record CommitAttempt(int Partition, long Offset, string Note, lo
     /// <summary>It was refused in a way that says that it will never take effect.</summary>
     public bool Refused { get; set; }
 }
+
+/// <summary>What is committed, as somebody was told; offset -1 for nothing.</summary>
+internal readonly record struct FetchedCommit(long Offset, int LeaderEpoch, string Note);
 
 /// <summary>
 /// What the members of one group know together: which generations there were, and how far was committed. A generation
@@ -57,9 +60,9 @@ internal sealed class GroupModel(SimulatedWorld world)
         }
     }
 
-    public CommitAttempt Committing(int partition, long offset)
+    public CommitAttempt Committing(int partition, long offset, int leaderEpoch)
     {
-        var commit = new CommitAttempt(partition, offset, $"commit {++_attempts}", world.Scheduler.Steps);
+        var commit = new CommitAttempt(partition, offset, leaderEpoch, $"commit {++_attempts}", world.Scheduler.Steps);
         _commits.Add(commit);
         return commit;
     }
@@ -68,8 +71,9 @@ internal sealed class GroupModel(SimulatedWorld world)
 
     /// <summary>Somebody was told what is committed: it must be the last commit, or one that may be.</summary>
     /// <param name="askedAtStep">When it was asked.</param>
-    public void Fetched(int partition, long offset, string note, long askedAtStep)
+    public void Fetched(int partition, in FetchedCommit fetched, long askedAtStep)
     {
+        (long offset, int leaderEpoch, string note) = fetched;
         CommitAttempt? seen = _commits.Find(commit => commit.Partition == partition && commit.Note == note);
         if (offset < 0)
         {
@@ -78,7 +82,7 @@ internal sealed class GroupModel(SimulatedWorld world)
             return;
         }
 
-        Require(seen is not null && seen.Offset == offset, $"{offset} ({note}) is said to be committed for {partition}: nobody did");
+        Require(seen is not null && seen.Offset == offset && seen.LeaderEpoch == leaderEpoch, $"{offset} ({note}) is said to be committed for {partition}: nobody did");
         Require(!seen!.Refused, $"{offset} ({note}) is committed for {partition}, though it was refused");
         CommitAttempt? newer = _commits.Find(commit => commit.Partition == partition
             && seen.AcknowledgedAtStep < commit.StartedAtStep && commit.AcknowledgedAtStep < askedAtStep);

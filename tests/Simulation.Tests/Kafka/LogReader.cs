@@ -5,14 +5,18 @@ namespace PipeRoll.Simulation.Kafka;
 
 /// <summary>Reads one partition from an offset on, and checks all it is shown: nothing missing, nothing twice, nothing changed.</summary>
 /// <remarks>Owner: a reader's or member's process; one fetch at a time.</remarks>
-internal sealed class LogReader(KafkaClient client, PartitionModel model, long offset, int lane)
+/// <param name="epochMin">The leader epoch of the record before the offset, as far as it is known; -1.</param>
+internal sealed class LogReader(KafkaClient client, PartitionModel model, long offset, int lane, int epochMin = -1)
 {
     private const short Version = 12;
     private int _epoch = -1;
     private long _highWatermark = -1;
-    private int _writtenUnder = -1;
+    private int _writtenUnder = epochMin;
 
     public int Partition => model.Partition;
+
+    /// <summary>The leader epoch of the last record read.</summary>
+    public int LastEpoch => _writtenUnder;
 
     public long Offset { get; private set; } = offset;
 
@@ -21,6 +25,11 @@ internal sealed class LogReader(KafkaClient client, PartitionModel model, long o
     public async Task<bool> FetchAsync(int waitMs, int bytesMax)
     {
         KnownLeader? leader = client.LeaderOf(model.Partition);
+        if (client.Host.KnowsEpochs && leader?.Epoch < _writtenUnder)
+        {
+            leader = null;
+        }
+
         long acknowledged = model.AcknowledgedEnd;
         FetchResponse? response = leader is { NodeId: >= 0 } known
             ? await client.CallAsync<FetchRequest, FetchResponse>(

@@ -19,6 +19,11 @@ internal sealed class ImageView(int nodeId, Func<BrokerEpoch> self, ImageHolder 
         }
     }
 
+    public bool IsInTouch => InTouch();
+
+    /// <summary>Asked by <see cref="IsInTouch"/>.</summary>
+    public Func<bool> InTouch { get; init; } = static () => true;
+
     public PartitionLeader LeaderOf(StreamId stream)
     {
         ClusterImage image = images.Current;

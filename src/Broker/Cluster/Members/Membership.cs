@@ -56,6 +56,18 @@ internal sealed partial class Membership(
         }
     }
 
+    /// <inheritdoc cref="IClusterView.IsInTouch"/>
+    public bool IsInTouch
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _fencedBecause is null && _contact.IsFresh(_session, _time.GetTimestamp(), _time);
+            }
+        }
+    }
+
     /// <summary>Whether this broker has been in contact long enough to judge who else was not.</summary>
     public bool MayJudge
     {
