@@ -17,7 +17,7 @@ internal sealed class Mishaps(ClusterWorld cluster, IReadOnlyList<ClusterNode> n
         for (int count = 0; count < cluster.Plan.Mishaps; count++)
         {
             await PauseAsync(cluster.Plan.MishapEveryMsMax);
-            passing.Add(HappenAsync(_random.Next(14)));
+            passing.Add(HappenAsync(_random.Next(15)));
         }
 
         await Task.WhenAll(passing);
@@ -39,6 +39,7 @@ internal sealed class Mishaps(ClusterWorld cluster, IReadOnlyList<ClusterNode> n
             9 => StormAsync(),
             10 => JumpClockAsync(node),
             11 or 12 => MoveAsync(),
+            13 => ChurnAsync(),
             _ => _random.Next(2) == 0 ? DrainAsync(node) : ReplaceMemberAsync(),
         };
     }
@@ -144,6 +145,12 @@ internal sealed class Mishaps(ClusterWorld cluster, IReadOnlyList<ClusterNode> n
     private static Task DrainAsync(ClusterNode node)
     {
         node.Life?.Stop();
+        return Task.CompletedTask;
+    }
+
+    private Task ChurnAsync()
+    {
+        fleet.ChurnTopic(_random);
         return Task.CompletedTask;
     }
 

@@ -21,6 +21,7 @@ internal sealed class ClientFleet(
     private readonly List<(GroupMember Member, SimulatedProcess Process, Task Work)> _members = [];
     private bool _stopReading;
     private string _doing = "producing";
+    private int _churned;
 
     public IReadOnlyList<PartitionModel> Partitions { get; } =
         [.. Enumerable.Range(0, plan.Partitions).Select(index => new PartitionModel(index, oneLeader, world.Fail))];
@@ -35,7 +36,7 @@ internal sealed class ClientFleet(
     public async Task StartAsync()
     {
         SimulatedProcess admin = world.StartProcess("admin");
-        await world.GuardAsync(admin.Run(() => CreateTopicAsync(Client("admin", admin))));
+        await world.GuardAsync(admin.Run(() => CreateTopicAsync(Client("admin", admin), Topic, plan.Partitions)));
         for (int index = 0; index < plan.Producers; index++)
         {
             SimulatedProcess process = Start($"producer {index}");
@@ -72,14 +73,30 @@ internal sealed class ClientFleet(
         }
     }
 
-    /// <summary>Ends when every record of every producer was acknowledged.</summary>
+    /// <summary>Somebody makes a topic of their own, and deletes it a little later.</summary>
+    public void ChurnTopic(Random random)
+    {
+        string topic = $"passing-{_churned++}";
+        int partitions = random.Next(1, 4);
+        SimulatedProcess process = world.StartProcess($"admin of {topic}");
+        _producing.Add(world.GuardAsync(process.Run(async () =>
+        {
+            KafkaClient client = Client("admin", process);
+            await CreateTopicAsync(client, topic, partitions);
+            await process.DelayAsync(TimeSpan.FromMilliseconds(random.Next(4000)));
+            await DeleteTopicAsync(client, topic);
+            client.Close();
+        })));
+    }
+
+    /// <summary>Ends when every record of every producer was acknowledged, and every other errand is done.</summary>
     public Task WhenProducedAsync() => Task.WhenAll(_producing);
 
     /// <summary>Who has not come to its end, for the report on a hang.</summary>
     public string Describe() => string.Join("; ",
     [
         $"doing: {_doing}",
-        .. _producers.Where((_, index) => !_producing[index].IsCompleted).Select(static producer => producer.Describe()),
+        .. _producers.Where(static producer => !producer.IsDone).Select(static producer => producer.Describe()),
         .. _members.Where(static member => !member.Work.IsCompleted).Select(static member => $"{member.Process.Name} {member.Member.Doing}"),
     ]);
 
@@ -162,11 +179,34 @@ internal sealed class ClientFleet(
         }
     }
 
-    private async Task CreateTopicAsync(KafkaClient client)
+    private static async Task DeleteTopicAsync(KafkaClient client, string topic)
+    {
+        var request = new DeleteTopicsRequest { TopicNames = [topic], Topics = [], TimeoutMs = KafkaClient.RequestTimeoutMs };
+        while (true)
+        {
+            DeleteTopicsResponse answer = await client.CallAnyAsync<DeleteTopicsRequest, DeleteTopicsResponse>(request, 4);
+            var error = (KafkaError)answer.Responses[0].ErrorCode;
+            if (error == KafkaError.None)
+            {
+                return;
+            }
+
+            // It may have been deleted by a try whose answer was lost, or the broker may not have heard of it yet.
+            Retriable.Require(error, "DeleteTopics");
+            if (error == KafkaError.UnknownTopicOrPartition)
+            {
+                return;
+            }
+
+            await client.Host.BackOffAsync();
+        }
+    }
+
+    private static async Task CreateTopicAsync(KafkaClient client, string topic, int partitions)
     {
         var request = new CreateTopicsRequest
         {
-            Topics = [new() { Name = Topic, NumPartitions = plan.Partitions, ReplicationFactor = -1, Assignments = [], Configs = [] }],
+            Topics = [new() { Name = topic, NumPartitions = partitions, ReplicationFactor = -1, Assignments = [], Configs = [] }],
             TimeoutMs = KafkaClient.RequestTimeoutMs,
         };
         while (true)
@@ -175,7 +215,6 @@ internal sealed class ClientFleet(
             var error = (KafkaError)answer.Topics[0].ErrorCode;
             if (error is KafkaError.None or KafkaError.TopicAlreadyExists)
             {
-                client.Close();
                 return;
             }
 

@@ -22,6 +22,9 @@ internal sealed class IdempotentProducer(KafkaClient client, int number, Produce
 
     public int Number => number;
 
+    /// <summary>Everything was acknowledged.</summary>
+    public bool IsDone { get; private set; }
+
     /// <summary>Identity that the cluster gave; set before the first send.</summary>
     public long ProducerId { get; private set; } = -1;
 
@@ -47,6 +50,7 @@ internal sealed class IdempotentProducer(KafkaClient client, int number, Produce
         }
 
         await Task.WhenAll(senders);
+        IsDone = true;
         client.Close();
     }
 
