@@ -210,8 +210,9 @@ internal sealed partial class OffsetsLoader(GroupServices services, LoaderCallba
 
                 LogFailed(services.Logger, error, what, RetryMs);
             }
-            catch (OperationCanceledException)
+            catch (Exception)
             {
+                // The broker stops: whether it was cancelled or failed beside that makes no difference, and must not end the stop.
                 break;
             }
 

@@ -18,7 +18,7 @@ public sealed class BrokerPlantedBugTests
 
     [Theory]
     [InlineData(ClusterBug.FenceSkipped, $"{Lost}|both write under|wrote \\[")]
-    [InlineData(ClusterBug.RecoverySkipped, $"{Lost}|both write under|wrote \\[|nothing is committed|said to be committed")]
+    [InlineData(ClusterBug.RecoverySkipped, $"not settled|{Lost}|both write under|wrote \\[|nothing is committed|said to be committed")]
     [InlineData(ClusterBug.LogAcknowledgedEarly, $"{Lost}|wrote \\[")]
     [InlineData(ClusterBug.AcknowledgedOutOfOrder, Lost)]
     [InlineData(ClusterBug.SealedTooEarly, "was sealed at")] // the broker itself notices, and ends

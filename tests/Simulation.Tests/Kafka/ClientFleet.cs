@@ -19,6 +19,7 @@ internal sealed class ClientFleet(
     private readonly List<IdempotentProducer> _producers = [];
     private readonly List<Task> _producing = [];
     private readonly List<(GroupMember Member, SimulatedProcess Process, Task Work)> _members = [];
+    private readonly List<string> _hosts = [];
     private bool _stopReading;
     private string _doing = "producing";
     private int _churned;
@@ -29,8 +30,6 @@ internal sealed class ClientFleet(
     public GroupModel Group { get; } = new(world);
 
     public IReadOnlyList<string> Hosts => [.. _hosts];
-
-    private readonly List<string> _hosts = [];
 
     /// <summary>Makes the topic, from a client, and starts everybody.</summary>
     public async Task StartAsync()

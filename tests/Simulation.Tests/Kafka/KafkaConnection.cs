@@ -62,7 +62,8 @@ internal sealed class KafkaConnection
     {
         var call = new Call<TResponse>(version, onAnswer)
         {
-            Correlation = ++_lastCorrelation, DeadlineTicks = NowTicks + (timeoutMs * TimeSpan.TicksPerMillisecond),
+            Correlation = ++_lastCorrelation,
+            DeadlineTicks = NowTicks + (timeoutMs * TimeSpan.TicksPerMillisecond),
         };
         if (IsBroken)
         {

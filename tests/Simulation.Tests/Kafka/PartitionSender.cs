@@ -110,7 +110,9 @@ internal sealed class PartitionSender(IdempotentProducer producer, PartitionMode
     {
         var batch = new Batch
         {
-            First = Sent, Count = _random.Next(1, producer.Plan.RecordsMax + 1), Padding = _random.Next(producer.Plan.PaddingMax),
+            First = Sent,
+            Count = _random.Next(1, producer.Plan.RecordsMax + 1),
+            Padding = _random.Next(producer.Plan.PaddingMax),
         };
         Sent += batch.Count;
         _made++;
