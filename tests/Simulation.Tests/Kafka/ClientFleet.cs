@@ -83,6 +83,7 @@ internal sealed class ClientFleet(
             KafkaClient client = Client("admin", process);
             await CreateTopicAsync(client, topic, partitions);
             await process.DelayAsync(TimeSpan.FromMilliseconds(random.Next(4000)));
+            Group.TopicWasDeleted = true;
             await DeleteTopicAsync(client, topic);
             client.Close();
         })));

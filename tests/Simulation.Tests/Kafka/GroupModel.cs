@@ -28,9 +28,18 @@ internal sealed class GroupModel(SimulatedWorld world)
     private readonly Dictionary<(int Generation, string Member), byte[]> _assignments = [];
     private readonly List<CommitAttempt> _commits = [];
     private int _attempts;
+    private int _stableGeneration;
 
-    /// <summary>The highest generation in which anybody was handed an assignment.</summary>
-    public int StableGeneration { get; private set; }
+    /// <summary>The highest generation in which anybody was handed an assignment, and below which no later one may be.</summary>
+    public int StableGeneration => MayBeginAnew ? 0 : _stableGeneration;
+
+    /// <summary>
+    /// A topic was deleted, any topic: groups that have neither members nor offsets left then end, as in Kafka, and begin anew when
+    /// somebody joins.
+    /// </summary>
+    public bool TopicWasDeleted { get; set; }
+
+    private bool MayBeginAnew => TopicWasDeleted && Commits == 0;
 
     public int Commits => _commits.Count(static commit => commit.AcknowledgedAtStep is not null);
 
@@ -43,13 +52,13 @@ internal sealed class GroupModel(SimulatedWorld world)
 
     public void Synced(int generation, string leader, string member, ReadOnlySpan<byte> assignment)
     {
-        if (_leaders.TryGetValue(generation, out string? known))
+        if (!MayBeginAnew && _leaders.TryGetValue(generation, out string? known))
         {
             Require(known == leader, $"generation {generation} is led by {leader}, and by {known}");
         }
 
         _leaders[generation] = leader;
-        StableGeneration = Math.Max(StableGeneration, generation);
+        _stableGeneration = Math.Max(_stableGeneration, generation);
         if (_assignments.TryGetValue((generation, member), out byte[]? assigned))
         {
             Require(assignment.SequenceEqual(assigned), $"{member} was handed another assignment in generation {generation} than its leader made");
@@ -67,7 +76,17 @@ internal sealed class GroupModel(SimulatedWorld world)
         return commit;
     }
 
-    public void Committed(CommitAttempt commit) => commit.AcknowledgedAtStep = world.Scheduler.Steps;
+    public void Committed(CommitAttempt commit)
+    {
+        if (MayBeginAnew)
+        {
+            // What was known may be of a group that has ended.
+            _leaders.Clear();
+            _stableGeneration = 0;
+        }
+
+        commit.AcknowledgedAtStep = world.Scheduler.Steps;
+    }
 
     /// <summary>Somebody was told what is committed: it must be the last commit, or one that may be.</summary>
     /// <param name="askedAtStep">When it was asked.</param>
