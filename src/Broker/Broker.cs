@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Admission;
+using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
@@ -31,6 +32,18 @@ public sealed record BrokerDependencies
     /// <summary>Who else sees each batch of a partition become durable: topic, topic id, partition. Null for nobody.</summary>
     public Func<string, Guid, int, IStreamObserver?> ObserverFor { get; init; } = static (_, _, _) => null;
 
+    /// <summary>
+    /// The cluster that this broker is a member of: registered and started. The broker attaches itself to it. Null for the embedded default.
+    /// </summary>
+    public ClusterMember? Cluster { get; init; }
+
+    /// <summary>In the place of <see cref="Cluster"/>, for tests that drive it by hand.</summary>
+    internal IClusterView? View { get; init; }
+
+    internal IPartitionMover? Mover { get; init; }
+
+    internal Func<CancellationToken, ValueTask>? CatchUp { get; init; }
+
     /// <summary>Where connections come from; null listens on the address and port of the options.</summary>
     public Func<IConnectionListener>? Listen { get; init; }
 }
@@ -52,6 +65,7 @@ public sealed partial class Broker : IAsyncDisposable
     private readonly List<IBrokerModule> _modules = [];
     private PartitionRegistry? _partitions;
     private TopicDirectory? _topics;
+    private PartitionRates? _rates;
     private BrokerListener? _listener;
     private volatile BrokerPhase _phase = BrokerPhase.Created;
 
@@ -82,6 +96,9 @@ public sealed partial class Broker : IAsyncDisposable
     /// <summary>What handlers work with; for tests within the project. Null before the start.</summary>
     internal BrokerServices? Services { get; private set; }
 
+    /// <summary>The partitions as a cluster's machinery sees them. Null before the start.</summary>
+    internal PartitionHost? PartitionHost { get; private set; }
+
     public BrokerStatus Status
     {
         get
@@ -90,8 +107,9 @@ public sealed partial class Broker : IAsyncDisposable
             int all = 0;
             foreach (Partition partition in _topics?.Partitions ?? [])
             {
-                all++;
-                open += partition.State == PartitionState.Open ? 1 : 0;
+                // Those that others lead are theirs to count.
+                all += partition.State == PartitionState.Elsewhere ? 0 : 1;
+                open += partition.IsReadable ? 1 : 0;
             }
 
             return new BrokerStatus(
@@ -106,22 +124,31 @@ public sealed partial class Broker : IAsyncDisposable
     {
         _phase = BrokerPhase.Starting;
         ClusterId = await _dependencies.Catalog.GetClusterIdAsync(cancellation);
-        int epoch = await _producerIds.NextEpochAsync(cancellation);
         IConnectionListener transport = _dependencies.Listen?.Invoke()
             ?? new SocketListener(IPAddress.Parse(_options.ListenAddress), _options.ListenPort);
         try
         {
+            IClusterView? cluster = _dependencies.View ?? _dependencies.Cluster?.View;
+            int epoch = cluster is null ? await _producerIds.NextEpochAsync(cancellation) : -1;
             _partitions = new PartitionRegistry(epoch, new PartitionServices(
-                _options, _dependencies.Storage, _dependencies.Time, _producerIds.NextEpochAsync,
+                _options, _dependencies.Storage, _dependencies.Time, _producerIds.NextEpochAsync, cluster is null ? null : cluster.LeaderOf,
                 identity => _dependencies.ObserverFor(identity.Topic, identity.TopicId, identity.Index),
                 Metrics, _dependencies.Loggers.CreateLogger<PartitionRegistry>()));
-            _topics = new TopicDirectory(_options, _dependencies.Catalog, _partitions, _dependencies.NewGuid);
+            _topics = new TopicDirectory(new TopicServices(
+                _options, _dependencies.Catalog, _partitions, _dependencies.NewGuid, count => cluster?.PlaceNew(count), CatchUpAsync));
+            _rates = new PartitionRates(_dependencies.Time, () => _topics.Partitions);
+            PartitionHost = new PartitionHost(_topics, _partitions, _rates);
             await _topics.LoadAsync(cancellation);
-            Services = Compose(_topics, _partitions, transport.Port);
+            Services = Compose(_topics, _partitions, transport.Port, cluster);
             _modules.AddRange(BrokerComposition.Modules(Services));
             foreach (IBrokerModule module in _modules)
             {
                 await module.StartAsync(cancellation);
+            }
+
+            if (_dependencies.Cluster is { } member)
+            {
+                await member.AttachAsync(_topics, PartitionHost, cancellation);
             }
 
             var handlers = new HandlerTable(
@@ -142,7 +169,7 @@ public sealed partial class Broker : IAsyncDisposable
         _partitions.StartRetention(() => _topics.Partitions);
         _listener.Start();
         _phase = BrokerPhase.Ready;
-        LogStarted(_logger, _options.NodeId, Port, ClusterId, epoch, _topics.Count);
+        LogStarted(_logger, _options.NodeId, Port, ClusterId, _partitions.Epoch, _topics.Count);
     }
 
     /// <summary>
@@ -190,23 +217,32 @@ public sealed partial class Broker : IAsyncDisposable
         Metrics.Dispose();
     }
 
-    private BrokerServices Compose(TopicDirectory topics, PartitionRegistry partitions, int port) => new()
+    private ValueTask CatchUpAsync(CancellationToken cancellation) =>
+        _dependencies.CatchUp?.Invoke(cancellation) ?? _dependencies.Cluster?.CatchUpAsync(cancellation) ?? ValueTask.CompletedTask;
+
+    private BrokerServices Compose(TopicDirectory topics, PartitionRegistry partitions, int port, IClusterView? cluster)
     {
-        Options = _options,
-        Time = _dependencies.Time,
-        Random = new LockedRandom(_dependencies.Random),
-        NewGuid = _dependencies.NewGuid,
-        ClusterId = ClusterId,
-        AdvertisedHost = _options.AdvertisedHost,
-        AdvertisedPort = _options.AdvertisedPort ?? port,
-        Topics = topics,
-        Partitions = partitions,
-        ProducerIds = _producerIds,
-        Admission = _dependencies.Admission,
-        FetchBytes = _fetchBytes,
-        Metrics = Metrics,
-        Loggers = _dependencies.Loggers,
-    };
+        var self = new ClusterNode(_options.NodeId, _options.AdvertisedHost, _options.AdvertisedPort ?? port, _options.Rack);
+        var alone = new SoleBroker(self, stream => topics.Find(stream)?.LeaderEpoch ?? -1);
+        return new BrokerServices
+        {
+            Options = _options,
+            Time = _dependencies.Time,
+            Random = new LockedRandom(_dependencies.Random),
+            NewGuid = _dependencies.NewGuid,
+            ClusterId = ClusterId,
+            Cluster = cluster ?? alone,
+            Mover = _dependencies.Mover ?? _dependencies.Cluster?.Mover ?? alone,
+            AdvertisedPort = self.Port,
+            Topics = topics,
+            Partitions = partitions,
+            ProducerIds = _producerIds,
+            Admission = _dependencies.Admission,
+            FetchBytes = _fetchBytes,
+            Metrics = Metrics,
+            Loggers = _dependencies.Loggers,
+        };
+    }
 
     [LoggerMessage(31, LogLevel.Information,
         "broker {NodeId} of cluster {ClusterId} listens on port {Port}: epoch {Epoch}, {Topics} topics")]

@@ -21,6 +21,10 @@ public sealed class BrokerMetrics : IDisposable
     private readonly Counter<long> _confirmed;
     private readonly Counter<long> _fetched;
     private readonly Counter<long> _fetchedBytes;
+    private readonly Counter<long> _handOvers;
+    private readonly Counter<long> _stepDowns;
+    private readonly Counter<long> _notLeader;
+    private readonly Histogram<double> _opens;
     private readonly KeyValuePair<string, object?>[] _apiTags = new KeyValuePair<string, object?>[256];
 
     public BrokerMetrics(TimeProvider time)
@@ -38,6 +42,14 @@ public sealed class BrokerMetrics : IDisposable
         _confirmed = _meter.CreateCounter<long>("piperoll.broker.confirmed.records", "{record}", "Records that became durable.");
         _fetched = _meter.CreateCounter<long>("piperoll.broker.fetch.records", "{record}", "Records sent to consumers, counted by offsets.");
         _fetchedBytes = _meter.CreateCounter<long>("piperoll.broker.fetch.bytes", "By", "Bytes of batches sent to consumers.");
+        _handOvers = _meter.CreateCounter<long>(
+            "piperoll.broker.partition.handovers", "{partition}", "Partitions sealed here and led by another broker since.");
+        _stepDowns = _meter.CreateCounter<long>(
+            "piperoll.broker.partition.stepdowns", "{partition}", "Partitions that this broker ceased to lead, for whatever reason.");
+        _notLeader = _meter.CreateCounter<long>(
+            "piperoll.broker.partition.notleader", "{answer}", "Produces and fetches answered with NOT_LEADER_OR_FOLLOWER, by partition.");
+        _opens = _meter.CreateHistogram<double>(
+            "piperoll.broker.partition.open.duration", "s", "From the order to open a partition until it serves, tries included.");
         foreach (ApiKey api in Enum.GetValues<ApiKey>())
         {
             _apiTags[(byte)api] = new("api", api.ToString());
@@ -85,4 +97,12 @@ public sealed class BrokerMetrics : IDisposable
         _fetched.Add(records);
         _fetchedBytes.Add(bytes);
     }
+
+    internal void HandedOver() => _handOvers.Add(1);
+
+    internal void SteppedDown() => _stepDowns.Add(1);
+
+    internal void NotLeader() => _notLeader.Add(1);
+
+    internal void Opened(long startedAt) => _opens.Record(_time.GetElapsedTime(startedAt).TotalSeconds);
 }

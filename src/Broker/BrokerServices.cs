@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Admission;
+using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
@@ -21,9 +22,12 @@ internal sealed record BrokerServices
 
     public required string ClusterId { get; init; }
 
-    /// <summary>What clients are told to connect to.</summary>
-    public required string AdvertisedHost { get; init; }
+    /// <summary>Who is in the cluster, and who leads what; the embedded default is a cluster of one.</summary>
+    public required IClusterView Cluster { get; init; }
 
+    public required IPartitionMover Mover { get; init; }
+
+    /// <summary>The port that clients are told to connect to.</summary>
     public required int AdvertisedPort { get; init; }
 
     public required TopicDirectory Topics { get; init; }

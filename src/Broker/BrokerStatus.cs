@@ -10,6 +10,7 @@ public enum BrokerPhase
 }
 
 /// <summary>A snapshot for health checks.</summary>
+/// <param name="Partitions">How many this broker leads; in the embedded default all.</param>
 /// <param name="PartitionsOpen">How many of <paramref name="Partitions"/> take produce and fetch now.</param>
 /// <param name="PartitionsFailed">How many could not be opened and are being tried again.</param>
 public sealed record BrokerStatus(

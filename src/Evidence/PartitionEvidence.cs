@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Proofs.Merkle;
 using PipeRoll.Proofs.Notes;
 using PipeRoll.Streams;
@@ -126,7 +127,7 @@ public sealed partial class PartitionEvidence : IStreamObserver, IAsyncDisposabl
 
     public async ValueTask DisposeAsync()
     {
-        await _stopping.CancelAsync();
+        _stopping.Cancel();
         _wake.Writer.TryComplete();
         if (_running is not null)
         {
@@ -160,7 +161,7 @@ public sealed partial class PartitionEvidence : IStreamObserver, IAsyncDisposabl
 
             TaskCompletionSource stated = new(TaskCreationOptions.RunContinuationsAsynchronously);
             _waiting.Add((_confirmed, stated));
-            return stated.Task.WaitAsync(cancellation);
+            return stated.Task.Follow().WaitAsync(cancellation);
         }
     }
 

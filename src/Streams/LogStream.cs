@@ -13,6 +13,7 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
     private const int WasteMax = 8;
     private const int EntryCost = 128;
     private volatile StreamUnavailableException? _unavailable;
+    private volatile StreamUnavailableException? _sealed;
 
     public StreamId Id => core.Id;
 
@@ -30,6 +31,7 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
     {
         // 1. May this writer append this batch?
         ThrowIfUnavailable();
+        ThrowIfSealed();
         storage.ThrowIfStopping();
         if (batch.BaseOffset != core.Next)
         {
@@ -114,6 +116,12 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
             long? found = await storage.ColdReaderOf(core).FindByTimestampAsync(timestamp, cancellation);
             bool inObjects = found is not null;
             found ??= core.FindByTimestamp(timestamp);
+            if (!inObjects && committed == core.Committed && core.HasGap)
+            {
+                await WaitForGapAsync(committed, cancellation);
+                continue;
+            }
+
             // What was committed meanwhile was in neither place when we looked, and may come before what we found.
             if (inObjects || committed == core.Committed)
             {
@@ -206,8 +214,12 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
 
     public async ValueTask<long> SealAsync(CancellationToken cancellation = default)
     {
-        MakeUnavailable(StreamUnavailableReason.Closed, "it is being handed over");
+        ThrowIfUnavailable();
+        _sealed ??= new StreamUnavailableException(StreamUnavailableReason.Closed, $"stream {Id} is being handed over to another broker");
+        storage.Wal.Flush();
         await core.LastAppend.Follow().WaitAsync(cancellation);
+        // An append that the log refused has left a place that will never be filled.
+        ThrowIfUnavailable();
         return core.Next;
     }
 
@@ -235,7 +247,13 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
                     return builder.Build();
                 }
 
-                // 2. The batches after the committed part were committed and evicted between the two looks.
+                // 2. What an earlier owner has yet to commit is waited for.
+                if (committed == core.Committed && core.HasGap)
+                {
+                    await WaitForGapAsync(committed, cancellation);
+                }
+
+                // 3. The batches after the committed part were committed, and perhaps evicted, between the two looks.
                 cold.Invalidate();
             }
         }
@@ -244,6 +262,30 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
             builder.Abandon();
             throw;
         }
+    }
+
+    /// <summary>
+    /// Ends when the earlier owner's part was committed further than <paramref name="committed"/>; a read that waits for long holds
+    /// what its client could use elsewhere, so it is given up at last.
+    /// </summary>
+    private async ValueTask WaitForGapAsync(long committed, CancellationToken cancellation)
+    {
+        TimeSpan max = storage.Options.HandOverReadMax;
+        long started = storage.Time.GetTimestamp();
+        using var late = new CancellationTokenSource(max, storage.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
+        try
+        {
+            await core.NextGapMove(committed).Follow().WaitAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        {
+            throw new TimeoutException(
+                $"stream {Id}: what an earlier owner acknowledged after offset {committed} was not in objects within {max}; try again");
+        }
+
+        storage.Metrics.Life.WaitedForEarlierOwner(storage.Time.GetElapsedTime(started));
+        ThrowIfUnavailable();
     }
 
     /// <summary>The batch as the cache keeps it, with a reference that the cache owns.</summary>
@@ -277,6 +319,14 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
         {
             // A fresh one each time: exceptions are not to be thrown twice.
             throw new StreamUnavailableException(reason.Reason, reason.Message, reason.InnerException);
+        }
+    }
+
+    private void ThrowIfSealed()
+    {
+        if (_sealed is { } reason)
+        {
+            throw new StreamUnavailableException(reason.Reason, reason.Message);
         }
     }
 

@@ -39,7 +39,7 @@ internal sealed class RangeRewriter(StreamCore core, long epoch, StreamStorage s
     private async ValueTask<ObjectCommit?> WriteAsync(
         long wholeFrom, long from, long to, long wholeTo, IAsyncEnumerable<StreamBatch> survivors, CancellationToken cancellation)
     {
-        long objectId = await storage.Metadata.PrepareObjectsAsync(1, storage.Options.PreparedTimeToLive, cancellation: cancellation);
+        long objectId = await storage.Metadata.PrepareObjectsAsync(1, storage.Options.PreparedTimeToLive, storage.Broker, cancellation);
         var writer = new ObjectWriter(objectId, ObjectKind.Stream, storage.Options.BlockBytes);
         IObjectStore store = storage.StoreFor(StorePriority.Compaction);
         await using IObjectUpload upload = await store.BeginUploadAsync(ObjectKeys.ForData(objectId), cancellation);
@@ -134,7 +134,7 @@ internal sealed class RangeRewriter(StreamCore core, long epoch, StreamStorage s
             }
 
             ObjectIndex index = await storage.Blocks.GetIndexAsync(ranges[0], cancellation);
-            for (int i = index.FindBlock(core.Id, at); i >= 0 && i < index.Blocks.Count && index.Blocks[i].Stream == core.Id; i++)
+            for (int i = index.FindBlock(core.Id, at); i >= 0 && IsWithin(index, i, ranges[0]); i++)
             {
                 (SharedBuffer block, bool _) = await storage.Blocks.GetBlockAsync(index, i, storage.Options.ReadAheadBytesMax, cancellation);
                 using var release = new Release(block);
@@ -155,6 +155,9 @@ internal sealed class RangeRewriter(StreamCore core, long epoch, StreamStorage s
             at = ranges[0].EndOffset;
         }
     }
+
+    private bool IsWithin(ObjectIndex index, int block, StreamRange range) =>
+        block < index.Blocks.Count && index.Blocks[block].Stream == core.Id && index.Blocks[block].BaseOffset < range.EndOffset;
 
     private readonly struct Release(SharedBuffer buffer) : IDisposable
     {

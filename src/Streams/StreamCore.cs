@@ -10,7 +10,8 @@ namespace PipeRoll.Streams;
 /// <remarks>
 /// Owner: <see cref="StreamStorage"/>. Thread: any; a short lock guards it and is never held across I/O or a call to
 /// another stream. Invariant: committed ≤ confirmed ≤ next; the ring holds consecutive batches that end at next and
-/// start at or below committed.
+/// start at or below the greater of committed and gap end. In [committed, gap end) lies what an earlier owner has acknowledged
+/// and handed over and has yet to commit: readers wait for it, and nothing of ours can be committed before it.
 /// </remarks>
 internal sealed class StreamCore(StreamId id, LogCache cache)
 {
@@ -18,6 +19,8 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
     private readonly BatchRing _ring = new();
     private long _start;
     private long _committed;
+    private long _gapEnd;
+    private TaskCompletionSource? _gapMoved;
     private long _confirmed;
     private long _next;
     private long _epoch;
@@ -31,6 +34,15 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
     public long Committed => Interlocked.Read(ref _committed);
 
     public long Confirmed => Interlocked.Read(ref _confirmed);
+
+    /// <summary>An earlier owner's part is still missing between what is committed and what is ours.</summary>
+    public bool HasGap => Interlocked.Read(ref _gapEnd) > Committed;
+
+    /// <summary>Where what this broker has to upload begins.</summary>
+    public long UploadFrom => Math.Max(Committed, Interlocked.Read(ref _gapEnd));
+
+    /// <summary>It was handed over to another broker, or opened anew here: only its upload is still to be done.</summary>
+    public bool Released { get; set; }
 
     public long Next => Interlocked.Read(ref _next);
 
@@ -56,15 +68,73 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
     /// <summary>Sets what the metadata says; before or without recovered batches it is all there is.</summary>
     public void Load(in StreamState state)
     {
+        TaskCompletionSource? moved;
         lock (_lock)
         {
             _start = Math.Max(_start, state.StartOffset);
             _epoch = Math.Max(_epoch, state.Epoch);
-            if (_ring.Count == 0 && _next < state.CommittedOffset)
+            if (_ring.Count == 0 && _next < state.EndOffset)
             {
-                _committed = _confirmed = _next = state.CommittedOffset;
+                _committed = state.CommittedOffset;
+                _confirmed = _next = state.EndOffset;
+                _gapEnd = state.EndOffset > state.CommittedOffset ? state.EndOffset : 0;
+                return;
             }
+
+            moved = AdvanceInGap(state.CommittedOffset);
         }
+
+        moved?.TrySetResult();
+    }
+
+    /// <summary>Whether others have appended since: what this core holds is only the former part of the stream.</summary>
+    public bool IsOutrunBy(in StreamState state)
+    {
+        lock (_lock)
+        {
+            return _ring.Count > 0 && _next < state.EndOffset;
+        }
+    }
+
+    /// <summary>The metadata says how far the stream is committed: the earlier owner may have come further.</summary>
+    /// <returns>Whether the gap is closed.</returns>
+    public bool CloseGap(long committedOffset)
+    {
+        TaskCompletionSource? moved;
+        lock (_lock)
+        {
+            moved = AdvanceInGap(committedOffset);
+        }
+
+        moved?.TrySetResult();
+        return !HasGap;
+    }
+
+    /// <summary>Ends when the committed part has moved beyond <paramref name="committed"/>, or when <see cref="WakeGap"/> is called.</summary>
+    public Task NextGapMove(long committed)
+    {
+        lock (_lock)
+        {
+            if (_committed > committed || _gapEnd <= _committed || _destroyed)
+            {
+                return Task.CompletedTask;
+            }
+
+            _gapMoved ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _gapMoved.Task;
+        }
+    }
+
+    /// <summary>Has everybody who waits for the gap look again.</summary>
+    public void WakeGap()
+    {
+        TaskCompletionSource? moved;
+        lock (_lock)
+        {
+            moved = TakeGapWaiters();
+        }
+
+        moved?.TrySetResult();
     }
 
     /// <summary>Takes the batch in at the end. The room for it has been reserved, and its reference is handed over.</summary>
@@ -115,7 +185,7 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
         {
             if (_ring.Count == 0 || _ring[0].Batch.BaseOffset > offset)
             {
-                return offset >= _committed;
+                return offset >= Math.Max(_committed, _gapEnd);
             }
 
             for (int i = _ring.Find(offset); i < _ring.Count; i++)
@@ -180,6 +250,7 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
     /// <summary>Batches below <paramref name="endOffset"/> lie in committed objects.</summary>
     public void MarkCommitted(long endOffset, long cost)
     {
+        TaskCompletionSource? moved;
         lock (_lock)
         {
             if (_destroyed)
@@ -188,8 +259,10 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
             }
 
             Interlocked.Exchange(ref _committed, endOffset);
+            moved = TakeGapWaiters();
         }
 
+        moved?.TrySetResult();
         cache.Unpin(this, endOffset, cost);
     }
 
@@ -229,7 +302,7 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
     {
         lock (_lock)
         {
-            _dirty = !_destroyed && _committed < _confirmed;
+            _dirty = !_destroyed && Math.Max(_committed, _gapEnd) < _confirmed;
             if (!_dirty)
             {
                 return;
@@ -269,9 +342,11 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
     {
         long cost = 0;
         long pinned = 0;
+        TaskCompletionSource? moved;
         lock (_lock)
         {
             _destroyed = true;
+            moved = TakeGapWaiters();
             while (_ring.Count > 0)
             {
                 CachedBatch batch = _ring.TakeFirst();
@@ -281,6 +356,28 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
             }
         }
 
+        moved?.TrySetResult();
         cache.Dropped(cost, pinned);
+    }
+
+    /// <summary>Under the lock.</summary>
+    private TaskCompletionSource? AdvanceInGap(long committedOffset)
+    {
+        long committed = Math.Min(committedOffset, _gapEnd);
+        if (committed <= _committed)
+        {
+            return null;
+        }
+
+        Interlocked.Exchange(ref _committed, committed);
+        return TakeGapWaiters();
+    }
+
+    /// <summary>Under the lock.</summary>
+    private TaskCompletionSource? TakeGapWaiters()
+    {
+        TaskCompletionSource? waiters = _gapMoved;
+        _gapMoved = null;
+        return waiters;
     }
 }

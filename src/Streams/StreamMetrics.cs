@@ -25,9 +25,12 @@ public sealed class StreamMetrics : IDisposable
         _uploads = _meter.CreateCounter<long>("piperoll.uploads", "{object}", "Objects uploaded and committed");
         _uploadBytes = _meter.CreateCounter<long>("piperoll.upload.bytes", "By", "Bytes of objects uploaded and committed");
         Store = new StoreMetrics(_meter);
+        Life = new LifeMetrics(_meter);
     }
 
     internal StoreMetrics Store { get; }
+
+    internal LifeMetrics Life { get; }
 
     internal Meter Meter => _meter;
 

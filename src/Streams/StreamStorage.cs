@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using PipeRoll.Foundation.Buffers;
 using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams.Cache;
+using PipeRoll.Streams.Compaction;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Stores;
 using PipeRoll.Streams.Wal;
@@ -21,6 +22,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<StreamId, StreamCore> _cores = [];
+    private readonly HashSet<StreamCore> _released = [];
     private readonly StreamStorageParts _parts;
     private readonly BudgetedObjectStore _store;
     private readonly ILogger _logger;
@@ -29,6 +31,8 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
     private readonly Uploader _uploader;
     private readonly Cleaner _cleaner;
     private readonly OpenBatcher _opener;
+    private readonly GapWatcher _gaps;
+    private readonly ObjectCompactor _compactor;
     private Task _loops = Task.CompletedTask;
     private bool _stopping;
     private bool _disposed;
@@ -44,16 +48,21 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         Cache = new LogCache(options.LogCacheBytesMax, options.UploadBytes, parts.Time);
         _store = new BudgetedObjectStore(parts.Objects, options, parts.Time, parts.Random, Metrics, _logger);
         Blocks = new BlockCache(StoreFor(StorePriority.ColdRead), options.BlockCacheBytesMax, _lifetime.Token);
-        var wal = new WriteAheadLog(
-            parts.WalDevice, options, parts.Time, parts.Random, Metrics, _logger, parts.WalScheduler, () => Cache.Wake(force: true), parts.OnFatal);
-        Wal = wal;
-        Metrics.Observe(() => wal.SizeBytes, () => Cache.TotalBytes, () => Blocks.Bytes);
+        Health = new StorageHealth(parts.Time, _logger);
+        Wal = MakeLog();
+        Metrics.Observe(() => Wal.SizeBytes, () => Cache.TotalBytes, () => Blocks.Bytes);
+        _gaps = new GapWatcher(this, _logger);
+        _compactor = new ObjectCompactor(this, _logger);
+        Metrics.Life.Observe(this, () => _cores.Count, () => _released.Count, () => _gaps.Count, () => _compactor.Backlog);
         _uploader = new Uploader(this, _logger);
         _cleaner = new Cleaner(this, _logger);
         _opener = new OpenBatcher(parts.Metadata);
     }
 
     public bool HasRoom => Cache.HasRoom;
+
+    /// <summary>After the stop: everything that was acknowledged is committed, so that nobody needs this broker's log any more.</summary>
+    public bool IsClean { get; private set; }
 
     /// <summary>Batches that the start had to read back from the log: none after a clean stop.</summary>
     public long RecoveredBatches { get; private set; }
@@ -70,7 +79,14 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 
     internal StreamMetrics Metrics { get; }
 
+    /// <summary>What the storage has noticed of what it depends on.</summary>
+    public StorageHealth Health { get; }
+
     internal IMetadataStore Metadata => _parts.Metadata;
+
+    internal BrokerEpoch Broker => _parts.Broker;
+
+    internal bool IsCleaner => _parts.IsCleaner();
 
     internal TimeProvider Time => _parts.Time;
 
@@ -78,7 +94,18 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
     {
         long replayed = await Wal.StartAsync(this, cancellation);
         CancellationToken background = _background.Token;
-        _loops = Task.WhenAll(Background(() => _uploader.RunAsync(background)), Background(() => _cleaner.RunAsync(background)));
+        List<Task> loops =
+        [
+            Background(() => _uploader.RunAsync(background)), Background(() => _cleaner.RunAsync(background)),
+            Background(() => _compactor.RunAsync(background)),
+        ];
+        if (!Broker.IsNone)
+        {
+            loops.Add(Background(() => _uploader.RunReleasesAsync(background)));
+            loops.Add(Background(() => _gaps.RunAsync(background)));
+        }
+
+        _loops = Task.WhenAll(loops);
         RecoveredBatches = replayed;
         if (replayed > 0)
         {
@@ -106,17 +133,23 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
                 await core.LastAppend.Follow().WaitAsync(cancellation);
             }
 
-            StreamOpened opened = await _opener.OpenAsync(new StreamOpening(id, epoch), cancellation);
+            StreamOpened opened = await _opener.OpenAsync(new StreamOpening(id, epoch, Broker), cancellation);
             if (opened.Error != StreamOpenError.None || core.Destroyed)
             {
                 throw Refuse(id, epoch, opened);
             }
 
-            core.Load(opened.State);
-            var stream = new LogStream(this, core, epoch, observer);
+            StreamCore present = !Broker.IsNone && core.IsOutrunBy(opened.State) ? Succeed(core) : core;
+            present.Load(opened.State);
+            var stream = new LogStream(this, present, epoch, observer);
             lock (_lock)
             {
-                core.Writer = stream;
+                present.Writer = stream;
+            }
+
+            if (present.HasGap)
+            {
+                _gaps.Watch(present);
             }
 
             return stream;
@@ -129,12 +162,6 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
             }
         }
     }
-
-    public void Release(StreamId id) => throw new NotSupportedException();
-
-    public ValueTask RecoverAsync(BrokerEpoch dead, CancellationToken cancellation = default) => throw new NotSupportedException();
-
-    public double WalLatencyMs => 0;
 
     public async ValueTask DestroyAsync(StreamId id, CancellationToken cancellation = default)
     {
@@ -153,83 +180,20 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         }
 
         await Metadata.DestroyStreamAsync(id, "system", cancellation);
-        if (core is not null)
-        {
-            Drop(core);
-        }
+        Drop(id);
     }
 
     public ValueTask WaitForRoomAsync(CancellationToken cancellation = default) => Cache.WaitForRoomAsync(cancellation);
 
     /// <summary>Uploads everything confirmed so far; afterwards a crash would have nothing to recover but what came later.</summary>
-    public ValueTask UploadNowAsync(CancellationToken cancellation = default) => _uploader.UploadAsync(cancellation);
+    /// <returns>False when something has to wait for an earlier owner's part, or for an open that is under way.</returns>
+    public ValueTask<bool> UploadNowAsync(CancellationToken cancellation = default) => _uploader.UploadAsync(cancellation);
 
     /// <summary>Deletes whatever is due now, without waiting for the next round.</summary>
     public ValueTask CleanNowAsync(CancellationToken cancellation = default) => _cleaner.CleanAsync(cancellation);
 
-    public async ValueTask StopAsync(CancellationToken cancellation = default)
-    {
-        // 1. Nothing new; what was accepted becomes durable, uploads making room for it if need be, and is committed.
-        //    When the caller gives up, or the store refuses for good, the log keeps the rest for the next start.
-        Volatile.Write(ref _stopping, true);
-        bool clean = false;
-        try
-        {
-            await Wal.DrainAsync().Follow().WaitAsync(cancellation);
-            await _uploader.UploadAsync(cancellation);
-            clean = Cache.PinnedBytes == 0;
-        }
-        catch (Exception failure)
-        {
-            LogNotClean(_logger, failure);
-        }
-
-        // 2. No background work may outlive the log.
-        _background.Cancel();
-        await _loops;
-        await Wal.StopAsync(clean);
-        await DisposeAsync();
-    }
-
-    /// <summary>Lets go of everything without uploading or waiting; what was not committed is recovered by the next start.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        if (_disposed)
-        {
-            return;
-        }
-
-        _disposed = true;
-        Volatile.Write(ref _stopping, true);
-        _background.Cancel();
-        _lifetime.Cancel();
-        await _loops;
-        await Wal.StopAsync(clean: false);
-        GiveBackBuffers();
-        await _parts.WalDevice.DisposeAsync();
-        _uploader.Dispose();
-        Packer.Dispose();
-        Metrics.Dispose();
-    }
-
-    /// <summary>Nothing is in flight any more; readers keep what they hold by references of their own.</summary>
-    private void GiveBackBuffers()
-    {
-        StreamCore[] cores;
-        lock (_lock)
-        {
-            cores = [.. _cores.Values];
-            _cores.Clear();
-        }
-
-        foreach (StreamCore core in cores)
-        {
-            core.Writer?.MakeUnavailable(StreamUnavailableReason.Closed, "the storage was stopped");
-            core.Destroy();
-        }
-
-        Blocks.Clear();
-    }
+    /// <summary>Compacts objects now, as far as something is to be gained and the budget lasts. Returns whether anything was.</summary>
+    public ValueTask<bool> CompactNowAsync(CancellationToken cancellation = default) => _compactor.CompactAsync(cancellation);
 
     /// <summary>
     /// Runs the upload of prepared objects, but for at most half of their time to live: a request sent last must have ended,
@@ -248,6 +212,20 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellation.IsCancellationRequested)
         {
             throw new TimeoutException($"the object store did not take an upload within {limit}; it is given up and has to be made anew");
+        }
+    }
+
+    internal void Uploaded(long bytes)
+    {
+        Metrics.Uploaded(bytes);
+        _compactor.Budget.Uploaded(bytes);
+    }
+
+    internal bool Holds(StreamId id)
+    {
+        lock (_lock)
+        {
+            return _cores.ContainsKey(id) || _released.Any(core => core.Id == id);
         }
     }
 
@@ -279,7 +257,7 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 
             // It was opened here: while the upload ran, or by an open whose answer was lost, in this life or in the
             // former one, whose batches nobody else can have (another broker takes over the log before it opens).
-            if (core.Epoch > epoch || core.Writer is null || state[0].Epoch <= core.AttemptedEpoch)
+            if (!core.Released && (core.Epoch > epoch || core.Writer is null || state[0].Epoch <= core.AttemptedEpoch))
             {
                 core.Load(state[0]);
                 return CommitRefusal.TryAgain;
@@ -293,54 +271,6 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
         await core.LastAppend.Follow().WaitAsync(cancellation);
         Drop(core);
         return CommitRefusal.Dropped;
-    }
-
-    async ValueTask IWalReplay.ReplayAsync(IReadOnlyList<WalReplayedBatch> batches)
-    {
-        List<StreamId> unknown = [.. batches.Select(b => b.Stream).Where(s => !_cores.ContainsKey(s)).Distinct()];
-        if (unknown.Count > 0)
-        {
-            Dictionary<StreamId, StreamState> states = (await Metadata.ReadStreamsAsync(unknown)).ToDictionary(s => s.Id);
-            foreach (StreamId id in unknown)
-            {
-                StreamCore core = GetOrAddCore(id);
-                if (states.TryGetValue(id, out StreamState state))
-                {
-                    core.Load(state);
-                }
-                else
-                {
-                    core.Destroy();
-                }
-            }
-        }
-
-        foreach (WalReplayedBatch replayed in batches)
-        {
-            Replay(_cores[replayed.Stream], replayed.Batch);
-        }
-    }
-
-    private void Replay(StreamCore core, in StreamBatch batch)
-    {
-        // Destroyed since, or uploaded before the log was trimmed.
-        if (core.Destroyed || batch.EndOffset <= core.Committed)
-        {
-            return;
-        }
-
-        if (batch.BaseOffset != core.Next)
-        {
-            throw new CorruptDataException(
-                $"the write-ahead log holds offset {batch.BaseOffset} of stream {core.Id} where {core.Next} is next: log and metadata are not "
-                + "of the same broker or moment. Restore both from the same copy");
-        }
-
-        batch.Owner!.AddReference();
-        int cost = (int)((long)batch.Owner.Capacity * batch.Bytes.Length / batch.Owner.Length) + 128;
-        Cache.ReserveRecovered(cost);
-        core.Add(new CachedBatch(batch, cost));
-        core.Confirm(batch.EndOffset, batch.Bytes.Length);
     }
 
     private StreamCore GetOrAddCore(StreamId id)
@@ -360,10 +290,28 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
     {
         lock (_lock)
         {
-            _cores.Remove(core.Id);
+            if (!_released.Remove(core) && _cores.GetValueOrDefault(core.Id) == core)
+            {
+                _cores.Remove(core.Id);
+            }
         }
 
         core.Destroy();
+    }
+
+    private void Drop(StreamId id)
+    {
+        List<StreamCore> gone;
+        lock (_lock)
+        {
+            gone = [.. _released.Where(core => core.Id == id)];
+            if (_cores.TryGetValue(id, out StreamCore? core))
+            {
+                gone.Add(core);
+            }
+        }
+
+        gone.ForEach(Drop);
     }
 
     private static StreamUnavailableException Refuse(StreamId id, long epoch, StreamOpened opened) => opened.Error switch
@@ -378,9 +326,6 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 
     [LoggerMessage(10, LogLevel.Information, "{Batches} batches of {Streams} streams were recovered from the write-ahead log")]
     private static partial void LogRecovered(ILogger logger, long batches, int streams);
-
-    [LoggerMessage(11, LogLevel.Warning, "Not everything could be uploaded before the stop: the next start recovers it from the write-ahead log")]
-    private static partial void LogNotClean(ILogger logger, Exception failure);
 
     [LoggerMessage(12, LogLevel.Warning, "Offsets {From} to {To} of stream {Stream} are dropped: the stream was {Why}")]
     private static partial void LogRefused(ILogger logger, StreamId stream, long from, long to, string why);

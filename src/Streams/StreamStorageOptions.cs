@@ -58,6 +58,12 @@ public sealed record StreamStorageOptions
     /// <summary>An upload starts when the oldest confirmed batch has waited this long.</summary>
     public TimeSpan UploadAge { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>About the largest object of one stream that is uploaded in one request; a longer run becomes several.</summary>
+    public long UploadObjectBytesMax { get; init; } = 64 * MiB;
+
+    /// <summary>Objects uploaded at the same time.</summary>
+    public int UploadRequestsMax { get; init; } = 8;
+
     /// <summary>A run of one stream at least this long becomes an object of its own.</summary>
     public long StreamObjectBytes { get; init; } = 16 * MiB;
 
@@ -73,6 +79,44 @@ public sealed record StreamStorageOptions
     /// <summary>How often due objects and streams are deleted.</summary>
     public TimeSpan CleanInterval { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Objects deleted in one round at most: a burst of deletions is spread, so that it does not crowd out the rest.</summary>
+    public int CleanObjectsMax { get; init; } = 5000;
+
+    /// <summary>How long after its end the log of a broker is deleted: longer than any request that it may have sent can take.</summary>
+    public TimeSpan GoneBrokerGrace { get; init; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>Merged objects of one stream are not made larger than this.</summary>
+    public long StreamObjectBytesMax { get; init; } = 128 * MiB;
+
+    /// <summary>Merged objects of many streams are not made larger than this.</summary>
+    public long StreamSetBytesMax { get; init; } = 64 * MiB;
+
+    /// <summary>How often objects are looked at that may be worth compacting.</summary>
+    public TimeSpan CompactionInterval { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Younger objects are left alone.</summary>
+    public TimeSpan CompactionAge { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Objects of one stream that are smaller may be merged with others.</summary>
+    public long CompactionBytesMax { get; init; } = 16 * MiB;
+
+    /// <summary>About so many bytes are rewritten in one round, and made visible in one transaction.</summary>
+    public long CompactionRoundBytes { get; init; } = 256 * MiB;
+
+    /// <summary>So many objects of about one size must have gathered.</summary>
+    public int CompactionMergeMin { get; init; } = 8;
+
+    public int CompactionSourcesMax { get; init; } = 64;
+
+    /// <summary>Bytes read at a time from each object of a round.</summary>
+    public int CompactionReadBytes { get; init; } = (int)(512 * KiB);
+
+    /// <summary>Bytes that compaction may write for each byte uploaded: the bound of its share in the write amplification.</summary>
+    public double CompactionShare { get; init; } = 0.1;
+
+    /// <summary>Bytes per second that compaction may write in any case.</summary>
+    public long CompactionBytesPerSecond { get; init; } = 256 * KiB;
+
     /// <summary>Requests to the object store at the same time.</summary>
     public int StoreRequestsMax { get; init; } = 32;
 
@@ -83,6 +127,14 @@ public sealed record StreamStorageOptions
     public TimeSpan StoreRetryDelay { get; init; } = TimeSpan.FromMilliseconds(50);
 
     public TimeSpan StoreRetryDelayMax { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>First delay between two looks at what an earlier owner of a stream has committed; it doubles up to <see cref="HandOverPollMax"/>.</summary>
+    public TimeSpan HandOverPollMin { get; init; } = TimeSpan.FromMilliseconds(20);
+
+    public TimeSpan HandOverPollMax { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How long a read waits for what an earlier owner acknowledged and has yet to commit.</summary>
+    public TimeSpan HandOverReadMax { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <exception cref="ArgumentException">Names everything that is wrong, one per line.</exception>
     public void Validate()
@@ -106,6 +158,16 @@ public sealed record StreamStorageOptions
             $"{nameof(ReadAheadBytesMin)} must be positive and at most {nameof(ReadAheadBytesMax)}");
         Check(BlockBytes is >= 1024 and <= 16 * 1024 * 1024, errors, $"{nameof(BlockBytes)} is {BlockBytes}: use 1 KiB to 16 MiB");
         Check(StreamObjectBytes > 0, errors, $"{nameof(StreamObjectBytes)} must be positive");
+        Check(UploadObjectBytesMax > 0 && UploadRequestsMax > 0, errors,
+            $"{nameof(UploadObjectBytesMax)} and {nameof(UploadRequestsMax)} must be positive");
+        Check(StreamObjectBytesMax >= StreamObjectBytes && StreamSetBytesMax > 0, errors,
+            $"{nameof(StreamObjectBytesMax)} is {StreamObjectBytesMax}: use at least {nameof(StreamObjectBytes)}, and a positive {nameof(StreamSetBytesMax)}");
+        Check(CompactionMergeMin >= 2 && CompactionSourcesMax >= CompactionMergeMin, errors,
+            $"{nameof(CompactionMergeMin)} is {CompactionMergeMin}: use 2 to {nameof(CompactionSourcesMax)}, which is {CompactionSourcesMax}");
+        Check(CompactionBytesMax > 0 && CompactionRoundBytes > 0 && CompactionReadBytes > 0 && CleanObjectsMax > 0, errors,
+            $"{nameof(CompactionBytesMax)}, {nameof(CompactionRoundBytes)}, {nameof(CompactionReadBytes)} and {nameof(CleanObjectsMax)} must be positive");
+        Check(CompactionShare >= 0 && CompactionBytesPerSecond >= 0, errors,
+            $"{nameof(CompactionShare)} and {nameof(CompactionBytesPerSecond)} must not be negative");
         Check(StoreRequestsMax > 0 && StoreBytesMax > 0, errors,
             $"{nameof(StoreRequestsMax)} and {nameof(StoreBytesMax)} must be positive");
         foreach ((string name, TimeSpan value) in Durations())
@@ -145,5 +207,7 @@ public sealed record StreamStorageOptions
         (nameof(UploadAge), UploadAge), (nameof(PreparedTimeToLive), PreparedTimeToLive), (nameof(ReadGrace), ReadGrace),
         (nameof(CleanInterval), CleanInterval), (nameof(StoreRetryDelay), StoreRetryDelay),
         (nameof(StoreRetryDelayMax), StoreRetryDelayMax), (nameof(WalStopPatience), WalStopPatience),
+        (nameof(HandOverPollMin), HandOverPollMin), (nameof(HandOverPollMax), HandOverPollMax), (nameof(HandOverReadMax), HandOverReadMax),
+        (nameof(GoneBrokerGrace), GoneBrokerGrace), (nameof(CompactionInterval), CompactionInterval), (nameof(CompactionAge), CompactionAge),
     ];
 }

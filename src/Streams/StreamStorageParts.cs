@@ -9,8 +9,20 @@ namespace PipeRoll.Streams;
 /// <summary>What <see cref="StreamStorage"/> is built from: everything that simulation replaces.</summary>
 public sealed record StreamStorageParts
 {
-    /// <summary>Owned by the storage, which disposes it when it stops.</summary>
-    public required IWalDevice WalDevice { get; init; }
+    /// <summary>
+    /// Which life of a broker of a cluster this is: its log is objects beside the data, and it may write only what the catalog says is
+    /// its own. None for the embedded default.
+    /// </summary>
+    public BrokerEpoch Broker { get; init; }
+
+    /// <summary>Needed by the embedded default, and by nobody else. Owned by the storage, which disposes it when it stops.</summary>
+    public IWalDevice? WalDevice { get; init; }
+
+    /// <summary>
+    /// Whether this broker is the one that deletes what the whole cluster no longer needs; asked again each round. All may say yes for
+    /// a while, which is only a waste.
+    /// </summary>
+    public Func<bool> IsCleaner { get; init; } = static () => true;
 
     /// <summary>Not owned: several storages may share it. Must have been started.</summary>
     public required IMetadataStore Metadata { get; init; }
@@ -30,8 +42,8 @@ public sealed record StreamStorageParts
     public TaskScheduler? WalScheduler { get; init; }
 
     /// <summary>
-    /// Called once when a write or sync of the log has failed: what was acknowledged is safe, but the process must
-    /// end, because nothing can be acknowledged any more.
+    /// Called once when a write or sync of the log has failed, or with <see cref="BrokerFencedException"/> when the cluster has ended
+    /// this life: what was acknowledged is safe, but the process must end, because nothing can be acknowledged any more.
     /// </summary>
     public Action<Exception> OnFatal { get; init; } = static _ => { };
 

@@ -13,11 +13,14 @@ namespace PipeRoll.Streams;
 /// </summary>
 /// <remarks>
 /// Owner: <see cref="StreamStorage"/>. Thread: one run at a time. Failure: a run that fails is tried again later and
-/// loses nothing, since the log keeps what was not committed; prepared objects left behind expire.
+/// loses nothing, since the log keeps what was not committed; prepared objects left behind expire. While the database is away, what
+/// was uploaded waits for its commit. A life that the cluster has ended commits nothing more, and the storage ends.
 /// </remarks>
 internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : IDisposable
 {
     private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly Lock _lock = new();
+    private TaskCompletionSource _releases = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public void Dispose() => _turn.Dispose();
 
@@ -29,40 +32,85 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
             try
             {
                 await WaitUntilDueAsync(cancellation);
-                await UploadAsync(cancellation);
+                if (!await UploadAsync(cancellation))
+                {
+                    // What waits for somebody else would be found waiting again at once.
+                    await Task.Delay(storage.Options.HandOverPollMax, storage.Time, cancellation);
+                }
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
             {
                 return;
             }
+            catch (BrokerFencedException fenced)
+            {
+                storage.Fenced(fenced);
+                return;
+            }
             catch (Exception failure)
             {
-                LogFailed(logger, failure);
                 storage.Cache.Wake(force: true);
-                await Task.Delay(storage.Options.StoreRetryDelayMax, storage.Time, cancellation)
-                    .ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
+                await PauseAfterAsync(failure, cancellation);
             }
         }
     }
 
+    /// <summary>Runs until cancelled: uploads what was handed over to other brokers at once, by itself.</summary>
+    public async Task RunReleasesAsync(CancellationToken cancellation)
+    {
+        while (!cancellation.IsCancellationRequested)
+        {
+            try
+            {
+                await _releases.Task.Follow().WaitAsync(cancellation);
+                lock (_lock)
+                {
+                    _releases = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                }
+
+                await UploadReleasedAsync(cancellation);
+            }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (BrokerFencedException fenced)
+            {
+                storage.Fenced(fenced);
+                return;
+            }
+            catch (Exception failure)
+            {
+                ReleasesWaiting();
+                await PauseAfterAsync(failure, cancellation);
+            }
+        }
+    }
+
+    /// <summary>Another broker's readers wait for what was handed over to it.</summary>
+    public void ReleasesWaiting()
+    {
+        lock (_lock)
+        {
+            _releases.TrySetResult();
+        }
+    }
+
     /// <summary>Uploads everything that is confirmed now, and trims the log up to there.</summary>
-    public async ValueTask UploadAsync(CancellationToken cancellation)
+    /// <returns>False when something was left for later: for an earlier owner's part, or an open that is under way.</returns>
+    public async ValueTask<bool> UploadAsync(CancellationToken cancellation)
     {
         await _turn.EnterAsync(cancellation);
         try
         {
             // 1. Whatever the log has confirmed up to here is confirmed in the streams too, so it is in the cut.
+            long started = storage.Time.GetTimestamp();
             ulong group = storage.Wal.ConfirmedGroup;
             List<StreamCore> dirty = storage.Cache.TakeDirty();
-            bool complete = true;
-            dirty.Sort((a, b) => a.Id.Value.CompareTo(b.Id.Value));
+            bool complete;
             try
             {
-                var left = new Queue<(StreamCore Core, long Target)>(dirty.Select(c => (c, c.Confirmed)));
-                while (left.Count > 0)
-                {
-                    complete &= await UploadRoundAsync(left, cancellation);
-                }
+                complete = await UploadAsync(dirty, cancellation);
             }
             finally
             {
@@ -77,11 +125,58 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
             {
                 storage.Wal.Trim(group);
             }
+
+            storage.Metrics.Life.UploadEnded(storage.Time.GetElapsedTime(started));
+            return complete;
         }
         finally
         {
             _turn.Release();
         }
+    }
+
+    private async ValueTask UploadReleasedAsync(CancellationToken cancellation)
+    {
+        await _turn.EnterAsync(cancellation);
+        try
+        {
+            await UploadAsync(storage.ReleasedCores(), cancellation);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>A stream's former part, handed over earlier, goes before its present one: it is committed before.</summary>
+    private async ValueTask<bool> UploadAsync(List<StreamCore> cores, CancellationToken cancellation)
+    {
+        bool complete = true;
+        var left = new Queue<(StreamCore Core, long Target)>(
+            cores.OrderBy(static c => c.Id.Value).ThenBy(static c => c.UploadFrom).Select(static c => (c, c.Confirmed)));
+        while (left.Count > 0)
+        {
+            complete &= await UploadRoundAsync(left, cancellation);
+        }
+
+        storage.ForgetReleased();
+        return complete;
+    }
+
+    private async ValueTask PauseAfterAsync(Exception failure, CancellationToken cancellation)
+    {
+        if (failure is MetadataUnavailableException away)
+        {
+            storage.Health.MetadataFailed(away);
+        }
+        else
+        {
+            LogFailed(logger, failure);
+        }
+
+        storage.Metrics.Life.UploadFailed();
+        await Task.Delay(storage.Options.StoreRetryDelayMax, storage.Time, cancellation)
+            .ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
     }
 
     private async ValueTask WaitUntilDueAsync(CancellationToken cancellation)
@@ -117,7 +212,19 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
             var again = new List<(StreamCore, long)>();
             while (bytes < storage.Options.UploadBytes && left.TryDequeue(out (StreamCore Core, long Target) next))
             {
-                List<CachedBatch> batches = next.Core.Cut(next.Core.Committed, storage.Options.UploadBytes);
+                if (next.Core.HasGap)
+                {
+                    complete = false;
+                    continue;
+                }
+
+                if (cuts.Exists(cut => cut.Core.Id == next.Core.Id))
+                {
+                    again.Add(next);
+                    break; // one part of a stream after the other
+                }
+
+                List<CachedBatch> batches = next.Core.Cut(next.Core.UploadFrom, Math.Min(storage.Options.UploadBytes, storage.Options.UploadObjectBytesMax));
                 if (batches.Count == 0)
                 {
                     continue;
@@ -175,11 +282,13 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
         List<StreamCut> own = [.. cuts.Where(c => c.Bytes >= storage.Options.StreamObjectBytes)];
         List<StreamCut> shared = [.. cuts.Where(c => c.Bytes < storage.Options.StreamObjectBytes)];
         int count = own.Count + (shared.Count > 0 ? 1 : 0);
-        long objectId = await storage.Metadata.PrepareObjectsAsync(count, storage.Options.PreparedTimeToLive, cancellation: cancellation);
+        long objectId = await storage.Metadata.PrepareObjectsAsync(count, storage.Options.PreparedTimeToLive, storage.Broker, cancellation);
+        storage.Health.MetadataAnswered();
         var commits = new List<ObjectCommit>(count);
-        foreach (StreamCut cut in own)
+        foreach (StreamCut[] some in own.Chunk(storage.Options.UploadRequestsMax))
         {
-            commits.Add(await PutAsync(objectId++, ObjectKind.Stream, [cut], cancellation));
+            // All have ended before any failure is seen: until then their batches must stay in memory.
+            commits.AddRange(await Task.WhenAll(some.Select(cut => PutAsync(objectId++, ObjectKind.Stream, [cut], cancellation))));
         }
 
         if (shared.Count > 0)
@@ -190,7 +299,7 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
         return commits;
     }
 
-    private async ValueTask<ObjectCommit> PutAsync(long objectId, ObjectKind kind, List<StreamCut> cuts, CancellationToken cancellation)
+    private async Task<ObjectCommit> PutAsync(long objectId, ObjectKind kind, List<StreamCut> cuts, CancellationToken cancellation)
     {
         var writer = new ObjectWriter(objectId, kind, storage.Options.BlockBytes);
         foreach (StreamCut cut in cuts)
@@ -210,15 +319,17 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
     private async ValueTask<List<(StreamCut Cut, CommitRefusal Refusal)>> CommitAsync(
         List<StreamCut> cuts, List<ObjectCommit> commits, CancellationToken cancellation)
     {
-        CommitOutcome outcome = await storage.Metadata.CommitObjectsAsync(commits, cancellation: cancellation);
-        commits.ForEach(c => storage.Metrics.Uploaded(c.Bytes));
+        CommitOutcome outcome = await CommitInTimeAsync(commits, cancellation);
+        commits.ForEach(c => storage.Uploaded(c.Bytes));
         var refused = new HashSet<StreamId>(outcome.Refused);
-        foreach (StreamCut cut in cuts.Where(c => !refused.Contains(c.Core.Id)))
+        var later = new HashSet<StreamId>(outcome.Later);
+        foreach (StreamCut cut in cuts.Where(c => !refused.Contains(c.Core.Id) && !later.Contains(c.Core.Id)))
         {
             cut.Core.MarkCommitted(cut.EndOffset, cut.Cost);
         }
 
         var refusals = new List<(StreamCut, CommitRefusal)>();
+        refusals.AddRange(cuts.Where(c => later.Contains(c.Core.Id)).Select(static c => (c, CommitRefusal.TryLater)));
         foreach (StreamCut cut in cuts.Where(c => refused.Contains(c.Core.Id)))
         {
             refusals.Add((cut, await storage.SettleRefusedAsync(cut.Core, cut.Epoch, cancellation)));
@@ -227,13 +338,39 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
         return refusals;
     }
 
+    /// <summary>What was uploaded is not uploaded again because the database is away: the commit waits, as long as the objects may be committed.</summary>
+    private async ValueTask<CommitOutcome> CommitInTimeAsync(List<ObjectCommit> commits, CancellationToken cancellation)
+    {
+        long started = storage.Time.GetTimestamp();
+        TimeSpan delay = storage.Options.StoreRetryDelay;
+        while (true)
+        {
+            try
+            {
+                CommitOutcome outcome = await storage.Metadata.CommitObjectsAsync(
+                    commits, new CommitWriter(storage.Broker, BrokerEpoch.None), cancellation);
+                storage.Health.MetadataAnswered();
+                return outcome;
+            }
+            catch (MetadataUnavailableException away) when (storage.Time.GetElapsedTime(started) < storage.Options.PreparedTimeToLive / 2)
+            {
+                storage.Health.MetadataFailed(away);
+            }
+
+            await Task.Delay(delay, storage.Time, cancellation);
+            delay = TimeSpan.FromTicks(Math.Min(2 * delay.Ticks, storage.Options.StoreRetryDelayMax.Ticks));
+        }
+    }
+
     private async ValueTask<bool> TakeOverCommitsAsync(List<StreamCut> cuts, CancellationToken cancellation)
     {
         bool any = false;
         Dictionary<StreamId, StreamCore> cores = cuts.ToDictionary(c => c.Core.Id, c => c.Core);
         foreach (StreamState state in await storage.Metadata.ReadStreamsAsync([.. cores.Keys], cancellation))
         {
-            any |= cores[state.Id].TakeOverCommitted(state.CommittedOffset);
+            // Beyond our end others have committed what they appended after us.
+            StreamCore core = cores[state.Id];
+            any |= core.TakeOverCommitted(state.Epoch > core.Epoch ? Math.Min(state.CommittedOffset, core.Confirmed) : state.CommittedOffset);
         }
 
         return any;
@@ -244,35 +381,4 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
 
     [LoggerMessage(30, LogLevel.Error, "An upload failed and will be tried again; until then the write-ahead log keeps everything")]
     private static partial void LogFailed(ILogger logger, Exception failure);
-
-    /// <summary>The part of one stream that goes into one upload; holds references until <see cref="Release"/>.</summary>
-    private sealed class StreamCut(StreamCore core, long epoch, List<CachedBatch> batches)
-    {
-        public StreamCore Core => core;
-
-        public long Epoch => epoch;
-
-        public List<CachedBatch> Batches => batches;
-
-        public long EndOffset => batches[^1].Batch.EndOffset;
-
-        public long Bytes { get; } = batches.Sum(b => (long)b.Batch.Bytes.Length);
-
-        public long Cost { get; } = batches.Sum(b => (long)b.Cost);
-
-        public void Release() => batches.ForEach(b => b.Batch.Owner?.Release());
-    }
-}
-
-/// <summary>What becomes of batches that the metadata did not take.</summary>
-internal enum CommitRefusal
-{
-    /// <summary>The stream is gone from here, and its batches with it.</summary>
-    Dropped,
-
-    /// <summary>The stream is being opened: the next upload commits them under the new epoch.</summary>
-    TryLater,
-
-    /// <summary>The epoch is known now under which they can be committed.</summary>
-    TryAgain,
 }

@@ -21,7 +21,16 @@ internal interface IClusterView
     /// <summary>Node id of the controller; -1 while there is none.</summary>
     int ControllerId { get; }
 
+    /// <summary>
+    /// Whether the cluster has counted this broker among the living within the last session: then nobody else leads what it leads. One
+    /// that was stopped or cut off for longer can't know.
+    /// </summary>
+    bool IsInTouch { get; }
+
     PartitionLeader LeaderOf(StreamId stream);
+
+    /// <summary>This life of the node, if it may be given partitions (alive, not draining); else none.</summary>
+    BrokerEpoch EpochOf(int nodeId);
 
     /// <summary>To whom the partitions of a new topic are given, by index; null with the embedded default, where there is no choice.</summary>
     IReadOnlyList<BrokerEpoch>? PlaceNew(int partitions);

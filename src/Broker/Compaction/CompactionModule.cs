@@ -30,7 +30,7 @@ internal sealed partial class CompactionModule(BrokerServices services, Compacti
 
     public async ValueTask StopAsync()
     {
-        await _stopping.CancelAsync();
+        _stopping.Cancel();
         if (_running is not null)
         {
             await _running;

@@ -17,8 +17,8 @@ namespace PipeRoll.Broker.Handlers;
 /// append in the order sent. 6. Wait until everything is durable. 7. Answer.
 /// acks=1 is as strong as acks=all: there is one durability. acks=0 is not answered; if it fails, the connection is closed,
 /// as Kafka does, since that is the only way to tell. A compressed batch is opened to be checked and stored as it came.
-/// Versions: 3 is the first one served (record batches v2); 7 zstd; 8 record errors. Transactional requests are refused
-/// with UNSUPPORTED_FOR_MESSAGE_FORMAT, which clients take as final.
+/// Versions: 3 is the first one served (record batches v2); 7 zstd; 8 record errors; 10 the leader, when it is another broker
+/// (KIP-951). Transactional requests are refused with UNSUPPORTED_FOR_MESSAGE_FORMAT, which clients take as final.
 /// </remarks>
 internal sealed class ProduceHandler(BrokerServices services, DecompressorPool decompressors) : Handler<ProduceRequest, ProduceResponse>
 {
@@ -119,6 +119,7 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
 
     private async ValueTask<ProduceResponse> FinishAsync(ProduceResponse response, List<PendingAnswer>? pending, RequestContext context)
     {
+        LeaderHints? hints = null;
         foreach (PendingAnswer append in pending ?? [])
         {
             AppendResult result = await append.Append;
@@ -127,13 +128,12 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
             {
                 Refuse(answer, result.Error, result.Message ?? "");
                 answer.LogStartOffset = result.LogStartOffset;
-                if (context.Version >= 10 && result.Error == KafkaError.NotLeaderOrFollower)
+                if (result.Error == KafkaError.NotLeaderOrFollower)
                 {
-                    answer.CurrentLeader = new ProduceResponse.LeaderIdAndEpoch
-                    {
-                        LeaderId = services.Options.NodeId,
-                        LeaderEpoch = append.Partition.LeaderEpoch,
-                    };
+                    hints ??= new LeaderHints(services.Cluster, services.Metrics);
+                    answer.CurrentLeader = hints.For(append.Partition) is { } leader
+                        ? new ProduceResponse.LeaderIdAndEpoch { LeaderId = leader.NodeId, LeaderEpoch = leader.Epoch }
+                        : null;
                 }
 
                 continue;
@@ -143,6 +143,17 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
             answer.LogAppendTimeMs = result.LogAppendTimeMs;
             answer.LogStartOffset = result.LogStartOffset;
             CountProduced(append.Records);
+        }
+
+        if (hints is not null)
+        {
+            response.NodeEndpoints = [.. hints.Nodes.Select(static node => new ProduceResponse.NodeEndpoint
+            {
+                NodeId = node.NodeId,
+                Host = node.Host,
+                Port = node.Port,
+                Rack = node.Rack,
+            })];
         }
 
         if (context.SuppressResponse && FirstError(response) is { } error)

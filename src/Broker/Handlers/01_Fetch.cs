@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
@@ -14,24 +15,31 @@ namespace PipeRoll.Broker.Handlers;
 /// are taken only when every earlier request of the connection was answered, so that a connection holds one response's
 /// records at a time. The records are references on the log's buffers, never copies. There are no transactions: the last
 /// stable offset is the high watermark, and no transaction is listed as aborted. Every read is served here: no preferred replica.
+/// When another broker leads a partition, it is named from version 16 on (KIP-951).
 /// </remarks>
 internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
 {
     private const short FirstVersionWithTopicIds = 13;
     private const short FirstVersionWithSessions = 7;
+    private const short FirstVersionWithEndpoints = 16;
 
     private readonly FetchServices _services;
     private readonly FetchSessions _sessions;
     private readonly BrokerMetrics _metrics;
+    private readonly IClusterView _cluster;
 
     public FetchHandler(BrokerServices services)
     {
         BrokerOptions options = services.Options;
         _services = new FetchServices(
-            options, services.Time, services.Topics, services.FetchBytes, services.Loggers.CreateLogger<FetchHandler>());
+            options, services.Time, services.Topics, services.FetchBytes, services.Loggers.CreateLogger<FetchHandler>())
+        {
+            IsInTouch = () => services.Cluster.IsInTouch,
+        };
         _sessions = new FetchSessions(
             options.FetchSessionsMax, options.FetchSessionEvictionMs, services.Time, () => services.Random.Next(1, int.MaxValue));
         _metrics = services.Metrics;
+        _cluster = services.Cluster;
     }
 
     public override ValueTask<FetchResponse> HandleAsync(FetchRequest request, RequestContext context)
@@ -58,6 +66,7 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
             Math.Max(request.MaxWaitMs, 0), request.MinBytes, Math.Clamp(request.MaxBytes, 0, _services.Options.FetchBytesMax));
         var operation = new FetchOperation(_services, plan.Items, limits);
         FetchResponse.PartitionData[] answers = await operation.RunAsync(context.Cancellation);
+        var hints = new LeaderHints(_cluster, _metrics);
         FetchResponse.FetchableTopicResponse? topic = null;
         FetchKey last = default;
         for (int at = 0; at < answers.Length; at++)
@@ -75,10 +84,37 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
                 last = key;
             }
 
-            _metrics.Fetched(operation.RecordCounts[at], answers[at].Records?.Length ?? 0);
+            int bytes = answers[at].Records?.Length ?? 0;
+            _metrics.Fetched(operation.RecordCounts[at], bytes);
+            operation.Partitions[at]?.Traffic.Out(bytes);
+            NameLeader(operation.Partitions[at], answers[at], hints, context.Version);
             topic.Partitions.Add(answers[at]);
         }
 
+        if (context.Version >= FirstVersionWithEndpoints)
+        {
+            response.NodeEndpoints = [.. hints.Nodes.Select(static node => new FetchResponse.NodeEndpoint
+            {
+                NodeId = node.NodeId,
+                Host = node.Host,
+                Port = node.Port,
+                Rack = node.Rack,
+            })];
+        }
+
         return response;
+    }
+
+    private static void NameLeader(Partition? partition, FetchResponse.PartitionData answer, LeaderHints hints, short version)
+    {
+        if (answer.ErrorCode is not ((short)KafkaError.NotLeaderOrFollower or (short)KafkaError.FencedLeaderEpoch) || partition is null)
+        {
+            return;
+        }
+
+        if (hints.For(partition) is { } leader && version >= FirstVersionWithEndpoints)
+        {
+            answer.CurrentLeader = new FetchResponse.LeaderIdAndEpoch { LeaderId = leader.NodeId, LeaderEpoch = leader.Epoch };
+        }
     }
 }

@@ -51,7 +51,7 @@ internal sealed class ListOffsetsHandler(BrokerServices services, DecompressorPo
         Partition? partition = services.Topics.Find(topic, wanted.PartitionIndex);
         KafkaError error = partition is null ? KafkaError.UnknownTopicOrPartition
             : PartitionChecks.LeaderEpoch(partition, wanted.CurrentLeaderEpoch);
-        if (error == KafkaError.None && partition!.Stream is null)
+        if (error == KafkaError.None && !partition!.IsReadable)
         {
             error = KafkaError.NotLeaderOrFollower;
             services.Partitions.RequestOpen(partition);
@@ -83,7 +83,7 @@ internal sealed class ListOffsetsHandler(BrokerServices services, DecompressorPo
 
     private ValueTask<TimestampedOffset> FindAsync(Partition partition, long timestamp, CancellationToken cancellation)
     {
-        IStream stream = partition.Stream
+        IStream stream = partition.ReadableStream
             ?? throw new StreamUnavailableException(StreamUnavailableReason.Closed, $"{partition.Identity} was closed");
         return timestamp switch
         {

@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
@@ -11,7 +12,8 @@ namespace PipeRoll.Broker.Handlers;
 /// <remarks>
 /// A topic that is asked for by name and not there is made, if the request (version 4 on) and the broker allow it; it is
 /// listed at once, with its partitions being opened: a produce that comes before they are waits for them. Every partition
-/// is led by this broker and has one replica. Authorized operations are all of them: nobody is restricted yet.
+/// has one replica, its leader: shared storage is what makes it durable. One that nobody leads now has LEADER_NOT_AVAILABLE and no
+/// replica at all: its records are in the store, not on a broker that is away. Authorized operations are all of them: nobody is restricted yet.
 /// </remarks>
 internal sealed class MetadataHandler(BrokerServices services) : Handler<MetadataRequest, MetadataResponse>
 {
@@ -28,16 +30,16 @@ internal sealed class MetadataHandler(BrokerServices services) : Handler<Metadat
         {
             Brokers =
             [
-                new MetadataResponse.MetadataResponseBroker
+                .. services.Cluster.Nodes.Select(static node => new MetadataResponse.MetadataResponseBroker
                 {
-                    NodeId = services.Options.NodeId,
-                    Host = services.AdvertisedHost,
-                    Port = services.AdvertisedPort,
-                    Rack = services.Options.Rack,
-                },
+                    NodeId = node.NodeId,
+                    Host = node.Host,
+                    Port = node.Port,
+                    Rack = node.Rack,
+                }),
             ],
             ClusterId = services.ClusterId,
-            ControllerId = services.Options.NodeId,
+            ControllerId = services.Cluster.ControllerId,
             Topics = [],
             ClusterAuthorizedOperations = request.IncludeClusterAuthorizedOperations ? AllClusterOperations : NotAsked,
         };
@@ -86,7 +88,7 @@ internal sealed class MetadataHandler(BrokerServices services) : Handler<Metadat
             return Missing(name, Guid.Empty, KafkaError.UnknownTopicOrPartition);
         }
 
-        TopicChange made = await services.Topics.CreateAsync(
+        TopicChange made = await services.Topics.EnsureAsync(
             name, services.Options.DefaultPartitions, new Dictionary<string, string>(), isInternal: false, context.Client.Principal,
             CancellationToken.None);
         Topic? topic = made.Topic ?? services.Topics.Find(name);
@@ -103,16 +105,18 @@ internal sealed class MetadataHandler(BrokerServices services) : Handler<Metadat
             Partitions = new(topic.Partitions.Count),
             TopicAuthorizedOperations = withOperations ? AllTopicOperations : NotAsked,
         };
-        int node = services.Options.NodeId;
         foreach (Partition partition in topic.Partitions)
         {
+            PartitionLeader leader = services.Cluster.LeaderOf(partition.Identity.Stream);
+            bool isLed = leader.NodeId >= 0;
             answer.Partitions.Add(new MetadataResponse.MetadataResponsePartition
             {
+                ErrorCode = (short)(isLed ? KafkaError.None : KafkaError.LeaderNotAvailable),
                 PartitionIndex = partition.Identity.Index,
-                LeaderId = node,
-                LeaderEpoch = partition.LeaderEpoch,
-                ReplicaNodes = [node],
-                IsrNodes = [node],
+                LeaderId = leader.NodeId,
+                LeaderEpoch = leader.Epoch,
+                ReplicaNodes = isLed ? [leader.NodeId] : [],
+                IsrNodes = isLed ? [leader.NodeId] : [],
                 OfflineReplicas = [],
             });
         }

@@ -1,50 +1,87 @@
+using PipeRoll.Broker.Cluster;
+using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
 namespace PipeRoll.Broker.Handlers;
 
 /// <summary>
-/// FindCoordinator (10): which broker coordinates a group. There is one broker: this one.
+/// FindCoordinator (10): which broker coordinates a group: the leader of the group's partition of the offsets topic.
 /// </summary>
 /// <remarks>
-/// Versions up to 3 ask for one key, 4 on for many (KIP-699). For transactional ids (key type 1) this broker is named too,
-/// although it refuses them: an error here is retried for ever by some clients, the one of InitProducerId ends them at once.
+/// Versions up to 3 ask for one key, 4 on for many (KIP-699). In a cluster the offsets topic is made when the first group is asked
+/// for, by whichever broker is asked; while nobody leads the partition: COORDINATOR_NOT_AVAILABLE. A broker alone names itself at once.
+/// For transactional ids (key type 1) this broker is named, although it refuses them: an error here is retried for ever by some
+/// clients, the one of InitProducerId ends them at once.
 /// </remarks>
 internal sealed class FindCoordinatorHandler(BrokerServices services) : Handler<FindCoordinatorRequest, FindCoordinatorResponse>
 {
     private const sbyte Group = 0;
     private const sbyte Transaction = 1;
 
-    public override ValueTask<FindCoordinatorResponse> HandleAsync(FindCoordinatorRequest request, RequestContext context)
+    public override async ValueTask<FindCoordinatorResponse> HandleAsync(FindCoordinatorRequest request, RequestContext context)
     {
-        (KafkaError error, string? message) = request.KeyType is Group or Transaction
-            ? (KafkaError.None, (string?)null)
-            : (KafkaError.InvalidRequest, $"key type {request.KeyType} is unknown");
-        bool found = error == KafkaError.None;
-        if (context.Version < 4)
+        string? message = request.KeyType is Group or Transaction ? null : $"key type {request.KeyType} is unknown";
+        KafkaError refused = message is null ? KafkaError.None : KafkaError.InvalidRequest;
+        Topic? offsets = null;
+        if (request.KeyType == Group && services.Partitions.IsClustered)
         {
-            return ValueTask.FromResult(new FindCoordinatorResponse
-            {
-                ErrorCode = (short)error,
-                ErrorMessage = message,
-                NodeId = found ? services.Options.NodeId : -1,
-                Host = found ? services.AdvertisedHost : "",
-                Port = found ? services.AdvertisedPort : -1,
-                Coordinators = [],
-            });
+            (offsets, message) = await OffsetsTopicAsync(context.Cancellation);
+            refused = offsets is null ? KafkaError.CoordinatorNotAvailable : KafkaError.None;
         }
 
-        return ValueTask.FromResult(new FindCoordinatorResponse
+        if (context.Version >= 4)
         {
-            Coordinators = [.. request.CoordinatorKeys.Select(key => new FindCoordinatorResponse.Coordinator
+            return new FindCoordinatorResponse
             {
-                Key = key,
-                NodeId = found ? services.Options.NodeId : -1,
-                Host = found ? services.AdvertisedHost : "",
-                Port = found ? services.AdvertisedPort : -1,
-                ErrorCode = (short)error,
-                ErrorMessage = message,
-            })],
-        });
+                Coordinators = [.. request.CoordinatorKeys.Select(key => AnswerOf(key, Find(key, refused, message, offsets)))],
+            };
+        }
+
+        Found found = Find(request.Key, refused, message, offsets);
+        return new FindCoordinatorResponse
+        {
+            ErrorCode = (short)found.Error,
+            ErrorMessage = found.Message,
+            NodeId = found.Node?.NodeId ?? -1,
+            Host = found.Node?.Host ?? "",
+            Port = found.Node?.Port ?? -1,
+            Coordinators = [],
+        };
     }
+
+    private async ValueTask<(Topic? Topic, string? Message)> OffsetsTopicAsync(CancellationToken cancellation)
+    {
+        TopicChange made = await PartitionOffsetsLog.EnsureTopicAsync(services.Topics, services.Options.Groups, cancellation);
+        return (made.Topic, made.Topic is null ? $"the topic {PartitionOffsetsLog.TopicName} can't be made: {made.Message}" : null);
+    }
+
+    private Found Find(string key, KafkaError refused, string? message, Topic? offsets)
+    {
+        if (refused != KafkaError.None)
+        {
+            return new Found(null, refused, message);
+        }
+
+        int node = offsets is null
+            ? services.Cluster.NodeId
+            : services.Cluster.LeaderOf(offsets.Partitions[GroupHash.PartitionOf(key, offsets.Partitions.Count)].Identity.Stream).NodeId;
+        return services.Cluster.Nodes.FirstOrDefault(other => other.NodeId == node) is { } found
+            ? new Found(found, KafkaError.None, null)
+            : new Found(null, KafkaError.CoordinatorNotAvailable, "nobody leads the group's offsets now: try again");
+    }
+
+    private static FindCoordinatorResponse.Coordinator AnswerOf(string key, in Found found) => new()
+    {
+        Key = key,
+        NodeId = found.Node?.NodeId ?? -1,
+        Host = found.Node?.Host ?? "",
+        Port = found.Node?.Port ?? -1,
+        ErrorCode = (short)found.Error,
+        ErrorMessage = found.Message,
+    };
+
+    private readonly record struct Found(ClusterNode? Node, KafkaError Error, string? Message);
 }

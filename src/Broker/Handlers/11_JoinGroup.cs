@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Groups;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -31,7 +32,7 @@ internal sealed class JoinGroupHandler(GroupCoordinator groups) : Handler<JoinGr
         await groups.WhenLoadedAsync(request.GroupId, context.Cancellation);
 
         // Whoever is gone keeps its place in the group until its time is up, as in Kafka, but holds no request.
-        JoinResult result = await groups.JoinAsync(request.GroupId, call).WaitAsync(context.Cancellation);
+        JoinResult result = await groups.JoinAsync(request.GroupId, call).Follow().WaitAsync(context.Cancellation);
         return new JoinGroupResponse
         {
             ErrorCode = (short)result.Error,

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Groups;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -25,7 +26,7 @@ internal sealed class SyncGroupHandler(GroupCoordinator groups) : Handler<SyncGr
 
         SyncCall call = new(
             request.MemberId, request.GroupInstanceId, request.GenerationId, request.ProtocolType, request.ProtocolName, assignments);
-        SyncResult result = await groups.SyncAsync(request.GroupId, call).WaitAsync(context.Cancellation);
+        SyncResult result = await groups.SyncAsync(request.GroupId, call).Follow().WaitAsync(context.Cancellation);
         return new SyncGroupResponse
         {
             ErrorCode = (short)result.Error,

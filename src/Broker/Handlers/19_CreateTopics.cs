@@ -9,9 +9,10 @@ namespace PipeRoll.Broker.Handlers;
 /// CreateTopics (19): makes topics; what is wrong with one does not touch the others.
 /// </summary>
 /// <remarks>
-/// Partitions -1 and replication factor -1 take the broker's defaults. Any replication factor from 1 on is accepted and
-/// reported as 1 (see <see cref="TopicRules"/>). A topic named twice in one request is refused. From version 5 on the answer
-/// has the topic's configs; from 7 on its id. validateOnly (1 on) checks everything and makes nothing.
+/// Assignments are honoured: the first broker listed that can take the partition leads it. Partitions -1 and replication factor -1
+/// take the broker's defaults. Any replication factor from 1 on is accepted and reported as 1 (see <see cref="TopicRules"/>). A topic
+/// named twice in one request is refused. From version 5 on the answer has the topic's configs; from 7 on its id. validateOnly (1 on)
+/// checks everything and makes nothing.
 /// </remarks>
 internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<CreateTopicsRequest, CreateTopicsResponse>
 {
@@ -50,7 +51,7 @@ internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<Cre
                 wanted.Name, KafkaError.InvalidTopicException, $"Topic '{wanted.Name}' is the broker's own: it is made when needed.");
         }
 
-        TopicPlan plan = TopicRules.Plan(wanted, services.Options);
+        TopicPlan plan = TopicRules.Plan(wanted, services.Options, services.Cluster);
         if (plan.Error != KafkaError.None)
         {
             return Refused(wanted.Name, plan.Error, plan.Message);
@@ -62,7 +63,8 @@ internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<Cre
         }
 
         TopicChange change = await services.Topics.CreateAsync(
-            wanted.Name, plan.Partitions, plan.Configs, isInternal: false, context.Client.Principal, CancellationToken.None);
+            wanted.Name, plan.Partitions, plan.Configs, isInternal: false, context.Client.Principal, CancellationToken.None,
+            plan.Owners);
         return change.Topic is { } made
             ? Described(made.Name, made.Id, made.Partitions.Count, made.Configs)
             : Refused(wanted.Name, change.Error, change.Message);

@@ -33,7 +33,7 @@ internal sealed class OffsetForLeaderEpochHandler(BrokerServices services)
         Partition? partition = services.Topics.Find(topic, wanted.Partition);
         KafkaError error = partition is null ? KafkaError.UnknownTopicOrPartition
             : PartitionChecks.LeaderEpoch(partition, wanted.CurrentLeaderEpoch) is var fenced and not KafkaError.None ? fenced
-            : partition.State != PartitionState.Open ? KafkaError.NotLeaderOrFollower
+            : !partition.IsReadable ? KafkaError.NotLeaderOrFollower
             : KafkaError.None;
         answer.ErrorCode = (short)error;
         if (error == KafkaError.None)

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Topics;
+using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -7,7 +8,10 @@ namespace PipeRoll.Broker.Handlers;
 /// <summary>
 /// CreatePartitions (37): adds partitions to topics; a topic never gets fewer.
 /// </summary>
-/// <remarks>Assignments, if given, must name this broker once for each new partition. Internal topics are protected.</remarks>
+/// <remarks>
+/// Assignments, if given, must name brokers of this cluster for each new partition; the first that can leads it. Internal topics are
+/// protected.
+/// </remarks>
 internal sealed class CreatePartitionsHandler(BrokerServices services) : Handler<CreatePartitionsRequest, CreatePartitionsResponse>
 {
     public override async ValueTask<CreatePartitionsResponse> HandleAsync(CreatePartitionsRequest request, RequestContext context)
@@ -19,7 +23,8 @@ internal sealed class CreatePartitionsHandler(BrokerServices services) : Handler
             if (error == KafkaError.None && !request.ValidateOnly)
             {
                 TopicChange change =
-                    await services.Topics.AddPartitionsAsync(wanted.Name, wanted.Count, context.Client.Principal, CancellationToken.None);
+                    await services.Topics.AddPartitionsAsync(
+                        wanted.Name, wanted.Count, context.Client.Principal, CancellationToken.None, OwnersOf(wanted));
                 (error, message) = (change.Error, change.Message);
             }
 
@@ -33,6 +38,10 @@ internal sealed class CreatePartitionsHandler(BrokerServices services) : Handler
 
         return response;
     }
+
+    private IReadOnlyList<BrokerEpoch>? OwnersOf(CreatePartitionsRequest.CreatePartitionsTopic wanted) => wanted.Assignments is { } assignments
+        ? TopicRules.OwnersOf(assignments.Select(assignment => assignment.BrokerIds), services.Cluster)
+        : null;
 
     private (KafkaError Error, string? Message) Refuse(CreatePartitionsRequest.CreatePartitionsTopic wanted)
     {
@@ -66,7 +75,7 @@ internal sealed class CreatePartitionsHandler(BrokerServices services) : Handler
         }
 
         string? wrong = assignments
-            .Select(assignment => TopicRules.RefuseBrokers(assignment.BrokerIds, services.Options.NodeId))
+            .Select(assignment => TopicRules.RefuseBrokers(assignment.BrokerIds, services.Cluster))
             .FirstOrDefault(text => text is not null);
         return wrong is null ? (KafkaError.None, null) : (KafkaError.InvalidReplicaAssignment, $"In the assignments, {wrong}");
     }

@@ -31,16 +31,16 @@ internal sealed class DescribeClusterHandler(BrokerServices services) : Handler<
         {
             EndpointType = Brokers,
             ClusterId = services.ClusterId,
-            ControllerId = services.Options.NodeId,
+            ControllerId = services.Cluster.ControllerId,
             Brokers =
             [
-                new DescribeClusterResponse.DescribeClusterBroker
+                .. services.Cluster.Nodes.Select(static node => new DescribeClusterResponse.DescribeClusterBroker
                 {
-                    BrokerId = services.Options.NodeId,
-                    Host = services.AdvertisedHost,
-                    Port = services.AdvertisedPort,
-                    Rack = services.Options.Rack,
-                },
+                    BrokerId = node.NodeId,
+                    Host = node.Host,
+                    Port = node.Port,
+                    Rack = node.Rack,
+                }),
             ],
             ClusterAuthorizedOperations =
                 request.IncludeClusterAuthorizedOperations ? MetadataHandler.AllClusterOperations : int.MinValue,

@@ -14,7 +14,11 @@ internal readonly record struct FetchLimits(int WaitMsMax, int BytesMin, int Byt
 
 /// <summary>What all fetches share.</summary>
 internal sealed record FetchServices(
-    BrokerOptions Options, TimeProvider Time, TopicDirectory Topics, ByteBudget FetchBytes, ILogger Logger);
+    BrokerOptions Options, TimeProvider Time, TopicDirectory Topics, ByteBudget FetchBytes, ILogger Logger)
+{
+    /// <summary>See <see cref="Cluster.IClusterView.IsInTouch"/>.</summary>
+    public required Func<bool> IsInTouch { get; init; }
+}
 
 /// <summary>
 /// One fetch: checks its partitions, reads what there is, and waits for more when that is too little. One item, one answer,
@@ -31,11 +35,15 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
     private readonly Partition?[] _partitions = new Partition?[items.Count];
     private readonly long _startedAt = services.Time.GetTimestamp();
     private readonly long[] _counts = new long[items.Count];
+    private readonly bool[] _opening = new bool[items.Count];
     private bool _mustAnswer;
     private long _bytesRead;
 
     /// <summary>How many offsets each answer's records cover, from the offset asked for on.</summary>
     public IReadOnlyList<long> RecordCounts => _counts;
+
+    /// <summary>The partition of each item, as last looked up; null where there is none.</summary>
+    public IReadOnlyList<Partition?> Partitions => _partitions;
 
     public async ValueTask<FetchResponse.PartitionData[]> RunAsync(CancellationToken cancellation)
     {
@@ -46,17 +54,31 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             await ReadAsync(cancellation);
             if (_mustAnswer || _bytesRead >= limits.BytesMin || LeftMs() <= 0 || cancellation.IsCancellationRequested)
             {
-                return _answers;
+                return Answer();
             }
 
             await WaitAsync(endsBefore, limits.BytesMin - _bytesRead, cancellation);
             if (_bytesRead > 0 && SumOfEnds() == endsBefore)
             {
-                return _answers;
+                return Answer();
             }
 
             Discard();
         }
+    }
+
+    /// <summary>A partition that is still being opened is to be asked for again: without an error it would look empty.</summary>
+    private FetchResponse.PartitionData[] Answer()
+    {
+        for (int at = 0; at < items.Count; at++)
+        {
+            if (_opening[at])
+            {
+                _answers[at].ErrorCode = (short)KafkaError.NotLeaderOrFollower;
+            }
+        }
+
+        return _answers;
     }
 
     /// <summary>Finds the partitions and checks positions; fills in an answer for each, without records.</summary>
@@ -80,7 +102,8 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             KafkaError error = partition is null
                 ? item.Key.Topic is null && topic is null ? KafkaError.UnknownTopicId : KafkaError.UnknownTopicOrPartition
                 : CheckPosition(partition, item, answer);
-            if (error == KafkaError.NotLeaderOrFollower && partition?.State == PartitionState.Opening && LeftMs() > 0)
+            _opening[at] = error == KafkaError.NotLeaderOrFollower && partition?.State == PartitionState.Opening && LeftMs() > 0;
+            if (_opening[at])
             {
                 // It opens in a moment and wakes the wait then.
                 continue;
@@ -91,14 +114,14 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
         }
     }
 
-    private static KafkaError CheckPosition(Partition partition, FetchItem item, FetchResponse.PartitionData answer)
+    private KafkaError CheckPosition(Partition partition, FetchItem item, FetchResponse.PartitionData answer)
     {
         if (PartitionChecks.LeaderEpoch(partition, item.CurrentLeaderEpoch) is var fenced and not KafkaError.None)
         {
             return fenced;
         }
 
-        if (partition.State != PartitionState.Open)
+        if (!partition.IsReadable)
         {
             return KafkaError.NotLeaderOrFollower;
         }
@@ -111,6 +134,12 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
                 answer.DivergingEpoch = new FetchResponse.EpochEndOffset { Epoch = epoch, EndOffset = endOffset };
                 return KafkaError.None;
             }
+        }
+
+        if (item.Offset > partition.NextOffset && (partition.State == PartitionState.Sealed || !services.IsInTouch()))
+        {
+            // The client may have read on at another broker that leads it now; out of range would send it back to the start, or to the end.
+            return KafkaError.NotLeaderOrFollower;
         }
 
         return item.Offset < partition.LogStartOffset || item.Offset > partition.NextOffset
@@ -189,7 +218,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
 
     private bool HasRecords(int at) =>
         _answers[at].ErrorCode == 0 && _answers[at].DivergingEpoch is not { Epoch: >= 0 }
-        && _partitions[at] is { State: PartitionState.Open } partition && items[at].Offset < partition.HighWatermark;
+        && _partitions[at] is { IsReadable: true } partition && items[at].Offset < partition.HighWatermark;
 
     private void Fail(int at, Exception error)
     {
@@ -219,7 +248,8 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             }
 
             // The time may have run out on the way here, and a negative rest would be refused or mean for ever.
-            var left = TimeSpan.FromMilliseconds(Math.Max(LeftMs(), 0));
+            // Rounded up: a timer for less than its unit fires at once, and the fetch would go round until the time has passed.
+            var left = TimeSpan.FromMilliseconds(Math.Ceiling(Math.Max(LeftMs(), 0)));
             using ITimer deadline = services.Time.CreateTimer(
                 static state => ((FetchWaiter)state!).Wake(), waiter, left, Timeout.InfiniteTimeSpan);
             using CancellationTokenRegistration gone = cancellation.UnsafeRegister(static state => ((FetchWaiter)state!).Wake(), waiter);

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Network;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams;
 
 namespace PipeRoll.Broker.Partitions;
@@ -160,7 +161,7 @@ internal sealed class FetchReads(ByteBudget budget, long reserved)
             static state => ((TaskCompletionSource)state!).TrySetResult(), over, time, Timeout.InfiniteTimeSpan);
         using CancellationTokenRegistration gone = cancellation.UnsafeRegister(
             static state => ((TaskCompletionSource)state!).TrySetResult(), over);
-        await Task.WhenAny(task, over.Task);
+        await Task.WhenAny(task, over.Task.Follow());
     }
 
     private sealed class Lease(FetchReads reads, FetchedBatches batches) : IDisposable

@@ -45,7 +45,8 @@ internal sealed class LeaderEpochs
 
     /// <summary>
     /// The largest epoch not above <paramref name="requested"/> and the offset where the next one starts
-    /// (<paramref name="endOffset"/> for the newest); (-1, -1) when the log knows no such epoch.
+    /// (<paramref name="endOffset"/> for the newest); (-1, -1) when the log knows no such epoch. Of a log that never had a batch every
+    /// earlier epoch ends where the log does: a consumer that waits at its end stays there when the leader changes.
     /// </summary>
     /// <param name="current">The epoch that the partition is led under; it may have written nothing yet.</param>
     public (int Epoch, long EndOffset) EndOf(int requested, int current, long endOffset)
@@ -69,6 +70,6 @@ internal sealed class LeaderEpochs
         }
 
         // Older than all that is kept: the log, as far as that epoch goes, ends where the first known one starts.
-        return _entries.Count == 0 ? (-1, -1) : (requested, _entries[0].StartOffset);
+        return (requested, _entries.Count == 0 ? endOffset : _entries[0].StartOffset);
     }
 }

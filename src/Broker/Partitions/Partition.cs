@@ -17,6 +17,12 @@ internal enum PartitionState
     /// <summary>The last try to open it failed; another one follows by itself.</summary>
     Failed,
     Deleted,
+
+    /// <summary>Another broker leads it, or nobody does.</summary>
+    Elsewhere,
+
+    /// <summary>Being handed over: readable, sealed; appends wait for how it ends.</summary>
+    Sealed,
 }
 
 /// <summary>What a partition is called, and the stream that it is.</summary>
@@ -30,9 +36,9 @@ internal sealed record PartitionIdentity(string Topic, Guid TopicId, int Index, 
 /// </summary>
 /// <remarks>
 /// Owner: <see cref="PartitionRegistry"/>, which opens and closes it. Any thread may call; the order of appends is the
-/// order in which <see cref="AppendAsync"/> was called, also while the partition is still being opened. No I/O under the
-/// lock. Failure: a stream that fails is given up; the registry opens it anew under a higher epoch and folds the state
-/// again from the log, so that state and log never differ.
+/// order in which <see cref="AppendAsync"/> was called, also while the partition is being opened or handed over. No I/O under
+/// the lock. Failure: a stream that fails is given up; the registry opens it anew (in a cluster under the epoch of its placement,
+/// else under a higher one) and folds the state again from the log, so that state and log never differ.
 /// </remarks>
 internal sealed partial class Partition : IStreamObserver
 {
@@ -44,13 +50,17 @@ internal sealed partial class Partition : IStreamObserver
     private volatile IStream? _stream;
     private ProducerStateTable _producers;
     private LeaderEpochs _epochs = new();
-    private volatile PartitionState _state = PartitionState.Closed;
+    private volatile PartitionState _state;
     private volatile int _leaderEpoch;
     private Task _lastAppend = Task.CompletedTask;
     private long _checkpointOffset;
     private long _bytesSinceCheckpoint;
     private int _batchesSinceCheckpoint;
     private bool _checkpointing;
+
+    /// <summary>In a cluster, the epoch under which this broker is to lead it; -1 when it is not, or has no cluster.</summary>
+    private int _assigned = -1;
+    private bool _hasOpener;
 
     public Partition(PartitionIdentity identity, TopicSettings settings, PartitionRegistry registry)
     {
@@ -60,13 +70,17 @@ internal sealed partial class Partition : IStreamObserver
         _observer = registry.ObserverFor(identity);
         _producers = new ProducerStateTable(registry.Options.ProducersPerPartitionMax);
         _leaderEpoch = registry.Epoch;
+        _state = registry.IsClustered ? PartitionState.Elsewhere : PartitionState.Closed;
     }
 
     public PartitionIdentity Identity { get; }
 
     public PartitionState State => _state;
 
-    /// <summary>The epoch this broker leads the partition under: higher after each start and each reopening.</summary>
+    /// <summary>
+    /// The epoch this broker leads the partition under: that of the placement in a cluster (the last one that it led under, when another
+    /// leads it now), else higher after each start and each reopening.
+    /// </summary>
     public int LeaderEpoch => _leaderEpoch;
 
     public TopicSettings Settings
@@ -77,6 +91,11 @@ internal sealed partial class Partition : IStreamObserver
 
     /// <summary>The stream while the partition is open, else null. For who needs more than this class offers (compaction).</summary>
     public IStream? Stream => _state == PartitionState.Open ? _stream : null;
+
+    /// <summary>The stream while it can be read: also one that is being handed over.</summary>
+    public IStream? ReadableStream => IsReadable ? _stream : null;
+
+    public bool IsReadable => _state is PartitionState.Open or PartitionState.Sealed;
 
     public long LogStartOffset => _stream?.StartOffset ?? -1;
 
@@ -89,22 +108,28 @@ internal sealed partial class Partition : IStreamObserver
 
     public FetchWaiters Waiters { get; } = new();
 
+    /// <summary>Bytes of batches that became durable, and that were sent to consumers, since the process started.</summary>
+    public PartitionTraffic Traffic { get; } = new();
+
     /// <summary>
     /// Appends record batches that <see cref="BatchChecks"/> found sound. Their place in the log is fixed when the call
     /// returns; the task ends when they are durable. Offset and leader epoch are written into the bytes.
     /// </summary>
     /// <param name="records">Whole batches; a slice of <paramref name="owner"/> if that is given.</param>
-    public ValueTask<AppendResult> AppendAsync(ReadOnlyMemory<byte> records, SharedBuffer? owner)
+    /// <param name="epoch">Refused when the partition is not led under exactly this epoch; -1 takes any.</param>
+    public ValueTask<AppendResult> AppendAsync(ReadOnlyMemory<byte> records, SharedBuffer? owner, int epoch = -1)
     {
         Appended appended;
         lock (_gate)
         {
             switch (_state)
             {
+                case var _ when epoch >= 0 && epoch != _assigned:
+                    return ValueTask.FromResult(Unavailable());
                 case PartitionState.Open:
                     appended = AppendOpen(records, owner);
                     break;
-                case PartitionState.Closed or PartitionState.Opening when !_registry.IsStopping:
+                case PartitionState.Closed or PartitionState.Opening or PartitionState.Sealed when !_registry.IsStopping:
                     return EnqueueAsync(records, owner);
                 default:
                     return ValueTask.FromResult(Unavailable());
@@ -118,7 +143,7 @@ internal sealed partial class Partition : IStreamObserver
     /// <exception cref="StreamUnavailableException">The partition is not open.</exception>
     public ValueTask<FetchedBatches> ReadAsync(long offset, int bytesMax, CancellationToken cancellation = default)
     {
-        IStream stream = RequireStream();
+        IStream stream = ReadableStream ?? throw NotHere();
         return offset == stream.ConfirmedOffset
             ? ValueTask.FromResult(FetchedBatches.None)
             : stream.FetchAsync(offset, bytesMax, cancellation);
@@ -129,7 +154,7 @@ internal sealed partial class Partition : IStreamObserver
     {
         lock (_gate)
         {
-            return _state == PartitionState.Open ? _epochs.EndOf(epoch, _leaderEpoch, HighWatermark) : (-1, -1);
+            return IsReadable ? _epochs.EndOf(epoch, _leaderEpoch, HighWatermark) : (-1, -1);
         }
     }
 
@@ -146,7 +171,7 @@ internal sealed partial class Partition : IStreamObserver
     /// <exception cref="StreamUnavailableException">The partition is not open.</exception>
     public async ValueTask<long> TrimAsync(long newStartOffset, CancellationToken cancellation)
     {
-        IStream stream = RequireStream();
+        IStream stream = Stream ?? throw NotHere();
         await SaveStateOfAsync(stream, newStartOffset, cancellation);
         await stream.TrimAsync(newStartOffset, cancellation);
         return stream.StartOffset;
@@ -177,6 +202,7 @@ internal sealed partial class Partition : IStreamObserver
     void IStreamObserver.Confirmed(IStream stream, in StreamBatch batch)
     {
         Waiters.Confirmed(batch.Bytes.Length);
+        Traffic.In(batch.Bytes.Length);
         _registry.Metrics.Confirmed(batch.Count);
         _observer?.Confirmed(stream, batch);
     }
@@ -326,8 +352,8 @@ internal sealed partial class Partition : IStreamObserver
     private static AppendResult ResultOf(in Appended appended) =>
         new(KafkaError.None, null, appended.BaseOffset, appended.AppendTimeMs, appended.Stream.StartOffset);
 
-    private IStream RequireStream() =>
-        Stream ?? throw new StreamUnavailableException(StreamUnavailableReason.Closed, $"{Identity} is {_state} on this broker");
+    private StreamUnavailableException NotHere() =>
+        new(StreamUnavailableReason.Closed, $"{Identity} is {_state} on this broker");
 
     private AppendResult Unavailable() => AppendResult.Failed(
         KafkaError.NotLeaderOrFollower, $"{Identity} is {_state} on this broker: ask for the metadata and try again");

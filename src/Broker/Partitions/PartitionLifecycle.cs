@@ -1,4 +1,5 @@
 using PipeRoll.Foundation.Buffers;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams;
 using PipeRoll.Wire.Records;
 
@@ -8,7 +9,7 @@ namespace PipeRoll.Broker.Partitions;
 /// <param name="Offset">All batches below it are folded in; it is confirmed when <paramref name="Durable"/> ends.</param>
 internal sealed record PartitionCheckpoint(IStream Stream, long Offset, byte[] State, Task Durable);
 
-/// <summary>Opening, closing, checkpoints: what the registry does with a partition.</summary>
+/// <summary>Opening, closing, checkpoints: what the registry does with a partition, with a cluster or without.</summary>
 internal sealed partial class Partition
 {
     private const int ReplayChunkBytes = 4 * 1024 * 1024;
@@ -18,18 +19,32 @@ internal sealed partial class Partition
     {
         lock (_gate)
         {
-            if (_state is not (PartitionState.Closed or PartitionState.Failed))
+            if (_hasOpener || _state is not (PartitionState.Closed or PartitionState.Failed))
             {
                 return false;
             }
 
             _state = PartitionState.Opening;
+            _hasOpener = true;
             return true;
         }
     }
 
+    /// <summary>A try to open it has ended, one way or the other.</summary>
+    /// <returns>Whether whoever opens it must try again; if not, it is no longer being opened by anybody.</returns>
+    internal bool MustOpenAgain()
+    {
+        lock (_gate)
+        {
+            bool again = _state is PartitionState.Opening or PartitionState.Failed && !_registry.IsStopping;
+            _state = again ? PartitionState.Opening : _state;
+            _hasOpener = again;
+            return again;
+        }
+    }
+
     /// <summary>Opens the stream and folds its state; then serves what has been waiting. Throws when that fails.</summary>
-    /// <returns>False when the partition was deleted meanwhile.</returns>
+    /// <returns>False when that is not wanted any more: the partition was deleted, or is to be led under another epoch or not at all.</returns>
     internal async Task<bool> OpenAsync(IStreamStorage storage, int epoch, CancellationToken cancellation)
     {
         IStream stream = await storage.OpenAsync(Identity.Stream, epoch, this, cancellation);
@@ -37,23 +52,23 @@ internal sealed partial class Partition
         var epochs = new LeaderEpochs();
         long checkpointOffset = await FoldAsync(stream, producers, epochs, cancellation);
         var started = new List<(PendingAppend Waiting, Appended Appended)>();
-        bool wasDeleted;
+        bool isWanted;
         lock (_gate)
         {
-            wasDeleted = _state == PartitionState.Deleted;
-            if (!wasDeleted)
+            isWanted = _state == PartitionState.Opening && (!_registry.IsClustered || _assigned == epoch);
+            if (isWanted)
             {
                 Install(stream, producers, epochs, epoch, checkpointOffset);
             }
 
-            while (_pending.TryDequeue(out PendingAppend? waiting))
+            while (isWanted && _pending.TryDequeue(out PendingAppend? waiting))
             {
                 started.Add((waiting, AppendOpen(waiting.Records, waiting.Owner)));
                 waiting.Owner?.Release();
             }
         }
 
-        if (wasDeleted)
+        if (!isWanted)
         {
             await stream.CloseAsync(cancellation);
             return false;
@@ -68,8 +83,19 @@ internal sealed partial class Partition
         return true;
     }
 
-    /// <summary>The try to open failed: whoever waits is told to come again.</summary>
-    internal void OpeningFailed() => Leave(PartitionState.Failed);
+    /// <summary>The try to open it under <paramref name="epoch"/> failed: whoever waits is told to come again.</summary>
+    internal void OpeningFailed(int epoch)
+    {
+        lock (_gate)
+        {
+            if (_state != PartitionState.Opening || (_registry.IsClustered && _assigned != epoch))
+            {
+                return;
+            }
+        }
+
+        Leave(PartitionState.Failed);
+    }
 
     internal void MarkDeleted() => Leave(PartitionState.Deleted);
 
@@ -111,7 +137,7 @@ internal sealed partial class Partition
         PartitionCheckpoint checkpoint;
         lock (_gate)
         {
-            if (!ReferenceEquals(stream, _stream) || endOffset <= _checkpointOffset || _producers.Count == 0)
+            if (!ReferenceEquals(stream, _stream) || endOffset <= _checkpointOffset || _producers is { Count: 0, ForgottenMax: < 0 })
             {
                 return;
             }
@@ -119,7 +145,7 @@ internal sealed partial class Partition
             checkpoint = TakeCheckpoint(stream);
         }
 
-        await checkpoint.Durable.WaitAsync(cancellation);
+        await checkpoint.Durable.Follow().WaitAsync(cancellation);
         await stream.SaveCheckpointAsync(checkpoint.Offset, checkpoint.State, cancellation);
         lock (_gate)
         {
@@ -243,7 +269,7 @@ internal sealed partial class Partition
     {
         lock (_gate)
         {
-            if (!ReferenceEquals(_stream, stream) || _state != PartitionState.Open)
+            if (!ReferenceEquals(_stream, stream) || !IsReadable)
             {
                 return;
             }
@@ -264,10 +290,23 @@ internal sealed partial class Partition
             }
 
             _state = state;
-            refused = [.. _pending];
-            _pending.Clear();
+            refused = TakePending();
         }
 
+        Refuse(refused);
+    }
+
+    /// <summary>Under the lock.</summary>
+    private List<PendingAppend> TakePending()
+    {
+        List<PendingAppend> pending = [.. _pending];
+        _pending.Clear();
+        return pending;
+    }
+
+    /// <summary>Tells appends that waited to come again, and whoever watches to look again.</summary>
+    private void Refuse(List<PendingAppend> refused)
+    {
         foreach (PendingAppend waiting in refused)
         {
             waiting.Owner?.Release();

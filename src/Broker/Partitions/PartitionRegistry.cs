@@ -1,23 +1,28 @@
 using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Cluster;
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams;
+using PipeRoll.Streams.Metadata;
 
 namespace PipeRoll.Broker.Partitions;
 
 /// <summary>What the registry needs from outside.</summary>
 /// <param name="NextEpoch">A leader epoch above all that were ever used.</param>
+/// <param name="LeaderOf">Who leads a stream in the cluster; null with the embedded default, where this broker leads everything.</param>
 /// <param name="ObserverFor">Who else sees a partition's batches become durable (evidence); null for nobody.</param>
 internal sealed record PartitionServices(
     BrokerOptions Options,
     IStreamStorage Storage,
     TimeProvider Time,
     Func<CancellationToken, ValueTask<int>> NextEpoch,
+    Func<StreamId, PartitionLeader>? LeaderOf,
     Func<PartitionIdentity, IStreamObserver?> ObserverFor,
     BrokerMetrics Metrics,
     ILogger Logger);
 
 /// <summary>
-/// Opens partitions (on demand and ahead of it, many at a time), tries again what failed, stores producer state, applies
-/// retention, closes.
+/// Opens partitions (on demand and ahead of it, many at a time; in a cluster those that are placed here), tries again what failed,
+/// hands over, stores producer state, applies retention, closes.
 /// </summary>
 /// <remarks>
 /// Owner: the broker. Any thread. A partition that can't be opened is tried again until it can, is deleted, or the broker
@@ -31,7 +36,7 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
     private readonly BackgroundTasks _background = new();
     private int _failed;
 
-    /// <param name="epoch">This start's leader epoch.</param>
+    /// <param name="epoch">This start's leader epoch; of no meaning in a cluster.</param>
     public PartitionRegistry(int epoch, PartitionServices services)
     {
         Epoch = epoch;
@@ -39,7 +44,15 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
         _opens = new SemaphoreSlim(services.Options.PartitionOpensInParallel);
     }
 
+    /// <summary>
+    /// This broker has begun or ceased to lead a partition. Called on the thread that learned of it: must be quick and must not throw.
+    /// </summary>
+    public event Action<Partition>? RoleChanged;
+
     public int Epoch { get; }
+
+    /// <summary>Other brokers may lead partitions: placements say who, and under which epoch.</summary>
+    public bool IsClustered => _services.LeaderOf is not null;
 
     public BrokerOptions Options => _services.Options;
 
@@ -54,12 +67,65 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
 
     public IStreamObserver? ObserverFor(PartitionIdentity identity) => _services.ObserverFor(identity);
 
-    /// <summary>Has the partition opened, if nobody does already. Returns at once.</summary>
+    /// <summary>A partition that the directory knows from now on: opened if it is this broker's. Returns at once.</summary>
+    public void Published(Partition partition)
+    {
+        if (_services.LeaderOf is not { } leaderOf)
+        {
+            RequestOpen(partition);
+        }
+        else if (leaderOf(partition.Identity.Stream) is { IsSelf: true } leader)
+        {
+            Lead(partition, leader.Epoch);
+        }
+    }
+
+    /// <summary>Has the partition opened, if this broker leads it and nobody opens it already. Returns at once.</summary>
     public void RequestOpen(Partition partition)
     {
         if (!IsStopping && partition.TryBeginOpening())
         {
-            _background.Start(() => OpenUntilItWorksAsync(partition));
+            StartOpening(partition);
+        }
+    }
+
+    /// <summary>In a cluster: this broker leads the partition under exactly this epoch. Returns at once.</summary>
+    public void Lead(Partition partition, int epoch)
+    {
+        if (IsStopping || !partition.TryLead(epoch, out LeftStream? left, out bool mustOpen))
+        {
+            return;
+        }
+
+        if (left is not null)
+        {
+            Metrics.SteppedDown();
+        }
+
+        RoleChanged?.Invoke(partition);
+        if (mustOpen)
+        {
+            StartOpening(partition);
+        }
+    }
+
+    /// <summary>In a cluster: another broker leads the partition, or nobody.</summary>
+    public void StepDown(Partition partition) => SteppedDown(partition, partition.TryStepDown(out LeftStream? left), left);
+
+    /// <summary>First half of a hand-over; see <see cref="IPartitionHost.SealAsync"/>.</summary>
+    public ValueTask<PartitionHandOver?> SealAsync(Partition partition, CancellationToken cancellation) =>
+        IsStopping ? ValueTask.FromResult<PartitionHandOver?>(null) : partition.SealAsync(cancellation);
+
+    /// <summary>The sealed partition is its new owner's. Does nothing when this broker has stepped down already.</summary>
+    public void HandedOver(Partition partition) =>
+        SteppedDown(partition, partition.TryStepDown(out LeftStream? left, onlySealed: true), left);
+
+    /// <summary>The hand-over of a sealed partition was called off.</summary>
+    public void Resume(Partition partition)
+    {
+        if (partition.TryResume())
+        {
+            StartOpening(partition);
         }
     }
 
@@ -74,20 +140,46 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
         {
             RequestOpen(partition);
         }
+        else if (IsClustered)
+        {
+            OutOfDate(partition, (int)stream.Epoch);
+        }
     }
 
-    /// <summary>Closes the partition's stream and has its records deleted.</summary>
+    /// <summary>Closes the stream of a partition whose topic is gone, and has its records deleted if it is this broker's to do.</summary>
+    /// <remarks>In a cluster only the leader does it, and whatever is left is found by the storage's cleaner.</remarks>
     public async ValueTask DestroyAsync(Partition partition, CancellationToken cancellation)
     {
-        IStream? stream = partition.Stream;
+        IStream? stream = partition.ReadableStream;
+        bool isOurs = !IsClustered || partition.AssignedEpoch >= 0;
         partition.MarkDeleted();
         if (stream is not null)
         {
             await stream.CloseAsync(cancellation);
         }
 
-        await _services.Storage.DestroyAsync(partition.Identity.Stream, cancellation);
+        if (isOurs)
+        {
+            await _services.Storage.DestroyAsync(partition.Identity.Stream, cancellation);
+        }
     }
+
+    /// <summary>As <see cref="DestroyAsync"/>, in the background: what fails is left to the storage's cleaner.</summary>
+    public void Destroy(Partition partition) => _background.Start(async () =>
+    {
+        try
+        {
+            await DestroyAsync(partition, _stopping.Token);
+        }
+        catch (OperationCanceledException) when (IsStopping)
+        {
+            // The cleaner of the next start, or of another broker, goes on.
+        }
+        catch (Exception error)
+        {
+            LogDestroyFailed(_services.Logger, error, partition.Identity);
+        }
+    });
 
     /// <summary>Applies retention to one partition after the other, every so often, until the broker stops.</summary>
     public void StartRetention(Func<IEnumerable<Partition>> partitions) => _background.Start(() => RetentionLoopAsync(partitions));
@@ -106,84 +198,6 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
         _stopping.Dispose();
         _opens.Dispose();
         return ValueTask.CompletedTask;
-    }
-
-    private async Task OpenUntilItWorksAsync(Partition partition)
-    {
-        int epoch = partition.LeaderEpoch;
-        bool used = partition.HighWatermark >= 0;
-        for (int attempt = 1; ; attempt++)
-        {
-            try
-            {
-                await OpenOnceAsync(partition, used ? null : epoch);
-                if (attempt > 1)
-                {
-                    Interlocked.Decrement(ref _failed);
-                    LogOpened(_services.Logger, partition.Identity, attempt);
-                }
-
-                return;
-            }
-            catch (OperationCanceledException) when (IsStopping)
-            {
-                partition.OpeningFailed();
-                return;
-            }
-            catch (Exception) when (partition.State == PartitionState.Deleted)
-            {
-                Interlocked.Add(ref _failed, attempt > 1 ? -1 : 0);
-                return;
-            }
-            catch (Exception error)
-            {
-                partition.OpeningFailed();
-                if (attempt == 1)
-                {
-                    Interlocked.Increment(ref _failed);
-                }
-
-                LogOpenFailed(_services.Logger, error, partition.Identity, attempt, _services.Options.PartitionOpenRetryMs);
-            }
-
-            if (!await PauseBeforeRetryAsync(partition))
-            {
-                Interlocked.Decrement(ref _failed);
-                return;
-            }
-
-            // The failed try may have used the epoch up.
-            used = true;
-        }
-    }
-
-    private async Task OpenOnceAsync(Partition partition, int? epoch)
-    {
-        await _opens.WaitAsync(_stopping.Token);
-        try
-        {
-            await partition.OpenAsync(
-                _services.Storage, epoch ?? await _services.NextEpoch(_stopping.Token), _stopping.Token);
-        }
-        finally
-        {
-            _opens.Release();
-        }
-    }
-
-    /// <returns>False when there is nothing to retry: the partition was deleted, or the broker stops.</returns>
-    private async ValueTask<bool> PauseBeforeRetryAsync(Partition partition)
-    {
-        try
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(_services.Options.PartitionOpenRetryMs), _services.Time, _stopping.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            return false;
-        }
-
-        return partition.TryBeginOpening();
     }
 
     private async Task StoreCheckpointAsync(Partition partition, PartitionCheckpoint checkpoint)
@@ -256,12 +270,6 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(21, LogLevel.Error, "{Partition} could not be opened (try {Attempt}); trying again in {RetryMs} ms")]
-    private static partial void LogOpenFailed(ILogger logger, Exception error, PartitionIdentity partition, int attempt, int retryMs);
-
-    [LoggerMessage(22, LogLevel.Information, "{Partition} was opened at try {Attempt}")]
-    private static partial void LogOpened(ILogger logger, PartitionIdentity partition, int attempt);
-
     [LoggerMessage(23, LogLevel.Error, "{Partition} lost its stream of epoch {Epoch}: {Reason}")]
     private static partial void LogStreamFailed(ILogger logger, PartitionIdentity partition, long epoch, string reason);
 
@@ -273,4 +281,7 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
 
     [LoggerMessage(26, LogLevel.Error, "{Partition} could not be closed cleanly; the next open will fold its log again")]
     private static partial void LogCloseFailed(ILogger logger, Exception error, PartitionIdentity partition);
+
+    [LoggerMessage(28, LogLevel.Warning, "{Partition} of a deleted topic could not be destroyed; the storage's cleaner does it later")]
+    private static partial void LogDestroyFailed(ILogger logger, Exception error, PartitionIdentity partition);
 }

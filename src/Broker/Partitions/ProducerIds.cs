@@ -1,3 +1,4 @@
+using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams.Metadata;
 
 namespace PipeRoll.Broker.Partitions;
@@ -21,7 +22,7 @@ internal sealed class ProducerIds(ITopicCatalog catalog) : IDisposable
     /// <exception cref="OverflowException">More than 2^31 blocks were taken: leader epochs are 32 bits in the protocol.</exception>
     public async ValueTask<int> NextEpochAsync(CancellationToken cancellation)
     {
-        await _gate.WaitAsync(cancellation);
+        await _gate.EnterAsync(cancellation);
         try
         {
             await TakeBlockAsync(cancellation);
@@ -35,7 +36,7 @@ internal sealed class ProducerIds(ITopicCatalog catalog) : IDisposable
 
     public async ValueTask<long> NextAsync(CancellationToken cancellation)
     {
-        await _gate.WaitAsync(cancellation);
+        await _gate.EnterAsync(cancellation);
         try
         {
             if (_next == _end)

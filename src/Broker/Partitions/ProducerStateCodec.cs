@@ -9,8 +9,8 @@ internal static class ProducerStateCodec
 {
     /// <summary>"PRPS" and the version.</summary>
     private const uint Magic = 0x50525053;
-    private const short Version = 1;
-    private const int HeaderBytes = 4 + 2 + 4 + 4;
+    private const short Version = 2;
+    private const int HeaderBytes = 4 + 2 + 4 + 4 + 8;
     private const int EpochBytes = 4 + 8;
     private const int ProducerBytes = 8 + 2 + 8 + 1;
     private const int BatchBytes = 4 + 4 + 8 + 8 + 8;
@@ -35,6 +35,7 @@ internal static class ProducerStateCodec
         cursor.PutInt16(Version);
         cursor.PutInt32(epochs.Entries.Count);
         cursor.PutInt32(producers.Count);
+        cursor.PutInt64(producers.ForgottenMax);
         foreach ((int epoch, long startOffset) in epochs.Entries)
         {
             cursor.PutInt32(epoch);
@@ -76,6 +77,7 @@ internal static class ProducerStateCodec
             throw new CorruptDataException($"a producer state counts {epochCount} epochs and {producerCount} producers");
         }
 
+        producers.RestoreForgotten(cursor.TakeInt64());
         for (int i = 0; i < epochCount; i++)
         {
             int epoch = cursor.TakeInt32();

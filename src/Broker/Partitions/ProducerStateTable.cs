@@ -4,8 +4,10 @@ namespace PipeRoll.Broker.Partitions;
 /// Idempotence of one partition: which batch of which producer came last, so that a retry is recognised and a gap refused.
 /// </summary>
 /// <remarks>
-/// Rules as Kafka 3.x and 4.x have them (KIP-98, KIP-360): a producer that is not known may start at any sequence number,
-/// because its earlier records may have been deleted; UNKNOWN_PRODUCER_ID is therefore never answered here.
+/// Rules as Kafka 3.x and 4.x have them (KIP-98, KIP-360), but for one: there a producer that is not known may start at any sequence
+/// number, because its state may have been forgotten. Then a batch that was refused while the partition was not open can be overtaken by
+/// the next one of the same pipeline, and is lost. Here it may do so only when its state can have been forgotten: ids ascend, and the
+/// highest one that ever was is kept. Anything else is a gap, which clients retry in order. UNKNOWN_PRODUCER_ID is never answered.
 /// Owner: the partition; every call under its lock. Memory is bounded by the number of producers: the one that was
 /// silent for longest is forgotten first. The state is a fold over the batch headers of the log, except for expiry.
 /// </remarks>
@@ -18,6 +20,9 @@ internal sealed class ProducerStateTable(int producersMax)
 
     public int Count => _producers.Count;
 
+    /// <summary>The highest producer id that was ever forgotten here; -1 for none.</summary>
+    public long ForgottenMax { get; private set; } = -1;
+
     /// <summary>Least recently used first: the order that a checkpoint keeps.</summary>
     public IEnumerable<ProducerEntry> Producers => _order;
 
@@ -29,7 +34,8 @@ internal sealed class ProducerStateTable(int producersMax)
         expectedSequence = 0;
         if (!_producers.TryGetValue(batch.ProducerId, out ProducerEntry? entry))
         {
-            return ProducerVerdict.Accept;
+            return batch.FirstSequence == 0 || batch.ProducerId <= ForgottenMax
+                ? ProducerVerdict.Accept : ProducerVerdict.OutOfOrderSequence;
         }
 
         if (batch.Epoch < entry.Epoch)
@@ -72,6 +78,9 @@ internal sealed class ProducerStateTable(int producersMax)
     /// <summary>Puts back an entry from a checkpoint; entries come least recently used first.</summary>
     public void Restore(ProducerEntry entry) => Insert(entry);
 
+    /// <summary>Puts back <see cref="ForgottenMax"/> from a checkpoint.</summary>
+    public void RestoreForgotten(long producerIdMax) => ForgottenMax = Math.Max(ForgottenMax, producerIdMax);
+
     /// <summary>Forgets who was silent for longer than <paramref name="maxAgeMs"/>. Returns how many.</summary>
     public int Expire(long nowMs, long maxAgeMs)
     {
@@ -100,5 +109,6 @@ internal sealed class ProducerStateTable(int producersMax)
     {
         _order.Remove(entry.Place!);
         _producers.Remove(entry.ProducerId);
+        ForgottenMax = Math.Max(ForgottenMax, entry.ProducerId);
     }
 }

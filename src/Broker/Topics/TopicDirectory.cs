@@ -1,6 +1,9 @@
 using System.Collections.Concurrent;
+using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Foundation.Scheduling;
+using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
 
@@ -15,31 +18,33 @@ internal readonly record struct TopicChange(KafkaError Error, string? Message, T
     public static TopicChange Refused(KafkaError error, string message) => new(error, message, null);
 }
 
+/// <summary>What the directory needs from outside.</summary>
+/// <param name="Place">Who gets the partitions of a new topic, by index; null with the embedded default.</param>
+/// <param name="CatchUp">
+/// In a cluster: ends when the image of the cluster has everything that the metadata have now, or the image can't be had for a while.
+/// </param>
+internal sealed record TopicServices(
+    BrokerOptions Options, ITopicCatalog Catalog, PartitionRegistry Registry, Func<Guid> NewId,
+    Func<int, IReadOnlyList<BrokerEpoch>?> Place, Func<CancellationToken, ValueTask> CatchUp);
+
 /// <summary>
-/// All topics: an image in memory of the catalog, which every change goes through first.
+/// All topics: an image in memory of the catalog, which every change goes through first. Changes that other brokers make come
+/// through <see cref="ITopicHost"/>, and own ones do too, once more.
 /// </summary>
 /// <remarks>
 /// Owner: the broker. Reads from any thread, without waiting; changes one at a time. Failure: a change that the catalog
 /// did not take leaves the image as it was.
 /// </remarks>
-internal sealed class TopicDirectory : IDisposable
+internal sealed partial class TopicDirectory : ITopicHost, IDisposable
 {
     private readonly ConcurrentDictionary<string, Topic> _byName = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<StreamId, Partition> _byStream = new();
     private readonly ConcurrentDictionary<Guid, Topic> _byId = new();
     private readonly ConcurrentDictionary<string, string> _collisions = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _changes = new(1);
-    private readonly BrokerOptions _options;
-    private readonly ITopicCatalog _catalog;
-    private readonly PartitionRegistry _registry;
-    private readonly Func<Guid> _newId;
+    private readonly TopicServices _services;
 
-    public TopicDirectory(BrokerOptions options, ITopicCatalog catalog, PartitionRegistry registry, Func<Guid> newId)
-    {
-        _options = options;
-        _catalog = catalog;
-        _registry = registry;
-        _newId = newId;
-    }
+    public TopicDirectory(TopicServices services) => _services = services;
 
     /// <summary>A topic was taken away. Called before the change is answered; must be quick and must not throw.</summary>
     public event Action<Topic>? Deleted;
@@ -56,118 +61,126 @@ internal sealed class TopicDirectory : IDisposable
 
     public Partition? Find(string name, int partition) => Find(name)?.Partition(partition);
 
+    public Partition? Find(StreamId stream) => _byStream.GetValueOrDefault(stream);
+
     /// <summary>Reads the catalog and has every partition opened, in the background.</summary>
     public async ValueTask LoadAsync(CancellationToken cancellation)
     {
-        foreach (TopicRecord record in await _catalog.ListTopicsAsync(cancellation))
+        foreach (TopicRecord record in await _services.Catalog.ListTopicsAsync(cancellation))
         {
             Publish(record, []);
         }
     }
 
     /// <param name="configs">Already validated, names and values.</param>
+    /// <param name="owners">Who gets each partition; null leaves it to the cluster.</param>
     public async ValueTask<TopicChange> CreateAsync(
         string name, int partitions, IReadOnlyDictionary<string, string> configs, bool isInternal, string principal,
-        CancellationToken cancellation)
+        CancellationToken cancellation, IReadOnlyList<BrokerEpoch>? owners = null)
     {
-        await _changes.WaitAsync(cancellation);
-        try
-        {
-            if (TopicRules.RefuseName(this, name) is { } refused)
+        TopicChange made = await ChangeAsync(
+            async () =>
             {
-                return refused;
-            }
+                if (TopicRules.RefuseName(this, name) is { } refused)
+                {
+                    return refused;
+                }
 
-            (CatalogError error, TopicRecord? record) =
-                await _catalog.CreateTopicAsync(_newId(), name, partitions, configs, isInternal, principal, cancellation: cancellation);
-            return error == CatalogError.None
-                ? TopicChange.Done(Publish(record!, []))
-                : Refused(error, name);
-        }
-        finally
-        {
-            _changes.Release();
-        }
+                (CatalogError error, TopicRecord? record) = await _services.Catalog.CreateTopicAsync(
+                    _services.NewId(), name, partitions, configs, isInternal, principal, owners ?? _services.Place(partitions), cancellation);
+                return error == CatalogError.None ? TopicChange.Done(Publish(record!, [])) : Refused(error, name);
+            },
+            cancellation);
+        return await VisibleAsync(made, cancellation);
     }
 
-    /// <summary>The topic, made now if it was not there: for topics that the broker itself lives on.</summary>
-    public async ValueTask<TopicChange> EnsureInternalAsync(
-        string name, int partitions, IReadOnlyDictionary<string, string> configs, CancellationToken cancellation)
+    /// <summary>The topic, made now if it was not there: for topics that somebody needs rather than makes. Others may make it at the same time.</summary>
+    public async ValueTask<TopicChange> EnsureAsync(
+        string name, int partitions, IReadOnlyDictionary<string, string> configs, bool isInternal, string principal,
+        CancellationToken cancellation)
     {
         if (Find(name) is { } there)
         {
             return TopicChange.Done(there);
         }
 
-        TopicChange change = await CreateAsync(name, partitions, configs, isInternal: true, "User:broker", cancellation);
-        return change.Error == KafkaError.TopicAlreadyExists && Find(name) is { } made ? TopicChange.Done(made) : change;
-    }
-
-    public async ValueTask<TopicChange> AddPartitionsAsync(string name, int newTotal, string principal, CancellationToken cancellation)
-    {
-        await _changes.WaitAsync(cancellation);
-        try
-        {
-            (CatalogError error, TopicRecord? record) =
-                await _catalog.CreatePartitionsAsync(name, newTotal, principal, cancellation: cancellation);
-            return error == CatalogError.None
-                ? TopicChange.Done(Publish(record!, Find(name)?.Partitions ?? []))
-                : Refused(error, name);
-        }
-        finally
-        {
-            _changes.Release();
-        }
-    }
-
-    public async ValueTask<TopicChange> SetConfigsAsync(
-        string name, Func<Topic, IReadOnlyDictionary<string, string>> change, string principal, CancellationToken cancellation)
-    {
-        await _changes.WaitAsync(cancellation);
-        try
-        {
-            if (Find(name) is not { } topic)
+        TopicChange change = await CreateAsync(name, partitions, configs, isInternal, principal, cancellation);
+        return change.Error != KafkaError.TopicAlreadyExists ? change : await ChangeAsync(
+            async () =>
             {
-                return Refused(CatalogError.NotFound, name);
-            }
+                if (Find(name) is null)
+                {
+                    // Another broker was faster, and word of it has not come yet.
+                    await RefreshAsync(name, cancellation);
+                }
 
-            (CatalogError error, TopicRecord? record) =
-                await _catalog.SetTopicConfigsAsync(name, change(topic), principal, cancellation);
-            return error == CatalogError.None ? TopicChange.Done(Publish(record!, topic.Partitions)) : Refused(error, name);
-        }
-        finally
-        {
-            _changes.Release();
-        }
+                return Find(name) is { } made ? TopicChange.Done(made) : change;
+            },
+            cancellation);
     }
+
+    /// <summary>As <see cref="EnsureAsync"/>, for topics that the broker itself lives on.</summary>
+    public ValueTask<TopicChange> EnsureInternalAsync(
+        string name, int partitions, IReadOnlyDictionary<string, string> configs, CancellationToken cancellation) =>
+        EnsureAsync(name, partitions, configs, isInternal: true, "User:broker", cancellation);
+
+    public async ValueTask<TopicChange> AddPartitionsAsync(
+        string name, int newTotal, string principal, CancellationToken cancellation, IReadOnlyList<BrokerEpoch>? owners = null)
+    {
+        TopicChange made = await ChangeAsync(
+            async () =>
+            {
+                int added = newTotal - (Find(name)?.Partitions.Count ?? 0);
+                (CatalogError error, TopicRecord? record) = await _services.Catalog.CreatePartitionsAsync(
+                    name, newTotal, principal, owners ?? (added > 0 ? _services.Place(added) : null), cancellation);
+                return error == CatalogError.None
+                    ? TopicChange.Done(Publish(record!, Find(name)?.Partitions ?? []))
+                    : Refused(error, name);
+            },
+            cancellation);
+        return await VisibleAsync(made, cancellation);
+    }
+
+    public ValueTask<TopicChange> SetConfigsAsync(
+        string name, Func<Topic, IReadOnlyDictionary<string, string>> change, string principal, CancellationToken cancellation) => ChangeAsync(
+            async () =>
+            {
+                if (_services.Registry.IsClustered)
+                {
+                    // The change is made to what is there now, not to what was when word of it last came.
+                    await RefreshAsync(name, cancellation);
+                }
+
+                if (Find(name) is not { } topic)
+                {
+                    return Refused(CatalogError.NotFound, name);
+                }
+
+                (CatalogError error, TopicRecord? record) =
+                    await _services.Catalog.SetTopicConfigsAsync(name, change(topic), principal, cancellation);
+                return error == CatalogError.None ? TopicChange.Done(Publish(record!, topic.Partitions)) : Refused(error, name);
+            },
+            cancellation);
 
     /// <summary>Takes the topic away; its records are deleted in the background of the store.</summary>
-    public async ValueTask<TopicChange> DeleteAsync(string name, string principal, CancellationToken cancellation)
-    {
-        await _changes.WaitAsync(cancellation);
-        try
+    public ValueTask<TopicChange> DeleteAsync(string name, string principal, CancellationToken cancellation) => ChangeAsync(
+        async () =>
         {
-            (CatalogError error, _) = await _catalog.DeleteTopicAsync(name, principal, cancellation);
-            if (error != CatalogError.None || !_byName.TryRemove(name, out Topic? topic))
+            (CatalogError error, _) = await _services.Catalog.DeleteTopicAsync(name, principal, cancellation);
+            if (error != CatalogError.None || Take(name) is not { } topic)
             {
                 return Refused(error == CatalogError.None ? CatalogError.NotFound : error, name);
             }
 
-            _byId.TryRemove(topic.Id, out _);
-            _collisions.TryRemove(TopicNames.CollisionKey(name), out _);
             foreach (Partition partition in topic.Partitions)
             {
-                await _registry.DestroyAsync(partition, cancellation);
+                await _services.Registry.DestroyAsync(partition, cancellation);
             }
 
             Deleted?.Invoke(topic);
             return TopicChange.Done(topic);
-        }
-        finally
-        {
-            _changes.Release();
-        }
-    }
+        },
+        cancellation);
 
     /// <returns>Another topic whose name differs only in '.' and '_', or null.</returns>
     public string? Colliding(string name) =>
@@ -175,10 +188,28 @@ internal sealed class TopicDirectory : IDisposable
 
     public void Dispose() => _changes.Dispose();
 
+    private async ValueTask<TopicChange> ChangeAsync(Func<ValueTask<TopicChange>> change, CancellationToken cancellation)
+    {
+        await _changes.EnterAsync(cancellation);
+        try
+        {
+            return await change();
+        }
+        catch (MetadataUnavailableException)
+        {
+            return TopicChange.Refused(
+                KafkaError.RequestTimedOut, "The metadata database does not answer: look whether the change took place, and try again.");
+        }
+        finally
+        {
+            _changes.Release();
+        }
+    }
+
     private Topic Publish(TopicRecord record, IReadOnlyList<Partition> existing)
     {
-        TopicSettings settings = TopicSettings.Of(record.Configs, _options.TopicDefaults);
-        var partitions = new Partition[record.Partitions.Count];
+        TopicSettings settings = TopicSettings.Of(record.Configs, _services.Options.TopicDefaults);
+        var partitions = new Partition[Math.Max(record.Partitions.Count, existing.Count)];
         for (int index = 0; index < partitions.Length; index++)
         {
             if (index < existing.Count)
@@ -189,18 +220,43 @@ internal sealed class TopicDirectory : IDisposable
             }
 
             var identity = new PartitionIdentity(record.Name, record.Id, index, record.Partitions[index]);
-            partitions[index] = new Partition(identity, settings, _registry);
+            partitions[index] = new Partition(identity, settings, _services.Registry);
         }
 
         var topic = new Topic(record.Id, record.Name, record.IsInternal, record.Configs, settings, partitions);
+        foreach (Partition partition in partitions)
+        {
+            _byStream[partition.Identity.Stream] = partition;
+        }
+
         _byName[topic.Name] = topic;
         _byId[topic.Id] = topic;
         _collisions[TopicNames.CollisionKey(topic.Name)] = topic.Name;
+
+        // Only now, when placements that come find the partitions: whichever of the two comes last, knows all.
         foreach (Partition partition in partitions)
         {
-            _registry.RequestOpen(partition);
+            _services.Registry.Published(partition);
         }
 
+        return topic;
+    }
+
+    private Topic? Take(string name)
+    {
+        if (!_byName.TryRemove(name, out Topic? topic))
+        {
+            return null;
+        }
+
+        _byId.TryRemove(topic.Id, out _);
+        _collisions.TryRemove(TopicNames.CollisionKey(name), out _);
+        foreach (Partition partition in topic.Partitions)
+        {
+            _byStream.TryRemove(partition.Identity.Stream, out _);
+        }
+
+        _removed.Add(topic.Id);
         return topic;
     }
 

@@ -1,11 +1,15 @@
+using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Configs;
+using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
 namespace PipeRoll.Broker.Topics;
 
 /// <summary>What a request to create a topic comes to: either a refusal, or partitions and configs.</summary>
-internal readonly record struct TopicPlan(KafkaError Error, string? Message, int Partitions, IReadOnlyDictionary<string, string> Configs)
+/// <param name="Owners">Who is to get each partition, by index; null leaves it to the cluster.</param>
+internal readonly record struct TopicPlan(
+    KafkaError Error, string? Message, int Partitions, IReadOnlyDictionary<string, string> Configs, IReadOnlyList<BrokerEpoch>? Owners = null)
 {
     public static TopicPlan Refused(KafkaError error, string message) => new(error, message, 0, new Dictionary<string, string>());
 }
@@ -39,7 +43,7 @@ internal static class TopicRules
     /// Any replication factor of at least 1 (or -1, the default) is taken and reported as 1. A client that asks for 3 asks
     /// for durability; shared storage gives it whatever the number, and refusing would break clients that work unchanged elsewhere.
     /// </summary>
-    public static TopicPlan Plan(CreateTopicsRequest.CreatableTopic wanted, BrokerOptions options)
+    public static TopicPlan Plan(CreateTopicsRequest.CreatableTopic wanted, BrokerOptions options, IClusterView cluster)
     {
         if (wanted.Assignments.Count > 0)
         {
@@ -49,7 +53,7 @@ internal static class TopicRules
                     "Both the numbers and the assignments are given: with assignments, partitions and replication factor must be -1.");
             }
 
-            if (RefuseAssignments(wanted.Assignments, options.NodeId) is { } refused)
+            if (RefuseAssignments(wanted.Assignments, cluster) is { } refused)
             {
                 return refused;
             }
@@ -70,8 +74,18 @@ internal static class TopicRules
                 + $"but is {partitions}.");
         }
 
-        return PlanConfigs(wanted.Configs, partitions);
+        return PlanConfigs(wanted.Configs, partitions) with
+        {
+            Owners = wanted.Assignments.Count == 0
+                ? null
+                : OwnersOf(wanted.Assignments.OrderBy(assignment => assignment.PartitionIndex).Select(assignment => assignment.BrokerIds), cluster),
+        };
     }
+
+    /// <summary>The first broker of each list that can be given partitions; null with the embedded default.</summary>
+    public static IReadOnlyList<BrokerEpoch>? OwnersOf(IEnumerable<List<int>> brokers, IClusterView cluster) => cluster is SoleBroker
+        ? null
+        : [.. brokers.Select(list => list.Select(cluster.EpochOf).FirstOrDefault(static epoch => !epoch.IsNone))];
 
     private static TopicPlan PlanConfigs(List<CreateTopicsRequest.CreatableTopicConfig> wanted, int partitions)
     {
@@ -94,7 +108,8 @@ internal static class TopicRules
         return new TopicPlan(KafkaError.None, null, partitions, configs);
     }
 
-    private static TopicPlan? RefuseAssignments(List<CreateTopicsRequest.CreatableReplicaAssignment> assignments, int nodeId)
+    private static TopicPlan? RefuseAssignments(
+        List<CreateTopicsRequest.CreatableReplicaAssignment> assignments, IClusterView cluster)
     {
         var seen = new HashSet<int>();
         foreach (CreateTopicsRequest.CreatableReplicaAssignment assignment in assignments)
@@ -105,7 +120,7 @@ internal static class TopicRules
                     $"Partition {assignment.PartitionIndex} is assigned more than once.");
             }
 
-            if (RefuseBrokers(assignment.BrokerIds, nodeId) is { } wrong)
+            if (RefuseBrokers(assignment.BrokerIds, cluster) is { } wrong)
             {
                 return TopicPlan.Refused(KafkaError.InvalidReplicaAssignment, $"Partition {assignment.PartitionIndex}: {wrong}");
             }
@@ -117,7 +132,7 @@ internal static class TopicRules
     }
 
     /// <returns>Null when the brokers of one partition are good.</returns>
-    public static string? RefuseBrokers(List<int> brokers, int nodeId)
+    public static string? RefuseBrokers(List<int> brokers, IClusterView cluster)
     {
         if (brokers.Count == 0)
         {
@@ -129,7 +144,8 @@ internal static class TopicRules
             return "a broker is listed twice.";
         }
 
-        int unknown = brokers.FindIndex(broker => broker != nodeId);
-        return unknown < 0 ? null : $"broker {brokers[unknown]} is unknown; this cluster has broker {nodeId}.";
+        int unknown = brokers.FindIndex(broker => !cluster.Nodes.Any(node => node.NodeId == broker));
+        return unknown < 0 ? null
+            : $"broker {brokers[unknown]} is unknown; this cluster has {string.Join(", ", cluster.Nodes.Select(node => $"broker {node.NodeId}"))}.";
     }
 }

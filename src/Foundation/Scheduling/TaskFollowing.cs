@@ -22,7 +22,7 @@ public static class TaskFollowing
     public static async Task EnterAsync(this SemaphoreSlim gate, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        Task entered = gate.WaitAsync(CancellationToken.None);
+        Task entered = WhenFree(gate);
         try
         {
             await entered.Follow().WaitAsync(cancellation);
@@ -34,6 +34,8 @@ public static class TaskFollowing
             throw;
         }
     }
+
+    private static Task WhenFree(SemaphoreSlim gate) => gate.WaitAsync();
 
     private static async Task LeaveAfterAsync(SemaphoreSlim gate, Task entered)
     {

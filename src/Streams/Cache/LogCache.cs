@@ -29,6 +29,18 @@ internal sealed class LogCache(long bytesMax, long uploadBytes, TimeProvider tim
     /// <summary>What no committed object holds yet.</summary>
     public long PinnedBytes => Interlocked.Read(ref _pinnedBytes);
 
+    /// <summary>How many streams have something to upload.</summary>
+    public int DirtyStreams
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _dirty.Count;
+            }
+        }
+    }
+
     /// <summary>An eighth below the bound, so that requests already on their way still find room.</summary>
     public bool HasRoom => PinnedBytes < bytesMax - (bytesMax / 8);
 

@@ -19,7 +19,10 @@ internal sealed class ObjectWriter(long objectId, ObjectKind kind, int blockByte
     private long _blockBytes;
     private long _position;
     private long _rangeBytes;
+    private long _end;
+    private int _rangeFirst;
     private bool _any;
+    private bool _inRange;
 
     /// <summary>Bytes emitted and not yet taken.</summary>
     public long PendingBytes { get; private set; }
@@ -35,16 +38,18 @@ internal sealed class ObjectWriter(long objectId, ObjectKind kind, int blockByte
                 throw new ArgumentException($"stream {stream} after {_stream} is out of order");
             }
 
-            CloseRange();
+            EndRange();
         }
-        else if (_block.Count > 0 && batch.BaseOffset < _block[^1].EndOffset)
+        else if (_any && batch.BaseOffset < _end)
         {
             throw new ArgumentException($"offset {batch.BaseOffset} of stream {stream} is out of order");
         }
 
         _any = true;
+        _inRange = true;
         _stream = stream;
         _epoch = epoch;
+        _end = batch.EndOffset;
         long entryBytes = ObjectFormat.BatchEntryBytes + batch.Bytes.Length;
         if (_block.Count > 0 && ObjectFormat.BlockHeaderBytes + _blockBytes + entryBytes > blockBytes)
         {
@@ -65,13 +70,20 @@ internal sealed class ObjectWriter(long objectId, ObjectKind kind, int blockByte
         return parts;
     }
 
+    /// <summary>What follows of the same stream becomes a range of its own; another stream begins one anyway.</summary>
+    public void EndRange()
+    {
+        if (_inRange)
+        {
+            CloseRange();
+            _inRange = false;
+        }
+    }
+
     /// <summary>Emits index and footer. What the object holds is what is to be committed.</summary>
     public ObjectCommit Finish()
     {
-        if (_any)
-        {
-            CloseRange();
-        }
+        EndRange();
 
         byte[] tail = new byte[(_index.Count * ObjectFormat.IndexEntryBytes) + ObjectFormat.FooterBytes];
         int at = 0;
@@ -90,15 +102,15 @@ internal sealed class ObjectWriter(long objectId, ObjectKind kind, int blockByte
 
     private void CloseRange()
     {
-        int first = _index.FindLastIndex(e => e.Stream != _stream) + 1;
         CloseBlock();
         long maxTimestamp = long.MinValue;
-        for (int i = first; i < _index.Count; i++)
+        for (int i = _rangeFirst; i < _index.Count; i++)
         {
             maxTimestamp = Math.Max(maxTimestamp, _index[i].MaxTimestamp);
         }
 
-        _ranges.Add(new RangeCommit(_stream, _epoch, _index[first].BaseOffset, _index[^1].EndOffset, maxTimestamp, _rangeBytes));
+        _ranges.Add(new RangeCommit(_stream, _epoch, _index[_rangeFirst].BaseOffset, _index[^1].EndOffset, maxTimestamp, _rangeBytes));
+        _rangeFirst = _index.Count;
         _rangeBytes = 0;
     }
 

@@ -15,7 +15,8 @@ public sealed class ProducerStateTableTests
         {
             if (!_accepted.TryGetValue(batch.ProducerId, out var all))
             {
-                return (ProducerVerdict.Accept, -1);
+                return (batch.FirstSequence == 0 || batch.ProducerId <= ForgottenAtFirst
+                    ? ProducerVerdict.Accept : ProducerVerdict.OutOfOrderSequence, -1);
             }
 
             (short epoch, _, int lastSequence, _) = all[^1];
@@ -52,6 +53,9 @@ public sealed class ProducerStateTableTests
         }
     }
 
+    /// <summary>Producers 0 and 1 were here before, and were forgotten.</summary>
+    private const int ForgottenAtFirst = 1;
+
     private static readonly Gen<(int Producer, int EpochStep, int Kind, int Count, int Sequence)> Step =
         Gen.Select(Gen.Int[0, 3], Gen.Frequency((8, Gen.Const(0)), (1, Gen.Const(1)), (1, Gen.Const(-1))), Gen.Int[0, 9], Gen.Int[1, 4],
             Gen.OneOf(Gen.Int[0, 6], Gen.Int[int.MaxValue - 4, int.MaxValue]));
@@ -61,6 +65,8 @@ public sealed class ProducerStateTableTests
         Step.Array[1, 120].Sample(steps =>
         {
             var table = new ProducerStateTable(100);
+            table.Append(new ProducerBatch(ForgottenAtFirst, 0, 0, 0), 0, 0, -1, Task.CompletedTask, nowMs: 0);
+            Assert.Equal(1, table.Expire(nowMs: 100, maxAgeMs: 1));
             var model = new Model();
             var recent = new List<ProducerBatch>();
             var last = new Dictionary<long, ProducerBatch>();
@@ -101,7 +107,8 @@ public sealed class ProducerStateTableTests
 
         bool isKnown = last.TryGetValue(producer, out ProducerBatch previous);
         short epoch = (short)Math.Max(0, (isKnown ? previous.Epoch : 1) + epochStep);
-        int first = kind == 9 || !isKnown ? sequence
+        int first = kind == 9 || (!isKnown && producer <= ForgottenAtFirst) ? sequence
+            : !isKnown ? 0
             : epochStep > 0 ? 0
             : ProducerBatch.Advance(previous.LastSequence, 1);
         return new ProducerBatch(producer, epoch, first, ProducerBatch.Advance(first, count - 1));
@@ -126,6 +133,20 @@ public sealed class ProducerStateTableTests
         Assert.Equal([1, 3], table.Producers.Select(entry => entry.ProducerId));
         Assert.Equal(1, table.Expire(nowMs: 12, maxAgeMs: 10));
         Assert.Equal([3], table.Producers.Select(entry => entry.ProducerId));
+    }
+
+    [Fact]
+    public void A_producer_that_was_never_here_may_not_begin_in_the_middle_and_one_that_was_forgotten_may()
+    {
+        var table = new ProducerStateTable(1);
+        table.Append(new ProducerBatch(7, 0, 0, 4), 0, 4, -1, Task.CompletedTask, nowMs: 0);
+        Assert.Equal(ProducerVerdict.OutOfOrderSequence, table.Check(new ProducerBatch(8, 0, 1, 1), out _, out int expected));
+        Assert.Equal(0, expected);
+        Assert.Equal(ProducerVerdict.Accept, table.Check(new ProducerBatch(8, 0, 0, 0), out _, out _));
+        table.Append(new ProducerBatch(8, 0, 0, 0), 5, 5, -1, Task.CompletedTask, nowMs: 0); // 7 has to go
+        table = ThroughBytes(table);
+        Assert.Equal(ProducerVerdict.Accept, table.Check(new ProducerBatch(7, 0, 5, 5), out _, out _));
+        Assert.Equal(ProducerVerdict.OutOfOrderSequence, table.Check(new ProducerBatch(9, 0, 5, 5), out _, out _));
     }
 
     [Fact]

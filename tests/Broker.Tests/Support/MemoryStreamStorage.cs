@@ -11,12 +11,16 @@ internal sealed class MemoryStreamStorage : IStreamStorage
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<StreamId, MemoryLogStream> _streams = [];
+    private int _opensBegun;
 
     /// <summary>Appends become durable only when <see cref="MemoryLogStream.ConfirmAll"/> is called.</summary>
     public bool HoldConfirmations { get; set; }
 
     /// <summary>What the next opens throw, one each.</summary>
     public Queue<Exception> OpenFailures { get; } = new();
+
+    /// <summary>How many opens have come as far as <see cref="OpenGate"/>.</summary>
+    public int OpensBegun => Volatile.Read(ref _opensBegun);
 
     /// <summary>Opens wait for it.</summary>
     public Task OpenGate { get; set; } = Task.CompletedTask;
@@ -48,6 +52,7 @@ internal sealed class MemoryStreamStorage : IStreamStorage
 
     public async ValueTask<IStream> OpenAsync(StreamId id, long epoch, IStreamObserver? observer, CancellationToken cancellation = default)
     {
+        Interlocked.Increment(ref _opensBegun);
         await OpenGate.WaitAsync(cancellation);
         lock (_gate)
         {

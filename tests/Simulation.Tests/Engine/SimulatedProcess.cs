@@ -13,8 +13,9 @@ public sealed class SimulatedProcess : TaskScheduler
 {
     private readonly SimulatedWorld _world;
     private readonly List<Action> _onKill = [];
-    private readonly List<Task> _parked = [];
     private readonly TaskCompletionSource<string> _ended = new();
+    private readonly List<Task> _held = [];
+    private readonly ProcessTime _time;
     private long _killAtStep = long.MaxValue;
 
     internal SimulatedProcess(SimulatedWorld world, int number, string name, TimeSpan clockSkew)
@@ -22,7 +23,7 @@ public sealed class SimulatedProcess : TaskScheduler
         _world = world;
         Number = number;
         Name = name;
-        Time = new ProcessTime(world.Clock, this, clockSkew);
+        _time = new ProcessTime(world.Clock, this, clockSkew);
     }
 
     public int Number { get; }
@@ -31,14 +32,14 @@ public sealed class SimulatedProcess : TaskScheduler
 
     public bool IsAlive { get; private set; } = true;
 
-    /// <summary>Stopped as by SIGSTOP.</summary>
+    /// <summary>Stopped, as by SIGSTOP: nothing of it runs, while the world and its clock go on.</summary>
     public bool IsPaused { get; private set; }
 
     /// <summary>How many pieces of work between two awaits it has run.</summary>
     public long Steps { get; private set; }
 
     /// <summary>The clock that code in this process is given.</summary>
-    public TimeProvider Time { get; }
+    public TimeProvider Time => _time;
 
     /// <summary>Ends with the reason when the process dies.</summary>
     public Task<string> Ended => _ended.Task;
@@ -65,30 +66,37 @@ public sealed class SimulatedProcess : TaskScheduler
         return ended.Task;
     }
 
-    /// <summary>
-    /// As by SIGSTOP: nothing of it runs, timers that come due wait, while time and the rest of the world go on. Requests that it has sent
-    /// take effect all the same.
-    /// </summary>
+    /// <summary>Lets nothing of it run until <see cref="Resume"/>. Its timers fire meanwhile, and are dealt with then.</summary>
     public void Pause()
     {
         if (IsAlive && !IsPaused)
         {
             IsPaused = true;
             _world.Trace.Note("pause", Number, Steps);
-            _parked.AddRange(_world.Scheduler.Drop(this));
+            _held.AddRange(_world.Scheduler.Take(this));
         }
     }
 
-    /// <summary>As by SIGCONT: it goes on where it was, and knows nothing of the time between but by its clock.</summary>
     public void Resume()
     {
         if (IsPaused)
         {
             IsPaused = false;
-            _world.Trace.Note("resume", Number, _parked.Count);
-            _parked.ForEach(QueueTask);
-            _parked.Clear();
+            _world.Trace.Note("resume", Number, Steps);
+            foreach (Task task in _held)
+            {
+                _world.Scheduler.Enqueue(this, task);
+            }
+
+            _held.Clear();
         }
+    }
+
+    /// <summary>Sets its wall clock forward or back. Timers and timestamps do not notice, as on a real machine.</summary>
+    public void JumpClock(TimeSpan by)
+    {
+        _world.Trace.Note("clock", Number, by.Ticks);
+        _time.Skew += by;
     }
 
     public void OnKill(Action action) => _onKill.Add(action);
@@ -105,7 +113,7 @@ public sealed class SimulatedProcess : TaskScheduler
         }
 
         IsAlive = false;
-        _parked.Clear();
+        _held.Clear();
         _world.Trace.Note("kill", Number, Steps);
         _world.Scheduler.Drop(this);
         foreach (Action action in _onKill)
@@ -126,10 +134,10 @@ public sealed class SimulatedProcess : TaskScheduler
         }
     }
 
-    protected override void QueueTask(Task task) => _world.Scheduler.Enqueue(this, task);
+    /// <summary>Called by the scheduler for a task that must wait until the process is resumed.</summary>
+    internal void Hold(Task task) => _held.Add(task);
 
-    /// <summary>Keeps what comes while it is paused.</summary>
-    internal void Park(Task task) => _parked.Add(task);
+    protected override void QueueTask(Task task) => _world.Scheduler.Enqueue(this, task);
 
     /// <summary>Never inlines, so that each continuation is a step that the seed orders.</summary>
     protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;

@@ -55,7 +55,7 @@ public sealed class SimulatedScheduler
 
         if (process.IsPaused)
         {
-            process.Park(task);
+            process.Hold(task);
         }
         else if (process.IsAlive)
         {
@@ -80,12 +80,14 @@ public sealed class SimulatedScheduler
         return next.Process;
     }
 
-    /// <returns>What was ready of the process, in its order.</returns>
-    internal IReadOnlyList<Task> Drop(SimulatedProcess process)
+    internal void Drop(SimulatedProcess process) => _ready.RemoveAll(ready => ready.Process == process);
+
+    /// <summary>The ready tasks of a process, oldest first; they are not ready any more.</summary>
+    internal IReadOnlyList<Task> Take(SimulatedProcess process)
     {
-        Task[] dropped = [.. _ready.Where(ready => ready.Process == process).Select(static ready => ready.Task)];
-        _ready.RemoveAll(ready => ready.Process == process);
-        return dropped;
+        Task[] taken = [.. _ready.Where(ready => ready.Process == process).Select(static ready => ready.Task)];
+        Drop(process);
+        return taken;
     }
 
     private int Pick()

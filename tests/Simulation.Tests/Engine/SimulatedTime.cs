@@ -47,7 +47,7 @@ public sealed class SimulatedTime
 
             if (!fired)
             {
-                _trace.Note("time", NowTicks);
+                _trace.Time(NowTicks);
             }
 
             fired = true;
@@ -65,7 +65,10 @@ internal sealed class ProcessTime(SimulatedTime clock, SimulatedProcess process,
 
     public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
 
-    public override DateTimeOffset GetUtcNow() => SimulatedTime.Start + skew + clock.Elapsed;
+    /// <summary>By how much its wall clock is wrong.</summary>
+    public TimeSpan Skew { get; set; } = skew;
+
+    public override DateTimeOffset GetUtcNow() => SimulatedTime.Start + Skew + clock.Elapsed;
 
     public override long GetTimestamp() => clock.NowTicks;
 

@@ -183,5 +183,5 @@ public sealed class SimulationFailedException : Exception
 
     private static string Describe(int seed, Exception failure, string note, IReadOnlyCollection<string> trace) =>
         $"seed {seed}: {failure.Message}\n{note} Run it alone with PIPEROLL_SIM_FROM={seed} PIPEROLL_SIM_SEEDS=1\n"
-        + $"{failure}\nThe end of the trace:\n{string.Join('\n', trace.TakeLast(120))}";
+        + $"{failure}\nThe end of the trace:\n{string.Join('\n', trace.TakeLast(Seeds.TraceLines))}";
 }

@@ -9,9 +9,10 @@ namespace PipeRoll.Simulation.Engine;
 public sealed class SimulationTrace
 {
     private const ulong Prime = 0x9E3779B97F4A7C15;
-    private const int LinesMax = 400;
+    private readonly int _linesMax = Seeds.TraceLines;
     private readonly Queue<string>? _lines;
     private ulong _hash = 0xCBF29CE484222325;
+    private double _nowMs;
 
     /// <param name="keepLines">Also keep the last events as text, for the report on a failure.</param>
     internal SimulationTrace(bool keepLines) => _lines = keepLines ? new Queue<string>() : null;
@@ -50,12 +51,19 @@ public sealed class SimulationTrace
             return;
         }
 
-        if (_lines.Count == LinesMax)
+        if (_lines.Count == _linesMax)
         {
             _lines.Dequeue();
         }
 
-        _lines.Enqueue(line);
+        _lines.Enqueue(string.Create(CultureInfo.InvariantCulture, $"{_nowMs,12:F3} {line}"));
+    }
+
+    /// <summary>Time has passed: in milliseconds before each line.</summary>
+    internal void Time(long nowTicks)
+    {
+        Mix((ulong)nowTicks);
+        _nowMs = (double)nowTicks / TimeSpan.TicksPerMillisecond;
     }
 
     internal void Step(int process, int index, int readyCount)

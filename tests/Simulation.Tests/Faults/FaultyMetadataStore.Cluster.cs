@@ -10,7 +10,7 @@ internal sealed partial class FaultyMetadataStore
         CallAsync("meta.registerbroker", () => inner.RegisterBrokerAsync(endpoint, session));
 
     public ValueTask<Heartbeat> HeartbeatAsync(HeartbeatRequest request, CancellationToken cancellation = default) =>
-        CallAsync("meta.heartbeat", () => inner.HeartbeatAsync(request));
+        CallOrGiveUpAsync("meta.heartbeat", () => inner.HeartbeatAsync(request), cancellation);
 
     public ValueTask<ClusterSnapshot> ReadClusterAsync(CancellationToken cancellation = default) =>
         CallAsync("meta.readcluster", () => inner.ReadClusterAsync());
@@ -22,7 +22,7 @@ internal sealed partial class FaultyMetadataStore
         CallAsync("meta.readtopic", () => inner.ReadTopicAsync(name));
 
     public ValueTask<long> WaitForLogAsync(long after, TimeSpan max, CancellationToken cancellation = default) =>
-        CallAsync("meta.waitforlog", () => inner.WaitForLogAsync(after, max));
+        CallOrGiveUpAsync("meta.waitforlog", () => inner.WaitForLogAsync(after, max, cancellation), cancellation);
 
     public ValueTask<IReadOnlyList<BrokerEpoch>> FenceExpiredAsync(ControllerTerm term, CancellationToken cancellation = default) =>
         CallAsync("meta.fenceexpired", () => inner.FenceExpiredAsync(term));

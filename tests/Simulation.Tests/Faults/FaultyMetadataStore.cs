@@ -6,6 +6,13 @@ using PipeRoll.Streams.Metadata;
 
 namespace PipeRoll.Simulation.Faults;
 
+/// <summary>How one process reaches the database. Null for the embedded default's: always, and it fails as SQLite does.</summary>
+internal sealed record DatabaseLine(string Name, Func<bool> IsCut)
+{
+    /// <summary>How long a call waits while it can't reach the database.</summary>
+    public int TimeoutMs { get; init; } = 1500;
+}
+
 /// <summary>Probabilities per call.</summary>
 public sealed record MetadataFaults
 {
@@ -25,10 +32,10 @@ public sealed record MetadataFaults
 /// instant between its start and its end; whether it happens when the caller dies first is up to the seed.
 /// </summary>
 internal sealed partial class FaultyMetadataStore(
-    SimulatedWorld world, IMetadataStore inner, Func<MetadataFaults> faults, PlantedMetadata planted, Func<Exception>? failure = null)
+    SimulatedWorld world, IMetadataStore inner, Func<MetadataFaults> faults, PlantedMetadata planted, DatabaseLine? line = null)
     : IMetadataStore
 {
-    private readonly Random _random = world.RandomFor("metadata");
+    private readonly Random _random = world.RandomFor(line is null ? "metadata" : $"metadata {line.Name}");
 
     public ValueTask StartAsync(CancellationToken cancellation = default) => inner.StartAsync(cancellation);
 
@@ -139,15 +146,34 @@ internal sealed partial class FaultyMetadataStore(
         return await answer.Task;
     }
 
+    /// <summary>A call that its caller may give up; it is carried out all the same.</summary>
+    private async ValueTask<T> CallOrGiveUpAsync<T>(string what, Func<ValueTask<T>> call, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        var answer = new TaskCompletionSource<T>();
+        using CancellationTokenRegistration registration = cancellation.UnsafeRegister(
+            static (state, token) => ((TaskCompletionSource<T>)state!).TrySetCanceled(token), answer);
+        _ = world.Environment.Run(() => CarryOutAsync(what, call, answer));
+        return await answer.Task;
+    }
+
     private async Task CarryOutAsync<T>(string what, Func<ValueTask<T>> call, TaskCompletionSource<T> answer)
     {
         TimeProvider time = world.Environment.Time;
         double fate = _random.NextDouble();
         await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(faults().LatencyMsMax)), time);
+        if (line is not null && line.IsCut())
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(line.TimeoutMs), time);
+            world.Trace.Note(what, -4);
+            answer.TrySetException(Busy());
+            return;
+        }
+
         if (fate < faults().ErrorBefore)
         {
             world.Trace.Note(what, -1);
-            answer.TrySetException(failure?.Invoke() ?? Busy());
+            answer.TrySetException(Busy());
             return;
         }
 
@@ -156,10 +182,10 @@ internal sealed partial class FaultyMetadataStore(
             T result = await call();
             world.Trace.Note(what, 1);
             await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(faults().LatencyMsMax)), time);
-            if (fate - faults().ErrorBefore < faults().ErrorAfter)
+            if (fate - faults().ErrorBefore < faults().ErrorAfter || (line is not null && line.IsCut()))
             {
                 world.Trace.Note(what, -2);
-                answer.TrySetException(failure?.Invoke() ?? Busy());
+                answer.TrySetException(Busy());
                 return;
             }
 
@@ -175,6 +201,8 @@ internal sealed partial class FaultyMetadataStore(
         }
     }
 
-    /// <summary>SQLITE_BUSY, the error that a healthy database gives too.</summary>
-    private static SqliteException Busy() => new("simulated: database is locked", 5);
+    /// <summary>SQLITE_BUSY, the error that a healthy database gives too; or that a server can't be reached now.</summary>
+    private Exception Busy() => line is null
+        ? new SqliteException("simulated: database is locked", 5)
+        : new MetadataUnavailableException("simulated: the database does not answer");
 }

@@ -19,20 +19,23 @@ public sealed record StoreFaults
 
     public int TimeoutMs { get; init; } = 10_000;
 
+    /// <summary>
+    /// The request times out and is carried out up to <see cref="LateMsMax"/> later, whoever may have given it up; half of these were also
+    /// carried out in time, and come twice.
+    /// </summary>
+    public double Late { get; init; }
+
+    public int LateMsMax { get; init; } = 30_000;
+
+    /// <summary>The request is answered as it should be, and carried out once more up to <see cref="LateMsMax"/> later.</summary>
+    public double Duplicate { get; init; }
+
     public int LatencyMsMax { get; init; } = 50;
 
     /// <summary>One request in so many is this much slower: the long tail.</summary>
     public double Slow { get; init; }
 
     public int SlowMsMax { get; init; } = 3000;
-
-    /// <summary>A put times out after <see cref="TimeoutMs"/>, and takes effect up to <see cref="LateMsMax"/> after that.</summary>
-    public double Late { get; init; }
-
-    /// <summary>A put is delivered once more, up to <see cref="LateMsMax"/> after its answer.</summary>
-    public double Duplicate { get; init; }
-
-    public int LateMsMax { get; init; } = 60_000;
 }
 
 /// <summary>
@@ -58,7 +61,8 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
 
     internal SortedDictionary<string, byte[]> Objects => _objects;
 
-    public IObjectStore Connect() => new SimulatedObjectStore(this);
+    /// <param name="isCut">Whether the sender can't reach the bucket now; requests and answers are then lost.</param>
+    public IObjectStore Connect(Func<bool>? isCut = null) => new SimulatedObjectStore(this, isCut ?? (static () => false));
 
     /// <summary>For so long nearly every request is answered with 503.</summary>
     public void StartStorm(TimeSpan duration)
@@ -71,14 +75,14 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
     /// Sends a request. <paramref name="effect"/> runs once, at the instant when the store carries it out, or never.
     /// The task may fail and the effect happen nevertheless.
     /// </summary>
-    /// <param name="again">For puts: makes the effect once more, later, when the sender's buffers may be in use again.</param>
-    internal Task<T> Send<T>(string what, Func<T> effect, CancellationToken cancellation, Func<Action>? again = null)
+    /// <param name="keep">Copies what the request reads from its caller's buffers; called when it may take effect after its failure.</param>
+    internal Task<T> Send<T>(string what, Func<T> effect, Func<bool> isCut, CancellationToken cancellation, Action? keep = null)
     {
         cancellation.ThrowIfCancellationRequested();
         Requests++;
         InFlight++;
         var answer = new TaskCompletionSource<T>();
-        var request = new Request<T>(what, effect, answer, again);
+        var request = new Request<T>(what, effect, answer) { IsCut = isCut, Keep = keep };
         CancellationTokenRegistration registration = cancellation.Register(() => request.Cancel(cancellation));
         _ = world.Environment.Run(async () =>
         {
@@ -96,6 +100,12 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
         bool storm = world.Clock.NowTicks < _stormUntilTicks && _random.Next(10) != 0;
         int latencyMs = _random.NextDouble() < Faults.Slow ? _random.Next(Faults.SlowMsMax) : _random.Next(Faults.LatencyMsMax);
         await Task.Delay(TimeSpan.FromMilliseconds(latencyMs / 2), time);
+        if (request.IsCut() || Take(ref fate, Faults.Late))
+        {
+            await CarryOutLateAsync(request, isCut: request.IsCut());
+            return;
+        }
+
         if (storm || Take(ref fate, Faults.ErrorBefore))
         {
             await Task.Delay(TimeSpan.FromMilliseconds(latencyMs / 2), time);
@@ -103,17 +113,9 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
             return;
         }
 
-        if (request.Again is not null && Take(ref fate, Faults.Late))
+        if (Take(ref fate, Faults.Duplicate))
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(Faults.TimeoutMs), time);
-            TakeEffectLater(request);
-            Fail(request, "time-out of a late put");
-            return;
-        }
-
-        if (request.Again is not null && Take(ref fate, Faults.Duplicate))
-        {
-            TakeEffectLater(request);
+            _ = world.Environment.Run(() => CarryOutAgainAsync(request));
         }
 
         bool timeout = Take(ref fate, Faults.Timeout);
@@ -124,7 +126,7 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
         }
 
         await Task.Delay(TimeSpan.FromMilliseconds(timeout ? Faults.TimeoutMs : latencyMs - (latencyMs / 2)), time);
-        if (timeout || Take(ref fate, Faults.ErrorAfter))
+        if (timeout || request.IsCut() || Take(ref fate, Faults.ErrorAfter))
         {
             Fail(request, timeout ? "time-out" : "connection reset");
             return;
@@ -133,30 +135,40 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
         request.Answer();
     }
 
-    /// <summary>The network kept a copy of the request.</summary>
-    private void TakeEffectLater<T>(Request<T> request)
+    private async Task CarryOutLateAsync<T>(Request<T> request, bool isCut)
     {
-        if (request.IsCancelled)
+        TimeProvider time = world.Environment.Time;
+        if (isCut)
         {
-            return; // its buffers are the caller's again
+            await Task.Delay(TimeSpan.FromMilliseconds(Faults.TimeoutMs), time);
+            Fail(request, "unreachable");
+            return;
         }
 
-        Action again = request.Again!();
-        InFlight++;
-        _ = world.Environment.Run(async () =>
+        if (_random.Next(2) == 0)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(Faults.LateMsMax)), world.Environment.Time);
-            InFlight--;
-            try
-            {
-                again();
-                world.Trace.Note("store.late", 1);
-            }
-            catch (ObjectStoreException)
-            {
-                world.Trace.Note("store.late", 0); // nobody is there to hear the refusal
-            }
-        });
+            request.TakeEffect();
+            world.Trace.Note(request.What, request.Outcome);
+        }
+
+        Func<bool> late = request.TakeLate();
+        await Task.Delay(TimeSpan.FromMilliseconds(Faults.TimeoutMs), time);
+        Fail(request, "time-out");
+        await CarryOutLaterAsync(request.What, late);
+    }
+
+    private async Task CarryOutAgainAsync<T>(Request<T> request)
+    {
+        InFlight++;
+        await CarryOutLaterAsync(request.What, request.TakeLate());
+        InFlight--;
+    }
+
+    private async Task CarryOutLaterAsync(string what, Func<bool> late)
+    {
+        await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(Faults.LateMsMax)), world.Environment.Time);
+        world.Trace.Note("store.late", late() ? 1 : 0);
+        world.Trace.Say($"  {what}");
     }
 
     private static bool Take(ref double fate, double probability)
@@ -173,17 +185,17 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
         request.Fail(new ObjectStoreException(ObjectStoreErrorKind.Transient, $"simulated: {why}"));
     }
 
-    private sealed class Request<T>(string what, Func<T> effect, TaskCompletionSource<T> answer, Func<Action>? again)
+    private sealed class Request<T>(string what, Func<T> effect, TaskCompletionSource<T> answer)
     {
         private T? _result;
         private Exception? _error;
         private bool _cancelled;
 
+        public required Func<bool> IsCut { get; init; }
+
+        public required Action? Keep { get; init; }
+
         public string What => what;
-
-        public Func<Action>? Again => again;
-
-        public bool IsCancelled => _cancelled;
 
         public long Outcome => _error is null ? 1 : 0;
 
@@ -202,6 +214,29 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
             {
                 _error = error;
             }
+        }
+
+        /// <summary>The same effect, to be had again when the caller has long gone on. Only what writes matters then.</summary>
+        public Func<bool> TakeLate()
+        {
+            if (_cancelled || Keep is null)
+            {
+                return static () => false;
+            }
+
+            Keep();
+            return () =>
+            {
+                try
+                {
+                    effect();
+                    return true;
+                }
+                catch (ObjectStoreException)
+                {
+                    return false;
+                }
+            };
         }
 
         public void Answer()

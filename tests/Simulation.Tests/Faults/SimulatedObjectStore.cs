@@ -3,36 +3,34 @@ using PipeRoll.Streams.Stores;
 namespace PipeRoll.Simulation.Faults;
 
 /// <summary>The client's side of a <see cref="SimulatedBucket"/>.</summary>
-internal sealed class SimulatedObjectStore(SimulatedBucket bucket) : IObjectStore
+internal sealed class SimulatedObjectStore(SimulatedBucket bucket, Func<bool> isCut) : IObjectStore
 {
     public async ValueTask PutAsync(
         string key, IReadOnlyList<ReadOnlyMemory<byte>> content, PutCondition condition = PutCondition.None,
-        CancellationToken cancellation = default) =>
-        await bucket.Send("store.put", () => Put(key, content, condition), cancellation, () => Again(key, content, condition));
+        CancellationToken cancellation = default)
+    {
+        IReadOnlyList<ReadOnlyMemory<byte>> sent = content;
+        await bucket.Send(
+            "store.put", () => Put(key, sent, condition), isCut, cancellation,
+            keep: () => sent = [.. content.Select(static part => (ReadOnlyMemory<byte>)part.ToArray())]);
+    }
 
     public async ValueTask<IObjectUpload> BeginUploadAsync(string key, CancellationToken cancellation = default)
     {
-        await bucket.Send("store.begin", static () => true, cancellation);
+        await bucket.Send("store.begin", static () => true, isCut, cancellation);
         return new Upload(this, key);
     }
 
     public async ValueTask<int> ReadAsync(
         string key, long position, Memory<byte> destination, CancellationToken cancellation = default) =>
-        await bucket.Send("store.read", () => Read(key, position, destination), cancellation);
+        await bucket.Send("store.read", () => Read(key, position, destination), isCut, cancellation);
 
     public async ValueTask DeleteAsync(IReadOnlyList<string> keys, CancellationToken cancellation = default) =>
-        await bucket.Send("store.delete", () => keys.Count(bucket.Objects.Remove), cancellation);
+        await bucket.Send("store.delete", () => keys.Count(bucket.Objects.Remove), isCut, cancellation, keep: static () => { });
 
     public async ValueTask<IReadOnlyList<StoredObject>> ListAsync(
         string prefix, string after, int max, CancellationToken cancellation = default) =>
-        await bucket.Send("store.list", () => List(prefix, after, max), cancellation);
-
-    /// <summary>The same put once more, from a copy of what the sender's buffers hold now.</summary>
-    private Action Again(string key, IReadOnlyList<ReadOnlyMemory<byte>> content, PutCondition condition)
-    {
-        byte[] copy = [.. content.SelectMany(static part => part.ToArray())];
-        return () => Put(key, [copy], condition);
-    }
+        await bucket.Send("store.list", () => List(prefix, after, max), isCut, cancellation);
 
     private bool Put(string key, IReadOnlyList<ReadOnlyMemory<byte>> content, PutCondition condition)
     {
@@ -72,15 +70,17 @@ internal sealed class SimulatedObjectStore(SimulatedBucket bucket) : IObjectStor
         public async ValueTask AppendAsync(IReadOnlyList<ReadOnlyMemory<byte>> part, CancellationToken cancellation = default)
         {
             byte[] bytes = await store.Bucket.Send(
-                "store.part", () => part.SelectMany(static piece => piece.ToArray()).ToArray(), cancellation);
+                "store.part", () => part.SelectMany(static piece => piece.ToArray()).ToArray(), store.IsCut, cancellation);
             _parts.Add(bytes);
         }
 
         public async ValueTask CompleteAsync(CancellationToken cancellation = default) =>
-            await store.Bucket.Send("store.complete", () => store.Put(key, _parts, PutCondition.None), cancellation);
+            await store.Bucket.Send("store.complete", () => store.Put(key, _parts, PutCondition.None), store.IsCut, cancellation, keep: static () => { });
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 
     private SimulatedBucket Bucket => bucket;
+
+    private Func<bool> IsCut => isCut;
 }

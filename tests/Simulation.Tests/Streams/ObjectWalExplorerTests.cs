@@ -12,6 +12,7 @@ public sealed class ObjectWalExplorerTests
     [InlineData(1, 1, 1, true)]
     [InlineData(1, 1, 2, false)]
     [InlineData(1, 2, 0, false)]
+    [InlineData(2, 1, 1, true)]
     public void In_every_order_what_was_acknowledged_is_recovered(int objects, int recoverers, int faults, bool trims)
     {
         var plan = new ExplorerPlan(objects, recoverers, faults, trims);

@@ -53,7 +53,7 @@ internal sealed class ObjectWalWorld : IAsyncDisposable
         };
         _database = MemoryDatabase.Open(world.Environment.Time, world.RandomFor("identifiers"));
         Metadata = new FaultyMetadataStore(world, _database, () => MetadataFaults, new PlantedMetadata(),
-            static () => new MetadataUnavailableException("simulated: the database is away"));
+            new DatabaseLine("log", static () => false));
     }
 
     public SimulatedWorld World { get; }

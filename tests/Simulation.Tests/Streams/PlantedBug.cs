@@ -99,23 +99,11 @@ internal sealed class LitteringStore(IObjectStore inner) : IObjectStore
 }
 
 /// <summary>A stream with a bug in it.</summary>
-internal sealed class PlantedStream(IStream inner, PlantedBug bug) : IStream
+internal sealed class PlantedStream(IStream inner, PlantedBug bug) : PassingStream(inner)
 {
     private Task _last = Task.CompletedTask;
 
-    public StreamId Id => inner.Id;
-
-    public long Epoch => inner.Epoch;
-
-    public long StartOffset => inner.StartOffset;
-
-    public long ConfirmedOffset => inner.ConfirmedOffset;
-
-    public long NextOffset => inner.NextOffset;
-
-    public long CommittedOffset => inner.CommittedOffset;
-
-    public Task Append(in StreamBatch batch)
+    public override Task Append(in StreamBatch batch)
     {
         if (bug == PlantedBug.BufferLeaked && batch.Owner is SharedBuffer owner && batch.BaseOffset % 7 == 0)
         {
@@ -123,33 +111,7 @@ internal sealed class PlantedStream(IStream inner, PlantedBug bug) : IStream
         }
 
         Task before = _last;
-        _last = inner.Append(batch);
+        _last = base.Append(batch);
         return bug == PlantedBug.AcknowledgedOutOfOrder ? before : _last;
     }
-
-    public ValueTask<FetchedBatches> FetchAsync(long offset, int maxBytes, CancellationToken cancellation = default) =>
-        inner.FetchAsync(offset, maxBytes, cancellation);
-
-    public ValueTask<long?> FindBlockByTimestampAsync(long timestamp, CancellationToken cancellation = default) =>
-        inner.FindBlockByTimestampAsync(timestamp, cancellation);
-
-    public ValueTask TrimAsync(long newStartOffset, CancellationToken cancellation = default) =>
-        inner.TrimAsync(newStartOffset, cancellation);
-
-    public ValueTask<long> ApplyRetentionAsync(RetentionPolicy policy, CancellationToken cancellation = default) =>
-        inner.ApplyRetentionAsync(policy, cancellation);
-
-    public ValueTask SaveCheckpointAsync(long offset, ReadOnlyMemory<byte> state, CancellationToken cancellation = default) =>
-        inner.SaveCheckpointAsync(offset, state, cancellation);
-
-    public ValueTask<StreamCheckpoint?> ReadCheckpointAsync(CancellationToken cancellation = default) =>
-        inner.ReadCheckpointAsync(cancellation);
-
-    public ValueTask ReplaceAsync(
-        long from, long to, IAsyncEnumerable<StreamBatch> survivors, CancellationToken cancellation = default) =>
-        inner.ReplaceAsync(from, to, survivors, cancellation);
-
-    public ValueTask<long> SealAsync(CancellationToken cancellation = default) => inner.SealAsync(cancellation);
-
-    public ValueTask CloseAsync(CancellationToken cancellation = default) => inner.CloseAsync(cancellation);
 }

@@ -1,0 +1,114 @@
+using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Tests.Support;
+using PipeRoll.Broker.Topics;
+using PipeRoll.Streams;
+using PipeRoll.Streams.Metadata;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
+
+namespace PipeRoll.Broker.Tests.Cluster;
+
+public sealed class TopicsElsewhereTests
+{
+    private static readonly Dictionary<string, string> NoConfigs = [];
+
+    [Fact]
+    public async Task A_topic_made_elsewhere_is_there_with_its_changes_and_opened_where_it_was_placed()
+    {
+        await using TwoBrokers pair = await TwoBrokers.StartAsync();
+        TopicDirectory first = pair.First.Services!.Topics;
+        TopicDirectory second = pair.Second.Services!.Topics;
+        pair.FirstView.Place = index => 1 + (index % 2);
+        await first.CreateAsync("t", 3, NoConfigs, false, "User:test", CancellationToken.None);
+        Assert.Null(second.Find("t"));
+        await pair.SpreadAsync();
+        Assert.Equal(first.Find("t")!.Id, second.Find("t")!.Id);
+        await BrokerHost.UntilAsync(() => StatesOf(second) is [PartitionState.Elsewhere, PartitionState.Open, PartitionState.Elsewhere]);
+        await BrokerHost.UntilAsync(() => StatesOf(first) is [PartitionState.Open, PartitionState.Elsewhere, PartitionState.Open]);
+        Assert.Equal((1, 1), (pair.Second.Status.Partitions, pair.Second.Status.PartitionsOpen));
+
+        Partition kept = second.Find("t", 1)!;
+        await second.AddPartitionsAsync("t", 4, "User:test", CancellationToken.None, [new BrokerEpoch(2)]);
+        await second.SetConfigsAsync("t", _ => new Dictionary<string, string> { ["retention.ms"] = "77" }, "User:test", CancellationToken.None);
+        await pair.SpreadAsync();
+        Assert.Equal(4, first.Find("t")!.Partitions.Count);
+        Assert.Equal(77, first.Find("t", 3)!.Settings.Retention.MaxAgeMs);
+        Assert.Same(kept, second.Find("t", 1));
+        await BrokerHost.UntilAsync(() => second.Find("t", 3)!.State == PartitionState.Open);
+        Assert.Equal(PartitionState.Elsewhere, first.Find("t", 3)!.State);
+    }
+
+    [Fact]
+    public async Task A_topic_deleted_elsewhere_is_closed_by_its_leader_and_does_not_come_back_by_a_late_word()
+    {
+        await using TwoBrokers pair = await TwoBrokers.StartAsync();
+        StreamId stream = await pair.CreateAsync("t");
+        TopicDirectory first = pair.First.Services!.Topics;
+        TopicDirectory second = pair.Second.Services!.Topics;
+        TopicRecord late = (await pair.Catalog.ListTopicsAsync()).Single();
+        List<string> forgotten = [];
+        first.Deleted += topic => forgotten.Add(topic.Name);
+        await second.DeleteAsync("t", "User:test", CancellationToken.None);
+        Assert.Null(second.Find("t"));
+        Assert.Empty(pair.Storage.Destroyed);
+
+        await first.RemovedAsync(late.Id);
+        await first.RemovedAsync(late.Id);
+        Assert.Equal(["t"], forgotten);
+        Assert.Null(first.Find("t"));
+        Assert.Null(first.Find(stream));
+        await BrokerHost.UntilAsync(() => pair.Storage.Destroyed.Contains(stream));
+        await first.ApplyAsync(late);
+        await second.ApplyAsync(late);
+        Assert.Null(first.Find("t"));
+        Assert.Null(second.Find("t"));
+    }
+
+    [Fact]
+    public async Task A_topic_made_anew_under_its_old_name_replaces_it()
+    {
+        await using TwoBrokers pair = await TwoBrokers.StartAsync();
+        StreamId before = await pair.CreateAsync("t");
+        TopicDirectory second = pair.Second.Services!.Topics;
+        pair.SecondView.Place = _ => 2;
+        await second.DeleteAsync("t", "User:test", CancellationToken.None);
+        await second.CreateAsync("t", 1, NoConfigs, false, "User:test", CancellationToken.None);
+        await pair.SpreadAsync();
+        Topic known = pair.First.Services!.Topics.Find("t")!;
+        Assert.Equal(second.Find("t")!.Id, known.Id);
+        Assert.NotEqual(before, known.Partitions[0].Identity.Stream);
+        Assert.Equal(PartitionState.Elsewhere, known.Partitions[0].State);
+    }
+
+    [Fact]
+    public async Task Two_brokers_that_need_the_same_topic_get_the_same_one()
+    {
+        await using TwoBrokers pair = await TwoBrokers.StartAsync();
+        using RawClient first = await pair.ConnectAsync(1);
+        using RawClient second = await pair.ConnectAsync(2);
+        MetadataRequest request = new() { Topics = [new() { Name = "auto" }], AllowAutoTopicCreation = true };
+        MetadataResponse one = await first.CallAsync<MetadataRequest, MetadataResponse>(request, 9);
+        MetadataResponse other = await second.CallAsync<MetadataRequest, MetadataResponse>(request, 9);
+        Assert.Equal((0, 0), (one.Topics[0].ErrorCode, other.Topics[0].ErrorCode));
+        Assert.Equal(pair.First.Services!.Topics.Find("auto")!.Id, pair.Second.Services!.Topics.Find("auto")!.Id);
+        Assert.Equal(KafkaError.TopicAlreadyExists, (await pair.Second.Services!.Topics.CreateAsync(
+            "auto", 1, NoConfigs, false, "User:test", CancellationToken.None)).Error);
+        TopicChange[] made = await Task.WhenAll(
+            pair.First.Services.Topics.EnsureInternalAsync("__consumer_offsets", 4, NoConfigs, CancellationToken.None).AsTask(),
+            pair.Second.Services.Topics.EnsureInternalAsync("__consumer_offsets", 4, NoConfigs, CancellationToken.None).AsTask());
+        Assert.Equal(made[0].Topic!.Id, made[1].Topic!.Id);
+    }
+
+    [Fact]
+    public async Task The_metadata_database_that_does_not_answer_is_told_as_something_to_try_again()
+    {
+        await using TwoBrokers pair = await TwoBrokers.StartAsync();
+        pair.Catalog.Changed = (_, _) => throw new MetadataUnavailableException("away");
+        TopicChange change = await pair.First.Services!.Topics.CreateAsync(
+            "t", 1, NoConfigs, false, "User:test", CancellationToken.None);
+        Assert.Equal(KafkaError.RequestTimedOut, change.Error);
+        Assert.Null(pair.First.Services.Topics.Find("t"));
+    }
+
+    private static PartitionState[] StatesOf(TopicDirectory topics) => [.. topics.Find("t")!.Partitions.Select(partition => partition.State)];
+}
