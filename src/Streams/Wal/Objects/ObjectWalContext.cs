@@ -34,7 +34,9 @@ internal sealed record ObjectWalContext
 
     internal IObjectStore Deletes => DeleteStore ?? Store;
 
-    /// <summary>Makes the call, which may be repeated, until the database answers: a long recovery is not begun anew because it was away for a moment.</summary>
+    /// <summary>
+    /// Makes the call, which may be repeated, until the database answers: a long recovery is not begun anew because it was away for a moment.
+    /// </summary>
     internal async ValueTask<T> AskAsync<T>(Func<ValueTask<T>> call, CancellationToken cancellation)
     {
         for (int attempt = 0; ; attempt++)
