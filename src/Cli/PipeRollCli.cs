@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Confluent.Kafka;
 using PipeRoll.Cli.Commands;
+using PipeRoll.Operations.Api;
 using PipeRoll.Operations.Demo;
 using PipeRoll.Policies;
 using PipeRoll.Workflows.Kafka;
@@ -26,6 +27,8 @@ public static class PipeRollCli
         root.Subcommands.Add(RecordCommands.Create(console));
         root.Subcommands.Add(WorkflowCommands.Create(console));
         root.Subcommands.Add(PolicyCommands.Create(console));
+        root.Subcommands.Add(ClusterCommands.Create(console));
+        root.Subcommands.Add(StorageCommands.Create(console));
         root.Subcommands.Add(VersionCommand.Create(console));
         // "@" begins a time here (record consume -o @TIME), never the name of a response file.
         ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
@@ -78,7 +81,7 @@ public static class PipeRollCli
             case UsageException:
                 to.WriteLine($"piperoll: {error.Message}");
                 return ExitCode.Usage;
-            case ClusterUnreachableException:
+            case ClusterUnreachableException or ServerUnreachableException:
                 to.WriteLine($"piperoll: {error.Message}");
                 return ExitCode.Unreachable;
             case KafkaException
@@ -92,6 +95,9 @@ public static class PipeRollCli
                 return ExitCode.Failed;
             case AggregateException { InnerException: { } inner }:
                 return Report(inner, to);
+            case ServerRefusedException:
+                to.WriteLine($"piperoll: the server refused: {error.Message}");
+                return ExitCode.Failed;
             case WorkflowException or DemoException or PolicyException or IOException or UnauthorizedAccessException:
                 to.WriteLine($"piperoll: {error.Message}");
                 return ExitCode.Failed;

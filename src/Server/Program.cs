@@ -5,12 +5,9 @@ using PipeRoll.Server.Hosting;
 namespace PipeRoll.Server;
 
 /// <summary>The <c>up</c> verb: reads the settings, starts the server, stops it cleanly on SIGTERM or Ctrl-C.</summary>
-/// <remarks>Exit codes: 0 stopped cleanly, 1 could not start, 2 wrong settings, 70 the log's device failed while running.</remarks>
+/// <remarks>Exit codes: <see cref="ServerExitCode"/>.</remarks>
 internal static class Program
 {
-    private const int CouldNotStart = 1;
-    private const int WrongSettings = 2;
-
     public static async Task<int> Main(string[] arguments)
     {
         var up = new UpCommand();
@@ -18,7 +15,7 @@ internal static class Program
         if (parsed.Errors.Count > 0 || !ReferenceEquals(parsed.CommandResult.Command, up.Command) || parsed.Action is not null)
         {
             int shown = await parsed.InvokeAsync();
-            return parsed.Errors.Count > 0 ? WrongSettings : shown;
+            return parsed.Errors.Count > 0 ? ServerExitCode.WrongSettings : shown;
         }
 
         List<string> problems = [];
@@ -30,20 +27,26 @@ internal static class Program
                 await Console.Error.WriteLineAsync($"piperoll up: {problem}");
             }
 
-            return WrongSettings;
+            return ServerExitCode.WrongSettings;
         }
 
+        using var signals = new StopSignals();
         try
         {
-            await using var server = await ServerHost.StartAsync(settings);
+            await using IPipeRollServer server = settings.Cluster is null
+                ? await ServerHost.StartAsync(settings, signals)
+                : await ClusterHost.StartAsync(settings, signals);
             Console.WriteLine($"ready kafka={server.KafkaAddress} http={server.HttpAddress}");
-            await server.WaitForStopAsync();
-            return 0;
+            return await server.RunAsync();
+        }
+        catch (OperationCanceledException) when (signals.Asked.IsCompleted)
+        {
+            return ServerExitCode.Stopped;
         }
         catch (ServerStartException refused)
         {
             await Console.Error.WriteLineAsync($"piperoll up: {refused.Message}");
-            return CouldNotStart;
+            return ServerExitCode.CouldNotStart;
         }
     }
 }

@@ -19,8 +19,10 @@ public sealed class EmbeddedStorage : IAsyncDisposable
     private readonly DedicatedThreadScheduler _walThread;
     private readonly StreamStorage _streams;
 
-    private EmbeddedStorage(StreamStorage streams, SqliteMetadataStore metadata, DedicatedThreadScheduler walThread)
+    private EmbeddedStorage(
+        StreamStorage streams, SqliteMetadataStore metadata, IObjectStore objects, DedicatedThreadScheduler walThread)
     {
+        Objects = objects;
         _streams = streams;
         _metadata = metadata;
         _walThread = walThread;
@@ -29,6 +31,9 @@ public sealed class EmbeddedStorage : IAsyncDisposable
     public IStreamStorage Streams => _streams;
 
     public IMetadataStore Metadata => _metadata;
+
+    /// <summary>The bare store, for the audit.</summary>
+    public IObjectStore Objects { get; }
 
     /// <inheritdoc cref="StreamStorage.RecoveredBatches"/>
     public long RecoveredBatches => _streams.RecoveredBatches;
@@ -42,6 +47,7 @@ public sealed class EmbeddedStorage : IAsyncDisposable
     {
         SqliteMetadataStore metadata = SqliteMetadataStore.OpenFile(Path.Combine(folder, "metadata.db"), time, newGuid);
         var walThread = new DedicatedThreadScheduler("piperoll-wal", ThreadPriority.AboveNormal);
+        var objects = new DiskObjectStore(Path.Combine(folder, "objects"));
         StreamStorage? streams = null;
         try
         {
@@ -50,7 +56,7 @@ public sealed class EmbeddedStorage : IAsyncDisposable
             {
                 WalDevice = new FileWalDevice(Path.Combine(folder, "wal")),
                 Metadata = metadata,
-                Objects = new DiskObjectStore(Path.Combine(folder, "objects")),
+                Objects = objects,
                 Time = time,
                 Random = new Random(RandomNumberGenerator.GetInt32(int.MaxValue)),
                 WalScheduler = walThread,
@@ -58,7 +64,7 @@ public sealed class EmbeddedStorage : IAsyncDisposable
                 Loggers = loggers,
             });
             await streams.StartAsync(cancellation);
-            return new EmbeddedStorage(streams, metadata, walThread);
+            return new EmbeddedStorage(streams, metadata, objects, walThread);
         }
         catch
         {

@@ -45,7 +45,12 @@ public sealed class RgwServer : IAsyncDisposable
 
     public Task StartAgainAsync() => _script.RunAsync("up");
 
-    public ValueTask DisposeAsync() => _script.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        // Its data go anyway, and an orderly end takes it seconds.
+        await _script.RunAsync("kill");
+        await _script.DisposeAsync();
+    }
 
     private void Read(string printed)
     {

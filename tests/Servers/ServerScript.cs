@@ -27,7 +27,7 @@ internal sealed class ServerScript : IAsyncDisposable
     /// <exception cref="InvalidOperationException">It failed; the message holds what it said.</exception>
     public async Task<string> RunAsync(params string[] arguments)
     {
-        using Process process = Start([_script, .. arguments, "-d", _folder]);
+        using Process process = Start("bash", [_script, .. arguments, "-d", _folder]);
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> errors = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
@@ -39,7 +39,9 @@ internal sealed class ServerScript : IAsyncDisposable
     /// <summary>Starts the daemons for the first time, and the watcher over them.</summary>
     public async Task<string> UpAsync(params string[] arguments)
     {
-        _watcher ??= Start(["-c", $"tail --pid={Environment.ProcessId} -f /dev/null; exec bash '{_script}' wipe -d '{_folder}'"]);
+        // In a session of its own: it must outlive an interrupt that ends us and our group.
+        string watch = $"exec >/dev/null 2>&1; tail --pid={Environment.ProcessId} -f /dev/null; exec bash '{_script}' wipe -d '{_folder}'";
+        _watcher ??= Start("setsid", ["bash", "-c", watch]);
         return await RunAsync(["up", .. arguments]);
     }
 
@@ -55,12 +57,12 @@ internal sealed class ServerScript : IAsyncDisposable
         await RunAsync("wipe");
     }
 
-    private static Process Start(string[] arguments) => Process.Start(new ProcessStartInfo("bash", arguments)
+    private static Process Start(string program, string[] arguments) => Process.Start(new ProcessStartInfo(program, arguments)
     {
         RedirectStandardOutput = true,
         RedirectStandardError = true,
         RedirectStandardInput = true,
-    }) ?? throw new InvalidOperationException("bash could not be started");
+    }) ?? throw new InvalidOperationException($"{program} could not be started");
 
     private static string FindRoot()
     {

@@ -321,7 +321,7 @@ public enum DrainOutcome
 {
     Accepted,
 
-    /// <summary>No live broker has that node id, or it drains already.</summary>
+    /// <summary>No serving broker has that node id.</summary>
     UnknownBroker,
 
     /// <summary>The metadata can't be reached now: to be tried again.</summary>

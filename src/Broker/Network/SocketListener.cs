@@ -3,8 +3,8 @@ using System.Net.Sockets;
 
 namespace PipeRoll.Broker.Network;
 
-/// <summary>Plain TCP.</summary>
-internal sealed class SocketListener : IConnectionListener
+/// <summary>Plain TCP. Takes the port at once; connections wait in the backlog until they are accepted.</summary>
+public sealed class SocketListener : IConnectionListener
 {
     private const int Backlog = 512;
 

@@ -38,10 +38,15 @@ internal static class DemoCommand
         var json = new Option<string?>("--json") { Description = "Where to write the summary as JSON", HelpName = "FILE" };
         var keep = new Option<bool>("--keep") { Description = "Leave the data folder where it is" };
         var data = new Option<string?>("--data") { Description = "The server's data folder (else a temporary one)", HelpName = "DIR" };
+        var cluster = new Option<int?>("--cluster")
+        {
+            Description = "Starts so many brokers over a bucket and a database (Ceph's gateway, PostgreSQL), and kills one of them",
+            HelpName = "BROKERS",
+        };
         var command = new Command(
             "demo", "Captures, decides, kills its own server, goes on, proves that nothing was lost, replays, explains")
         {
-            input, key, at, events, seed, policy, policy2, labels, json, keep, data,
+            input, key, at, events, seed, policy, policy2, labels, json, keep, data, cluster,
         };
         command.SetAction((parsed, stop) => RunAsync(console, parsed, new DemoOptions
         {
@@ -53,6 +58,8 @@ internal static class DemoCommand
                 : parsed.GetValue(events),
             Seed = parsed.GetValue(seed),
             Bootstrap = parsed.GetValue(CommonOptions.Bootstrap),
+            Cluster = Cluster(parsed.GetValue(cluster), parsed.GetValue(CommonOptions.Bootstrap)),
+            ServersFolder = Samples.Servers,
             PolicyFile = parsed.GetValue(policy),
             SecondPolicyFile = parsed.GetValue(policy2),
             LabelsFile = parsed.GetValue(labels),
@@ -64,6 +71,13 @@ internal static class DemoCommand
         }, stop));
         return command;
     }
+
+    private static int? Cluster(int? brokers, string? bootstrap) => brokers switch
+    {
+        < 2 or > 9 => throw new UsageException("--cluster takes 2 to 9 brokers"),
+        not null when bootstrap is not null => throw new UsageException("give either --cluster or --bootstrap"),
+        _ => brokers,
+    };
 
     private static async Task<int> RunAsync(CliConsole console, ParseResult parsed, DemoOptions options, CancellationToken stop)
     {
@@ -112,6 +126,11 @@ internal static class DemoCommand
         ])
         {
             view.Detail(line);
+        }
+
+        if (summary.Cluster is { } cluster)
+        {
+            view.Detail(cluster.ToString());
         }
 
         if (summary.ReplayV2 is { } second)

@@ -3,6 +3,15 @@ namespace PipeRoll.Cli.Commands;
 /// <summary>Where the sample policies and workflows lie: PIPEROLL_SAMPLES, or a folder "samples" beside or above the command.</summary>
 internal static class Samples
 {
+    /// <summary>The scripts that start a bucket and a database: beside the samples, in <c>build/servers</c> of a checkout.</summary>
+    public static string Servers()
+    {
+        string scripts = Path.Combine(Find(), "..", "build", "servers");
+        return File.Exists(Path.Combine(scripts, "rgw.sh"))
+            ? Path.GetFullPath(scripts)
+            : throw new UsageException("--cluster needs the scripts of build/servers, which only a checkout has");
+    }
+
     public static string Find()
     {
         if (Environment.GetEnvironmentVariable("PIPEROLL_SAMPLES") is { Length: > 0 } given)

@@ -1,11 +1,11 @@
 namespace PipeRoll.Foundation.Scheduling;
 
 /// <summary>
-/// Runs tasks one after the other on one thread of its own: for work that blocks (a device, a database file), so
-/// that it neither starves the thread pool nor waits for it.
+/// Runs tasks on a thread of its own, one after the other, or on a few such threads: for work that blocks (a device, a database),
+/// so that it neither starves the thread pool nor waits for it.
 /// </summary>
 /// <remarks>
-/// A true edge: simulation never makes one. Disposing lets queued tasks end, then ends the thread; tasks that come
+/// A true edge: simulation never makes one. Disposing lets queued tasks end, then ends the threads; tasks that come
 /// later fail to start with <see cref="ObjectDisposedException"/>.
 /// </remarks>
 public sealed class DedicatedThreadScheduler : TaskScheduler, IDisposable
@@ -13,20 +13,24 @@ public sealed class DedicatedThreadScheduler : TaskScheduler, IDisposable
     private readonly Lock _lock = new();
     private readonly SemaphoreSlim _available = new(0);
     private readonly Queue<Task> _tasks = new();
-    private readonly Thread _thread;
+    private readonly Thread[] _threads;
     private bool _closed;
 
-    /// <param name="name">What the thread is called in dumps and debuggers.</param>
+    /// <param name="name">What the threads are called in dumps and debuggers.</param>
     /// <param name="priority">Above normal for what acknowledgements wait for.</param>
-    public DedicatedThreadScheduler(string name, ThreadPriority priority = ThreadPriority.Normal)
+    /// <param name="threads">How many tasks may run at the same time.</param>
+    public DedicatedThreadScheduler(string name, ThreadPriority priority = ThreadPriority.Normal, int threads = 1)
     {
-        _thread = new Thread(Run) { Name = name, IsBackground = true, Priority = priority };
-        _thread.Start();
+        _threads = [.. Enumerable.Range(0, threads).Select(_ => new Thread(Run) { Name = name, IsBackground = true, Priority = priority })];
+        foreach (Thread thread in _threads)
+        {
+            thread.Start();
+        }
     }
 
-    public override int MaximumConcurrencyLevel => 1;
+    public override int MaximumConcurrencyLevel => _threads.Length;
 
-    /// <summary>Called from one of its own tasks, it returns at once and the thread ends after that task.</summary>
+    /// <summary>Called from one of its own tasks, it returns at once and the threads end after their tasks.</summary>
     public void Dispose()
     {
         lock (_lock)
@@ -39,10 +43,13 @@ public sealed class DedicatedThreadScheduler : TaskScheduler, IDisposable
             _closed = true;
         }
 
-        _available.Release();
-        if (Thread.CurrentThread != _thread)
+        _available.Release(_threads.Length);
+        if (!_threads.Contains(Thread.CurrentThread))
         {
-            _thread.Join();
+            foreach (Thread thread in _threads)
+            {
+                thread.Join();
+            }
         }
     }
 
@@ -58,7 +65,7 @@ public sealed class DedicatedThreadScheduler : TaskScheduler, IDisposable
     }
 
     protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) =>
-        Thread.CurrentThread == _thread && !taskWasPreviouslyQueued && TryExecuteTask(task);
+        _threads.Contains(Thread.CurrentThread) && !taskWasPreviouslyQueued && TryExecuteTask(task);
 
     protected override IEnumerable<Task> GetScheduledTasks()
     {

@@ -18,6 +18,9 @@ public sealed record DemoOptions
     /// <summary>A cluster to use instead of starting one; nothing is killed then.</summary>
     public string? Bootstrap { get; init; }
 
+    /// <summary>How many brokers to start, over a bucket and a database of their own; null: one server with everything in a folder.</summary>
+    public int? Cluster { get; init; }
+
     public string? PolicyFile { get; init; }
 
     public string? SecondPolicyFile { get; init; }
@@ -37,12 +40,17 @@ public sealed record DemoOptions
     /// <summary>Where temporary folders are made.</summary>
     public string TempFolder { get; init; } = Path.GetTempPath();
 
-    public int Partitions { get; init; } = 4;
+    /// <summary>Partitions of the workflow's topics; null: four, or two for each broker of a cluster.</summary>
+    public int? Partitions { get; init; }
 
     public int Workers { get; init; } = 2;
 
     /// <summary>PipeRoll.Server.dll; looked up only when a server is to be started.</summary>
     public required Func<string> ServerExecutable { get; init; }
+
+    /// <summary>Where the scripts lie that start a bucket and a database; looked up only for a cluster.</summary>
+    public Func<string> ServersFolder { get; init; } = static () =>
+        throw new DemoException("the scripts of build/servers were not found: start the demo of a cluster from a checkout");
 
     /// <summary>Where sample policies lie.</summary>
     public required Func<string> SamplesFolder { get; init; }

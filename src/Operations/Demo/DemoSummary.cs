@@ -31,6 +31,9 @@ public sealed record DemoSummary
 
     public required int Restarts { get; init; }
 
+    /// <summary>With a cluster: what the loss of a broker cost.</summary>
+    public ClusterFigures? Cluster { get; init; }
+
     public required ReplayFigures Replay { get; init; }
 
     public ReplayFigures? ReplayV2 { get; init; }

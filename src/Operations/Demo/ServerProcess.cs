@@ -13,7 +13,10 @@ namespace PipeRoll.Operations.Demo;
 public sealed class ServerProcess : IDisposable
 {
     private const int SigTerm = 15;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    // A broker of a cluster hands over what it leads, and uploads the rest.
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(45);
     private readonly string _executable;
     private readonly string _data;
     private readonly ConcurrentQueue<string> _lastLines = new();
@@ -26,6 +29,12 @@ public sealed class ServerProcess : IDisposable
         KafkaPort = FreePort();
         HttpPort = FreePort();
     }
+
+    /// <summary>Further settings, <c>SECTION/NAME=VALUE</c> each.</summary>
+    public IReadOnlyList<string> Settings { get; init; } = [];
+
+    /// <summary>Settings that nobody is to see in a list of processes.</summary>
+    public IReadOnlyDictionary<string, string> Variables { get; init; } = new Dictionary<string, string>();
 
     public int KafkaPort { get; }
 
@@ -105,7 +114,7 @@ public sealed class ServerProcess : IDisposable
         if (!process.HasExited)
         {
             _ = SendSignal(process.Id, SigTerm);
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(15));
+            using var patience = new CancellationTokenSource(StopPatience);
             try
             {
                 await process.WaitForExitAsync(patience.Token);
@@ -147,10 +156,16 @@ public sealed class ServerProcess : IDisposable
         string[] arguments =
         [
             "up", "--data", _data, "--kafka-port", $"{KafkaPort}", "--http-port", $"{HttpPort}", "--advertise", "127.0.0.1",
+            .. Settings.SelectMany(setting => (string[])["--set", setting]),
         ];
         foreach (string argument in isLibrary ? [_executable, .. arguments] : arguments)
         {
             info.ArgumentList.Add(argument);
+        }
+
+        foreach ((string name, string value) in Variables)
+        {
+            info.Environment[name] = value;
         }
 
         return info;
@@ -175,5 +190,6 @@ public sealed class ServerProcess : IDisposable
         }
     }
 
-    private string LastLines() => string.Join('\n', _lastLines);
+    /// <summary>What the server said last, for messages.</summary>
+    internal string LastLines() => string.Join('\n', _lastLines);
 }

@@ -10,13 +10,67 @@ namespace PipeRoll.Server.Hosting;
 public static class OptionsBinder
 {
     /// <param name="targets">Fresh copies, which are changed; a name is looked for in each of them in turn.</param>
-    /// <param name="values">Settings by name.</param>
+    /// <param name="values">Settings by name; a value that is wrong is named with its place.</param>
     /// <param name="aliases">Other names of properties, such as Kafka's own.</param>
     /// <param name="section">How the user calls this group of settings.</param>
     /// <param name="problems">One line for each setting that is unknown or of the wrong form.</param>
     public static void Bind(
-        IReadOnlyList<object> targets, IReadOnlyDictionary<string, string> values, IReadOnlyDictionary<string, string> aliases, string section,
-        List<string> problems)
+        IReadOnlyList<object> targets, IReadOnlyDictionary<string, SettingValue> values, IReadOnlyDictionary<string, string> aliases,
+        string section, List<string> problems)
+    {
+        Dictionary<string, (object Target, PropertyInfo Property)> properties = Properties(targets);
+        foreach ((string name, SettingValue value) in values)
+        {
+            if (!properties.TryGetValue(aliases.GetValueOrDefault(name, name), out (object Target, PropertyInfo Property) setting))
+            {
+                string nearest = properties.Keys.Concat(aliases.Keys).MinBy(known => Distance(known, name)) ?? "";
+                problems.Add($"{value.Origin}: {section}: no setting is called '{name}'; did you mean '{nearest}'?");
+                continue;
+            }
+
+            Type type = Nullable.GetUnderlyingType(setting.Property.PropertyType) ?? setting.Property.PropertyType;
+            if (Parse(type, value.Value) is { } parsed)
+            {
+                setting.Property.SetValue(setting.Target, parsed);
+            }
+            else
+            {
+                problems.Add($"{value.Origin}: {section}: {name} is '{value.Value}'; give {Expected(type)}");
+            }
+        }
+    }
+
+    /// <summary>The names that <see cref="Bind"/> knows for these records.</summary>
+    public static IReadOnlyCollection<string> Names(IReadOnlyList<object> targets) => Properties(targets).Keys;
+
+    /// <summary>
+    /// Says what a record's validation found in the user's words: its property's name becomes the setting's, with the place where the
+    /// setting was given.
+    /// </summary>
+    /// <param name="problem">Begins with the property's name where it is about one: <c>UploadBytes is 0: ...</c>.</param>
+    public static string Locate(
+        string problem, IReadOnlyList<object> targets, IReadOnlyDictionary<string, SettingValue> values, IReadOnlyDictionary<string, string> aliases,
+        string section)
+    {
+        string property = new([.. problem.TakeWhile(char.IsAsciiLetterOrDigit)]);
+        string dotted = Dotted(property);
+        if (property.Length == 0 || !Properties(targets).ContainsKey(dotted))
+        {
+            return $"{section}: {problem}";
+        }
+
+        foreach ((string name, SettingValue value) in values)
+        {
+            if (aliases.GetValueOrDefault(name, name) == dotted)
+            {
+                return $"{value.Origin}: {section}: {name}{problem[property.Length..]}";
+            }
+        }
+
+        return $"{section}: {dotted}{problem[property.Length..]}";
+    }
+
+    private static Dictionary<string, (object Target, PropertyInfo Property)> Properties(IReadOnlyList<object> targets)
     {
         var properties = new Dictionary<string, (object Target, PropertyInfo Property)>(StringComparer.Ordinal);
         foreach (object target in targets)
@@ -27,26 +81,15 @@ public static class OptionsBinder
             }
         }
 
-        foreach ((string name, string value) in values)
-        {
-            if (!properties.TryGetValue(aliases.GetValueOrDefault(name, name), out (object Target, PropertyInfo Property) setting))
-            {
-                string nearest = properties.Keys.Concat(aliases.Keys).MinBy(known => Distance(known, name)) ?? "";
-                problems.Add($"{section}: no setting is called '{name}'; did you mean '{nearest}'?");
-            }
-            else if (Parse(setting.Property.PropertyType, value) is { } parsed)
-            {
-                setting.Property.SetValue(setting.Target, parsed);
-            }
-            else
-            {
-                problems.Add($"{section}: {name} is '{value}'; give {Expected(setting.Property.PropertyType)}");
-            }
-        }
+        return properties;
     }
 
-    private static bool CanParse(Type type) =>
-        type == typeof(int) || type == typeof(long) || type == typeof(bool) || type == typeof(string) || type == typeof(TimeSpan);
+    private static bool CanParse(Type declared)
+    {
+        Type type = Nullable.GetUnderlyingType(declared) ?? declared;
+        return type == typeof(int) || type == typeof(long) || type == typeof(double) || type == typeof(bool) || type == typeof(string)
+            || type == typeof(TimeSpan) || type.IsEnum;
+    }
 
     private static string Dotted(string name) =>
         string.Concat(name.Select((letter, i) => i > 0 && char.IsUpper(letter) ? $".{char.ToLowerInvariant(letter)}" : $"{char.ToLowerInvariant(letter)}"));
@@ -63,9 +106,21 @@ public static class OptionsBinder
             return long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? number : null;
         }
 
+        if (type == typeof(double))
+        {
+            return double.TryParse(value, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)
+                ? number
+                : null;
+        }
+
         if (type == typeof(bool))
         {
             return bool.TryParse(value, out bool truth) ? truth : null;
+        }
+
+        if (type.IsEnum)
+        {
+            return value.Length > 0 && char.IsAsciiLetter(value[0]) && Enum.TryParse(type, value, ignoreCase: true, out object? member) ? member : null;
         }
 
         return type == typeof(TimeSpan) ? ParseDuration(value) : value;
@@ -94,6 +149,16 @@ public static class OptionsBinder
         if (type == typeof(bool))
         {
             return "true or false";
+        }
+
+        if (type.IsEnum)
+        {
+            return string.Join(" or ", Enum.GetNames(type).Select(name => name.ToLowerInvariant()));
+        }
+
+        if (type == typeof(double))
+        {
+            return "a number";
         }
 
         return type == typeof(TimeSpan) ? "a duration such as 500ms, 60s, 5m or 2h" : "a whole number";

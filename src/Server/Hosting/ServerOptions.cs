@@ -23,10 +23,18 @@ public sealed record ServerOptions
     public LogFormat LogFormat { get; init; } = LogFormat.Json;
 
     /// <summary>Broker settings by their documented Kafka names, such as <c>num.partitions</c>.</summary>
-    public IReadOnlyDictionary<string, string> Broker { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, SettingValue> Broker { get; init; } = NoSettings;
 
     /// <summary>Storage settings by name, such as <c>upload.bytes</c>.</summary>
-    public IReadOnlyDictionary<string, string> Storage { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, SettingValue> Storage { get; init; } = NoSettings;
+
+    /// <summary>Settings that make this a broker of a cluster, such as <c>node.id</c>; empty for the embedded default.</summary>
+    public IReadOnlyDictionary<string, SettingValue> Cluster { get; init; } = NoSettings;
+
+    /// <summary>The bucket that the brokers of a cluster share, such as <c>endpoint</c>.</summary>
+    public IReadOnlyDictionary<string, SettingValue> Store { get; init; } = NoSettings;
+
+    private static IReadOnlyDictionary<string, SettingValue> NoSettings { get; } = new Dictionary<string, SettingValue>(StringComparer.Ordinal);
 }
 
 public enum LogFormat

@@ -8,8 +8,10 @@ public static class ServerOptionsReader
 {
     private static readonly string[] Known = ["data", "kafka-port", "http-port", "listen", "advertise", "log-format"];
 
+    private static readonly string[] Sections = ["broker", "storage", "cluster", "store"];
+
     // Variables that are ours but no setting of the server.
-    private static readonly string[] OtherVariables = ["server", "bootstrap", "samples"];
+    private static readonly string[] OtherVariables = ["server", "bootstrap", "samples", "http"];
 
     /// <param name="layers">From the weakest to the strongest.</param>
     /// <param name="problems">One line for each thing that is wrong: where, what, and what to write instead.</param>
@@ -22,8 +24,8 @@ public static class ServerOptionsReader
         }
 
         var options = new ServerOptions();
-        var broker = new Dictionary<string, string>(StringComparer.Ordinal);
-        var storage = new Dictionary<string, string>(StringComparer.Ordinal);
+        Dictionary<string, Dictionary<string, SettingValue>> sections = Sections.ToDictionary(
+            section => section, _ => new Dictionary<string, SettingValue>(StringComparer.Ordinal), StringComparer.Ordinal);
         foreach ((string name, SettingValue setting) in merged)
         {
             switch (name)
@@ -34,15 +36,25 @@ public static class ServerOptionsReader
                 case "http-port": options = options with { HttpPort = Port(name, setting, problems) }; break;
                 case "listen": options = options with { Listen = Address(setting, problems) }; break;
                 case "log-format": options = options with { LogFormat = Format(setting, problems) }; break;
-                case var _ when name.StartsWith("broker/", StringComparison.Ordinal): broker[name["broker/".Length..]] = setting.Value; break;
-                case var _ when name.StartsWith("storage/", StringComparison.Ordinal): storage[name["storage/".Length..]] = setting.Value; break;
+                case var _ when name.Split('/', 2) is [string section, string own] && sections.TryGetValue(section, out var values):
+                    values[own] = setting;
+                    break;
                 case var _ when IsForSomebodyElse(name, setting): break;
-                default: problems.Add($"{setting.Origin}: no setting is called '{name}'; there are {string.Join(", ", Known)}, broker and storage"); break;
+                default:
+                    problems.Add($"{setting.Origin}: no setting is called '{name}'; there are {string.Join(", ", Known)} and the sections "
+                        + string.Join(", ", Sections));
+                    break;
             }
         }
 
         Check(options, problems);
-        return options with { Broker = broker, Storage = storage };
+        return options with
+        {
+            Broker = sections["broker"],
+            Storage = sections["storage"],
+            Cluster = sections["cluster"],
+            Store = sections["store"],
+        };
     }
 
     private static bool IsForSomebodyElse(string name, SettingValue setting) =>

@@ -1,7 +1,9 @@
 using PipeRoll.Broker;
+using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Compaction;
 using PipeRoll.Broker.Groups;
 using PipeRoll.Streams;
+using PipeRoll.Streams.Stores.S3;
 
 namespace PipeRoll.Server.Hosting;
 
@@ -30,13 +32,26 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
         ["log.cleaner.backoff.ms"] = "check.ms",
     };
 
+    private static readonly Dictionary<string, string> KafkaClusterNames = new(StringComparer.Ordinal)
+    {
+        ["broker.rack"] = "rack",
+        ["broker.session.timeout.ms"] = "session.ms",
+        ["broker.heartbeat.interval.ms"] = "heartbeat.ms",
+    };
+
+    private static readonly Dictionary<string, string> StoreNames = new(StringComparer.Ordinal) { ["path.style"] = "force.path.style" };
+
     // Kafka waits 3 s for more members before it gives a new group its first assignment. On one machine that is only a pause.
     private const int InitialRebalanceDelayMs = 100;
 
     private static readonly Dictionary<string, string> NoAliases = [];
 
+    /// <summary>With a section <c>cluster</c> this is one broker of several, over what the section <c>store</c> names.</summary>
+    public ClusterMembership? Cluster { get; private init; }
+
     public static ServerSettings Resolve(ServerOptions options, List<string> problems)
     {
+        ClusterMembership? membership = ResolveCluster(options, problems);
         var groups = new GroupOptions { InitialRebalanceDelayMs = InitialRebalanceDelayMs };
         var compaction = new CompactionOptions();
         var broker = new BrokerOptions
@@ -44,13 +59,17 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
             ListenAddress = options.Listen.ToString(),
             ListenPort = options.KafkaPort,
             AdvertisedHost = options.AdvertisedHost,
+            NodeId = Math.Max(membership?.Options.NodeId ?? 1, 0),
+            Rack = membership?.Options.Rack,
             Groups = groups,
             Compaction = compaction,
         };
         OptionsBinder.Bind([broker, groups, compaction], options.Broker, KafkaNames, "broker", problems);
-        problems.AddRange(broker.Validate().Select(problem => $"broker: {problem}"));
+        problems.AddRange(broker.Validate().Select(problem =>
+            OptionsBinder.Locate(problem, [broker, groups, compaction], options.Broker, KafkaNames, "broker")));
 
-        var storage = new StreamStorageOptions();
+        // A copy: the binder changes what it is given.
+        StreamStorageOptions storage = (membership is null ? new StreamStorageOptions() : ClusterStorage.DefaultOptions) with { };
         OptionsBinder.Bind([storage], options.Storage, NoAliases, "storage", problems);
         try
         {
@@ -58,9 +77,93 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
         }
         catch (ArgumentException wrong)
         {
-            problems.Add($"storage: {wrong.Message}");
+            problems.AddRange(wrong.Message.Split('\n').Skip(1).Select(problem =>
+                OptionsBinder.Locate(problem.Trim(), [storage], options.Storage, NoAliases, "storage")));
         }
 
-        return new ServerSettings(options, broker, storage);
+        return new ServerSettings(options, broker, storage) { Cluster = membership };
     }
+
+    /// <summary>Every setting that a section takes, for whoever checks what names them.</summary>
+    public static IReadOnlyCollection<string> Names(string section) => section switch
+    {
+        "broker" => [.. OptionsBinder.Names([new BrokerOptions(), new GroupOptions(), new CompactionOptions()]), .. KafkaNames.Keys],
+        "storage" => OptionsBinder.Names([new StreamStorageOptions()]),
+        "cluster" => [.. OptionsBinder.Names([new ClusterOptions(), new ClusterSettings()]), .. KafkaClusterNames.Keys],
+        "store" => [.. OptionsBinder.Names([new StoreSettings(), new S3StoreOptions { Bucket = "" }]), .. StoreNames.Keys],
+        _ => [],
+    };
+
+    private static ClusterMembership? ResolveCluster(ServerOptions options, List<string> problems)
+    {
+        if (options.Cluster.Count == 0)
+        {
+            problems.AddRange(options.Store.Values.Take(1).Select(first =>
+                $"{first.Origin}: a section store is for a broker of a cluster: give a section cluster too, with node.id and database"));
+            return null;
+        }
+
+        var cluster = new ClusterSettings();
+        var member = new ClusterOptions();
+        OptionsBinder.Bind([member, cluster], options.Cluster, KafkaClusterNames, "cluster", problems);
+        // A variable that is there but empty means that there is no rack: not every machine has one.
+        member = string.IsNullOrWhiteSpace(member.Rack) ? member with { Rack = null } : member;
+        if (!options.Cluster.ContainsKey("node.id"))
+        {
+            problems.Add("cluster: node.id is missing: give each broker of the cluster a number of its own, from 0 on");
+        }
+
+        problems.AddRange(member.Validate().Concat(cluster.Validate()).Select(problem =>
+            OptionsBinder.Locate(problem, [member, cluster], options.Cluster, KafkaClusterNames, "cluster")));
+        (StoreSettings store, S3StoreOptions? bucket) = ResolveStore(options, problems);
+        return new ClusterMembership(member, cluster, store, bucket);
+    }
+
+    private static (StoreSettings Store, S3StoreOptions? Bucket) ResolveStore(ServerOptions options, List<string> problems)
+    {
+        var store = new StoreSettings();
+        var bucket = new S3StoreOptions { Bucket = "" };
+        OptionsBinder.Bind([store, bucket], options.Store, StoreNames, "store", problems);
+        if (store.Kind == StoreKind.Folder)
+        {
+            if (store.Folder.Length == 0)
+            {
+                problems.Add("store: folder is missing: give the folder that all brokers share");
+            }
+
+            return (store, null);
+        }
+
+        // A variable that is there but empty was not given.
+        bucket = bucket with
+        {
+            Endpoint = NullIfEmpty(bucket.Endpoint),
+            AccessKey = NullIfEmpty(bucket.AccessKey),
+            SecretKey = NullIfEmpty(bucket.SecretKey),
+            SessionToken = NullIfEmpty(bucket.SessionToken),
+        };
+        try
+        {
+            bucket.Validate();
+        }
+        catch (ArgumentException wrong)
+        {
+            problems.AddRange(wrong.Message.Split('\n').Skip(1).Select(problem =>
+                OptionsBinder.Locate(problem.Trim(), [store, bucket], options.Store, StoreNames, "store")));
+        }
+
+        return (store, bucket);
+    }
+
+    private static string? NullIfEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
+}
+
+/// <summary>What a broker of a cluster knows beyond its own settings.</summary>
+/// <param name="Bucket">Null when the brokers share a folder.</param>
+internal sealed record ClusterMembership(ClusterOptions Options, ClusterSettings Settings, StoreSettings Store, S3StoreOptions? Bucket)
+{
+    /// <summary>How messages call what the brokers share; without secrets.</summary>
+    public string StoreName => Bucket is null
+        ? $"the folder {Store.Folder}"
+        : $"the bucket {Bucket.Bucket}{(Bucket.Prefix.Length > 0 ? $" ({Bucket.Prefix})" : "")} at {Bucket.Endpoint ?? "AWS " + Bucket.Region}";
 }

@@ -8,7 +8,7 @@ namespace PipeRoll.Workflows.Capture;
 
 /// <summary>What a capture did. Rows = events + dead letters; every one of both was acknowledged by the cluster.</summary>
 public sealed record CaptureReport(
-    long Rows, long Captured, long DeadLetters, double ElapsedSeconds, double LatencyP50Ms, double LatencyP99Ms);
+    long Rows, long Captured, long DeadLetters, double ElapsedSeconds, double LatencyP50Ms, double LatencyP99Ms, double LatencyMaxMs);
 
 /// <summary>Headers of captured events and of dead letters; texts in UTF-8.</summary>
 public static class CaptureHeaders
@@ -67,7 +67,8 @@ public sealed class CaptureRun(
 
         producer.Flush(stop);
         double seconds = time.GetElapsedTime(started).TotalSeconds;
-        return new CaptureReport(rows, Captured, DeadLetters, seconds, _latency.PercentileMs(0.5), _latency.PercentileMs(0.99));
+        return new CaptureReport(
+            rows, Captured, DeadLetters, seconds, _latency.PercentileMs(0.5), _latency.PercentileMs(0.99), _latency.PercentileMs(1));
     }
 
     private void Send(EventProducer producer, in SourceRow row, long nowMs, CancellationToken stop)

@@ -26,6 +26,13 @@ public sealed class ExitCodeTests : IDisposable
     [InlineData("policy check none.yaml", "there is no policy file none.yaml")]
     [InlineData("demo --events 0", "--events is at least 1")]
     [InlineData("--output xml version", "xml")]
+    [InlineData("demo --cluster 1", "--cluster takes 2 to 9 brokers")]
+    [InlineData("demo --cluster 3", "give either --cluster or --bootstrap")]
+    [InlineData("cluster move t --to 1", "a partition is named TOPIC/PARTITION, not 't'")]
+    [InlineData("cluster move t/1", "give either --to NODE or --cancel")]
+    [InlineData("cluster move --cancel", "which partition?")]
+    [InlineData("cluster balance sideways", "sideways")]
+    [InlineData("cluster status --http ftp://x", "'ftp://x' is no address")]
     public async Task A_wrong_command_line_exits_with_2_and_says_what_to_write(string commandLine, string message)
     {
         CliResult result = await Cli.RunAsync(commandLine + " -b 127.0.0.1:1");
@@ -85,6 +92,6 @@ public sealed class ExitCodeTests : IDisposable
         CliResult help = await Cli.RunAsync("--help");
         Assert.Equal(0, help.ExitCode);
         Assert.All(
-            new[] { "demo", "topic", "group", "record", "workflow", "policy", "version" }, noun => Assert.Contains(noun, help.Output));
+            new[] { "demo", "topic", "group", "record", "workflow", "policy", "cluster", "storage", "version" }, noun => Assert.Contains(noun, help.Output));
     }
 }

@@ -41,7 +41,7 @@ public sealed class OptionsBinderTests
     {
         var sample = new Sample();
         OptionsBinder.Bind(
-            [sample], values.ToDictionary(value => value.Name, value => value.Value), new Dictionary<string, string> { ["old.name"] = "age" }, "sample", _problems);
+            [sample], values.ToDictionary(value => value.Name, value => new SettingValue(value.Value, "sample.yaml:1")), new Dictionary<string, string> { ["old.name"] = "age" }, "sample", _problems);
         return sample;
     }
 

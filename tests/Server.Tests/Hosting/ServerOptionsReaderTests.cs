@@ -38,8 +38,8 @@ public sealed class ServerOptionsReaderTests
         SettingLayer variables = SettingLayer.FromEnvironment(new Hashtable { ["PIPEROLL_BROKER__NUM_PARTITIONS"] = "7" });
         ServerOptions options = Read(Yaml("storage:\n  upload.bytes: 1048576\nbroker:\n  num.partitions: 3\n"), variables);
 
-        Assert.Equal("7", options.Broker["num.partitions"]);
-        Assert.Equal("1048576", options.Storage["upload.bytes"]);
+        Assert.Equal("7", options.Broker["num.partitions"].Value);
+        Assert.Equal("1048576", options.Storage["upload.bytes"].Value);
     }
 
     [Fact]

@@ -5,6 +5,11 @@ namespace PipeRoll.Streams.Tests.Metadata;
 /// <summary>Lives of brokers, the controller's place and recovery, as <see cref="IClusterCatalog"/> promises them.</summary>
 public abstract class ClusterCatalogContract : MetadataContract
 {
+    internal ClusterCatalogContract(ITestDatabase database)
+        : base(database)
+    {
+    }
+
     [Fact]
     public async Task Epochs_ascend_and_a_new_life_of_a_node_fences_the_one_before()
     {

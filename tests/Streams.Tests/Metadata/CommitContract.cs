@@ -5,6 +5,11 @@ namespace PipeRoll.Streams.Tests.Metadata;
 /// <summary>Who may commit what in a cluster, what waits, and how ranges move between objects.</summary>
 public abstract class CommitContract : MetadataContract
 {
+    internal CommitContract(ITestDatabase database)
+        : base(database)
+    {
+    }
+
     [Fact]
     public async Task A_stream_takes_commits_of_its_owner_alone()
     {

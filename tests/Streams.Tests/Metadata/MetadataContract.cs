@@ -6,25 +6,27 @@ namespace PipeRoll.Streams.Tests.Metadata;
 public abstract class MetadataContract : IAsyncLifetime
 {
     internal static readonly TimeSpan Session = TimeSpan.FromSeconds(3);
+    private readonly ITestDatabase _database;
     private int _nextNode = 1;
+
+    internal MetadataContract(ITestDatabase database) => _database = database;
 
     internal IMetadataStore Store { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
-        Store = await OpenAsync();
+        Store = await _database.OpenAsync();
         await Store.StartAsync();
     }
 
-    public virtual async ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await Store.DisposeAsync();
+        await _database.DisposeAsync();
         GC.SuppressFinalize(this);
     }
 
-    internal abstract ValueTask<IMetadataStore> OpenAsync();
-
-    internal abstract ValueTask AdvanceAsync(TimeSpan by);
+    internal ValueTask AdvanceAsync(TimeSpan by) => _database.AdvanceAsync(by);
 
     internal static BrokerEndpoint Endpoint(int node) => new(node, $"host{node}", 9092, $"http://host{node}:8080", node % 2 == 0 ? "b" : null);
 

@@ -6,6 +6,11 @@ namespace PipeRoll.Streams.Tests.Metadata;
 /// <summary>Who owns which partition, moves and loads, as <see cref="IClusterCatalog"/> promises them.</summary>
 public abstract class PlacementContract : MetadataContract
 {
+    internal PlacementContract(ITestDatabase database)
+        : base(database)
+    {
+    }
+
     [Fact]
     public async Task Without_brokers_topics_have_no_placements()
     {

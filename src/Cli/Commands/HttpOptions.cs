@@ -1,0 +1,28 @@
+using System.CommandLine;
+using PipeRoll.Operations.Api;
+
+namespace PipeRoll.Cli.Commands;
+
+/// <summary>Which server a command talks to over HTTP.</summary>
+internal static class HttpOptions
+{
+    public static readonly Option<string?> Http = new("--http")
+    {
+        Description = $"HTTP addresses, with commas: the first that answers; else PIPEROLL_HTTP, else {ServerApi.DefaultAddress}",
+        Recursive = true,
+        HelpName = "ADDRESS,...",
+    };
+
+    public static ServerApi Api(this ParseResult parsed)
+    {
+        string addresses = parsed.GetValue(Http) ?? Environment.GetEnvironmentVariable("PIPEROLL_HTTP") ?? ServerApi.DefaultAddress;
+        try
+        {
+            return new ServerApi(addresses);
+        }
+        catch (FormatException wrong)
+        {
+            throw new UsageException($"--http: {wrong.Message}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+
+namespace PipeRoll.Operations.Api;
+
+/// <summary>None of the addresses answers; the text names them and what to look at.</summary>
+public sealed class ServerUnreachableException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>The server answered that it can't or won't; the text is its reason.</summary>
+public sealed class ServerRefusedException(HttpStatusCode status, string message) : Exception(message)
+{
+    public HttpStatusCode Status => status;
+}
+
+/// <summary>
+/// A server's HTTP API, from outside. With several addresses the first that can be reached answers, since every broker of a cluster knows
+/// the same. Any thread.
+/// </summary>
+public sealed class ServerApi : IDisposable
+{
+    /// <summary>Where a server on this machine listens unless it was told otherwise.</summary>
+    public const string DefaultAddress = "http://localhost:8080";
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+    private readonly HttpClient _http;
+    private readonly Uri[] _addresses;
+
+    /// <param name="addresses">Base addresses, with commas between them; <c>http://</c> may be left out.</param>
+    /// <param name="handler">What requests go through; owned from now on.</param>
+    /// <exception cref="FormatException">One of them is no address.</exception>
+    public ServerApi(string addresses, HttpMessageHandler? handler = null)
+    {
+        _addresses = [.. addresses.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(Parse)];
+        if (_addresses.Length == 0)
+        {
+            throw new FormatException("give an address such as " + DefaultAddress);
+        }
+
+        // How long an audit takes depends on the bucket alone, so that only connecting has a limit of its own.
+        _http = new HttpClient(handler ?? new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(3), UseProxy = false })
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+    }
+
+    public Task<ClusterReport> ClusterAsync(CancellationToken cancellation = default) =>
+        SendAsync<ClusterReport>(HttpMethod.Get, "api/v1/cluster", null, cancellation);
+
+    public Task<IReadOnlyList<MoveReport>> MovesAsync(CancellationToken cancellation = default) =>
+        SendAsync<IReadOnlyList<MoveReport>>(HttpMethod.Get, "api/v1/cluster/moves", null, cancellation);
+
+    public Task<OrderNoted> MoveAsync(MoveOrder order, CancellationToken cancellation = default) =>
+        SendAsync<OrderNoted>(HttpMethod.Post, "api/v1/cluster/moves", order, cancellation);
+
+    public Task<OrderNoted> DrainAsync(DrainOrder order, CancellationToken cancellation = default) =>
+        SendAsync<OrderNoted>(HttpMethod.Post, "api/v1/cluster/drain", order, cancellation);
+
+    public Task<BalanceReport> BalanceAsync(BalanceOrder order, CancellationToken cancellation = default) =>
+        SendAsync<BalanceReport>(HttpMethod.Post, "api/v1/cluster/balance", order, cancellation);
+
+    public Task<AuditReport> AuditAsync(CancellationToken cancellation = default) =>
+        SendAsync<AuditReport>(HttpMethod.Get, "api/v1/storage/audit", null, cancellation);
+
+    public Task<AuditReport> RepairAsync(CancellationToken cancellation = default) =>
+        SendAsync<AuditReport>(HttpMethod.Post, "api/v1/storage/repair", new { }, cancellation);
+
+    public void Dispose() => _http.Dispose();
+
+    private static Uri Parse(string text)
+    {
+        string whole = text.Contains("://", StringComparison.Ordinal) ? text : "http://" + text;
+        return Uri.TryCreate(whole.TrimEnd('/') + "/", UriKind.Absolute, out Uri? address) && address.Scheme is "http" or "https"
+            ? address
+            : throw new FormatException($"'{text}' is no address; give one such as {DefaultAddress}");
+    }
+
+    private async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, CancellationToken cancellation)
+    {
+        Exception? last = null;
+        foreach (Uri address in _addresses)
+        {
+            try
+            {
+                using var request = new HttpRequestMessage(method, new Uri(address, path))
+                {
+                    Content = body is null ? null : JsonContent.Create(body, body.GetType(), options: Json),
+                };
+                using HttpResponseMessage response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+                if (!response.IsSuccessStatusCode)
+                {
+                    throw new ServerRefusedException(response.StatusCode, await ReasonAsync(response, cancellation));
+                }
+
+                return await response.Content.ReadFromJsonAsync<T>(Json, cancellation)
+                    ?? throw new ServerRefusedException(response.StatusCode, $"{address}{path} answered nothing");
+            }
+            catch (HttpRequestException unreachable) when (unreachable.StatusCode is null)
+            {
+                last = unreachable;
+            }
+            catch (OperationCanceledException slow) when (!cancellation.IsCancellationRequested)
+            {
+                last = slow;
+            }
+            catch (JsonException)
+            {
+                throw new ServerRefusedException(HttpStatusCode.BadGateway, $"{address} is no PipeRoll server: what it answers is no JSON of ours");
+            }
+        }
+
+        string tried = string.Join(", ", _addresses.Select(address => address.ToString().TrimEnd('/')));
+        throw new ServerUnreachableException(
+            $"no server answers at {tried} ({last?.Message}): is it up, and is --http (or PIPEROLL_HTTP) right?", last);
+    }
+
+    private static async Task<string> ReasonAsync(HttpResponseMessage response, CancellationToken cancellation)
+    {
+        if (response.Content.Headers.ContentType?.MediaType is "application/problem+json" or "application/json")
+        {
+            ProblemReport? problem = await response.Content.ReadFromJsonAsync<ProblemReport>(Json, cancellation);
+            if ((problem?.Detail ?? problem?.Title) is { Length: > 0 } reason)
+            {
+                return reason;
+            }
+        }
+
+        return $"the server answered {(int)response.StatusCode} {response.ReasonPhrase}";
+    }
+}
