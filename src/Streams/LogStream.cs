@@ -199,6 +199,7 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
         }
 
         var rewriter = new RangeRewriter(core, epoch, storage);
+        await storage.Swaps.BeginRewriteAsync(Id, cancellation);
         try
         {
             ThrowIfFenced(await rewriter.RunAsync(from, to, survivors, cancellation));
@@ -207,6 +208,7 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
         {
             // Also when it failed: it may have happened, and only the answer was lost. What the log cache or the list of
             // ranges still hold would show records that are gone, in objects that will be deleted.
+            storage.Swaps.EndRewrite(Id);
             core.Cold?.Invalidate();
             storage.Cache.Dropped(core.EvictTo(to), 0);
         }

@@ -57,6 +57,7 @@ public sealed partial class StreamStorage
         }
 
         _uploader.Dispose();
+        Swaps.Dispose();
         Packer.Dispose();
         Metrics.Dispose();
     }

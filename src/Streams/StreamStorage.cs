@@ -71,6 +71,8 @@ public sealed partial class StreamStorage : IStreamStorage, IWalReplay, IAsyncDi
 
     internal IWriteAheadLog Wal { get; }
 
+    internal SwapGate Swaps { get; } = new();
+
     internal LogCache Cache { get; }
 
     internal BatchPacker Packer { get; } = new();

@@ -20,6 +20,7 @@ internal sealed partial class ObjectCompactor(StreamStorage storage, ILogger log
     private readonly CompactionPlanner _planner = new(storage.Options);
     private readonly Dictionary<long, long> _liveBytes = [];
     private readonly HashSet<long> _settled = [];
+    private int _sourcesMax = storage.Options.CompactionSourcesMax;
 
     public CompactionBudget Budget { get; } = new(storage.Options, storage.Time);
 
@@ -46,6 +47,12 @@ internal sealed partial class ObjectCompactor(StreamStorage storage, ILogger log
             {
                 storage.Health.MetadataFailed(away);
             }
+            catch (TimeoutException late)
+            {
+                // The store is so slow that a round does not end before its objects expire: less of it may.
+                _sourcesMax = Math.Max(2, _sourcesMax / 2);
+                LogFailed(logger, late);
+            }
             catch (Exception failure)
             {
                 LogFailed(logger, failure);
@@ -62,14 +69,17 @@ internal sealed partial class ObjectCompactor(StreamStorage storage, ILogger log
         foreach (IReadOnlyList<CompactionCandidate> bunch in _planner.Choose(candidates))
         {
             var sources = new List<CompactionSource>(bunch.Count);
-            foreach (CompactionCandidate candidate in bunch)
+            foreach (CompactionCandidate candidate in bunch.Take(_sourcesMax))
             {
                 sources.Add(await ReadAsync(candidate.ObjectId, cancellation));
             }
 
+            // What has lost its last range meanwhile is on its way out.
+            _settled.UnionWith(sources.Where(static s => s.Ranges.Count == 0).Select(static s => s.ObjectId));
+
             if (_planner.Plan(sources) is not { } plan)
             {
-                _settled.UnionWith(bunch.Select(static c => c.ObjectId));
+                _settled.UnionWith(sources.Select(static s => s.ObjectId));
                 continue;
             }
 
@@ -118,7 +128,12 @@ internal sealed partial class ObjectCompactor(StreamStorage storage, ILogger log
         Budget.Spent(plan.Bytes); // also when it fails: what was written was written
         List<ObjectCommit> written = await storage.UploadInTimeAsync(inTime => WriteAsync(plan, inTime), cancellation);
         long bytes = written.Sum(static w => w.Bytes);
-        CommitOutcome outcome = await storage.Metadata.RelocateRangesAsync([.. plan.Sources.SelectMany(static s => s.Ranges)], written, cancellation);
+        // A range that is not named as a source is left where it is.
+        CommitOutcome outcome = await storage.Swaps.SwapAsync(
+            except => storage.Metadata.RelocateRangesAsync(
+                [.. plan.Sources.SelectMany(static s => s.Ranges).Where(r => !except.Contains(r.Stream))], written, cancellation),
+            cancellation);
+        _sourcesMax = Math.Min(2 * _sourcesMax, storage.Options.CompactionSourcesMax);
         foreach (CompactionSource source in plan.Sources)
         {
             _liveBytes.Remove(source.ObjectId);
