@@ -13,7 +13,7 @@ internal static class TopicTables
     {
         bool isCluster = BrokerTables.IsCluster(tx);
         ILookup<string?, PartitionRow> partitions = tx.Query<PartitionRow>(
-            $"{PartitionColumns} AND topic_id IS NOT NULL ORDER BY topic_id, partition_index").ToLookup(p => p.TopicId);
+            $"{PartitionColumns} AND topic_id IS NOT NULL ORDER BY topic_id, partition_index, id").ToLookup(p => p.TopicId);
         ILookup<string, ConfigRow> configs = tx.Query<ConfigRow>(
             "SELECT topic_id AS TopicId, name AS Name, config_value AS Value FROM topic_configs").ToLookup(c => c.TopicId);
         // Sorted here: the engines differ in how they compare text.
@@ -124,7 +124,7 @@ internal static class TopicTables
             return null;
         }
 
-        List<PartitionRow> partitions = tx.Query<PartitionRow>($"{PartitionColumns} AND topic_id = @id ORDER BY partition_index", new { id = row.Id });
+        List<PartitionRow> partitions = tx.Query<PartitionRow>($"{PartitionColumns} AND topic_id = @id ORDER BY partition_index, id", new { id = row.Id });
         List<ConfigRow> configs = tx.Query<ConfigRow>(
             "SELECT topic_id AS TopicId, name AS Name, config_value AS Value FROM topic_configs WHERE topic_id = @id", new { id = row.Id });
         return ToRecord(row, partitions, configs, BrokerTables.IsCluster(tx));
