@@ -30,7 +30,7 @@ public sealed class EnginesAgreeTests(PostgresFixture postgres)
 
                 Assert.Equal(await DumpAsync(model), await DumpAsync(store));
             },
-            iter: 40, threads: 1, print: sequence => string.Join('\n', sequence.Select(c => c.ToString())));
+            iter: 20, threads: 1, print: sequence => string.Join('\n', sequence.Select(c => c.ToString())));
     }
 
     private static async Task<IMetadataStore> StartAsync(ITestDatabase database)

@@ -88,7 +88,7 @@ internal sealed class PostgresDatabase(Func<Task<string>> admin, string template
     private static readonly SemaphoreSlim Copying = new(1, 1);
     private string? _connectionString;
 
-    /// <summary>Made with the first call.</summary>
+    /// <summary>Made with the first call, which must have ended before others come.</summary>
     public async ValueTask<string> ConnectionStringAsync()
     {
         if (_connectionString is not null)

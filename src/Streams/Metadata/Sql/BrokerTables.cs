@@ -78,7 +78,7 @@ internal static class BrokerTables
         var rows = new Dictionary<long, BrokerRow>();
         foreach (long[] chunk in SqlText.Chunks(brokers))
         {
-            foreach (BrokerRow row in tx.Query<BrokerRow>($"{Columns} WHERE epoch IN {SqlText.List(chunk)}"))
+            foreach (BrokerRow row in tx.QueryText<BrokerRow>($"{Columns} WHERE epoch IN {SqlText.List(chunk)}"))
             {
                 rows.Add(row.Epoch, row);
             }
@@ -87,7 +87,8 @@ internal static class BrokerTables
         return rows;
     }
 
-    public static BrokerRow? Find(MetadataTransaction tx, BrokerEpoch broker) => Read(tx, [broker.Value]).GetValueOrDefault(broker.Value);
+    public static BrokerRow? Find(MetadataTransaction tx, BrokerEpoch broker) =>
+        tx.One<BrokerRow>($"{Columns} WHERE epoch = @epoch", new { epoch = broker.Value });
 
     /// <summary>Whether a broker was ever registered: what tells a cluster from the embedded default.</summary>
     public static bool IsCluster(MetadataTransaction tx) => tx.One<long>("SELECT next_value FROM counters WHERE name = 'broker'") > 1;
