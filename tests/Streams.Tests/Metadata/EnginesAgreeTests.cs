@@ -12,7 +12,7 @@ public sealed class EnginesAgreeTests(PostgresFixture postgres)
     [Fact]
     public async Task Any_sequence_of_calls_gets_the_same_answers()
     {
-        Gen<Call[]> calls = Gen.Select(Gen.Int[0, 27], Gen.Int[1, 5], Gen.Int[1, 5], Gen.Int[0, 4], Gen.Int[0, 3])
+        Gen<Call[]> calls = Gen.Select(Gen.Int[0, 33], Gen.Int[1, 5], Gen.Int[1, 5], Gen.Int[0, 4], Gen.Int[0, 3])
             .Select(v => new Call(v.Item1, v.Item2, v.Item3, v.Item4, v.Item5)).Array[1, 80];
         await calls.SampleAsync(
             async sequence =>
@@ -23,8 +23,9 @@ public sealed class EnginesAgreeTests(PostgresFixture postgres)
                 await using IMetadataStore store = await StartAsync(other);
                 foreach (Call call in sequence)
                 {
-                    string expected = await AnswerAsync(model, sqlite, call);
-                    string answer = await AnswerAsync(store, other, call);
+                    World world = await World.ReadAsync(model);
+                    string expected = await AnswerAsync(model, sqlite, call, world);
+                    string answer = await AnswerAsync(store, other, call, world);
                     Assert.True(expected == answer, $"{call}\nSQLite:     {expected}\nPostgreSQL: {answer}");
                 }
 
@@ -43,11 +44,11 @@ public sealed class EnginesAgreeTests(PostgresFixture postgres)
         return store;
     }
 
-    private static async Task<string> AnswerAsync(IMetadataStore store, ITestDatabase database, Call call)
+    private static async Task<string> AnswerAsync(IMetadataStore store, ITestDatabase database, Call call, World world)
     {
         try
         {
-            return JsonSerializer.Serialize(await call.RunAsync(store, database), Json);
+            return JsonSerializer.Serialize(await call.RunAsync(store, database, world), Json);
         }
         catch (Exception refusal) when (refusal is MetadataConflictException or BrokerFencedException)
         {
@@ -71,48 +72,102 @@ public sealed class EnginesAgreeTests(PostgresFixture postgres)
         return JsonSerializer.Serialize(parts, Json);
     }
 
-    /// <summary>One call; small numbers, so that calls meet the same brokers, streams, objects and offsets again and again.</summary>
+    /// <summary>What the call may refer to: the model's state before it.</summary>
+    private sealed record World(ClusterSnapshot Snapshot, IReadOnlyList<StreamState> Streams)
+    {
+        public List<BrokerEpoch> Serving { get; } = InState(Snapshot, BrokerState.Alive, BrokerState.Draining);
+
+        public List<BrokerEpoch> Dead { get; } = InState(Snapshot, BrokerState.Fenced, BrokerState.Recovering);
+
+        public List<PartitionPlacement> Moving { get; } = [.. Snapshot.Topics.SelectMany(t => t.Placements).Where(p => !p.Target.IsNone)];
+
+        public static async Task<World> ReadAsync(IMetadataStore model) =>
+            new(await model.ReadClusterAsync(), await model.ReadStreamsAsync([.. Enumerable.Range(1, 30).Select(i => new StreamId(i))]));
+
+        public static T Pick<T>(IReadOnlyList<T> list, int index, T otherwise) => list.Count == 0 ? otherwise : list[index % list.Count];
+
+        public StreamState State(StreamId id) => Streams.FirstOrDefault(s => s.Id == id);
+
+        public PartitionPlacement Placement(StreamId id) =>
+            Snapshot.Topics.SelectMany(t => t.Placements).FirstOrDefault(p => p.Stream == id, new PartitionPlacement(id, default, State(id).Epoch, default));
+
+        private static List<BrokerEpoch> InState(ClusterSnapshot snapshot, params BrokerState[] states) =>
+            [.. snapshot.Brokers.Where(b => states.Contains(b.State)).Select(b => b.Epoch)];
+    }
+
+    /// <summary>One call. Its numbers choose among what there is; now and then they name something else.</summary>
     private sealed record Call(int Kind, int A, int B, int C, int D)
     {
         private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
+        private World _world = null!;
 
-        private BrokerEpoch Broker => new(A);
+        private BrokerEpoch Broker => D == 3 && C == 4 ? new BrokerEpoch(A) : World.Pick(_world.Serving, A, new BrokerEpoch(A));
 
-        private BrokerEpoch Other => new(C);
+        private BrokerEpoch Other => C == 4 ? new BrokerEpoch(B) : World.Pick(_world.Serving, C, new BrokerEpoch(B));
 
-        private StreamId Stream => new(B);
+        private BrokerEpoch Dead => World.Pick(_world.Dead, A, new BrokerEpoch(B));
 
-        private ControllerTerm Term => new(Broker, D);
+        private StreamId Stream => World.Pick([.. _world.Streams.Select(s => s.Id)], B, new StreamId(B));
 
-        private RangeCommit Range => new(Stream, D, C * 10, (C + 1) * 10, C * 100, 10 + C);
+        private PartitionPlacement Placement => _world.Placement(Stream);
 
-        public async Task<object?> RunAsync(IMetadataStore store, ITestDatabase database) => Kind switch
+        private ControllerTerm Term => _world.Snapshot.Controller with { Term = _world.Snapshot.Controller.Term + (D == 3 ? C : 0) };
+
+        private RangeCommit Range => new(Stream, Placement.Epoch, C * 10, (C + 1) * 10, C * 100, 10 + C);
+
+        public async Task<object?> RunAsync(IMetadataStore store, ITestDatabase database, World world)
+        {
+            _world = world;
+            return await RunAsync(store, database);
+        }
+
+        private async Task<object?> RunAsync(IMetadataStore store, ITestDatabase database) => Kind switch
         {
             0 => await store.RegisterBrokerAsync(MetadataContract.Endpoint(A), MetadataContract.Session),
             1 or 2 => await store.HeartbeatAsync(new HeartbeatRequest(Broker, new BrokerLoad(B, C, D), MetadataContract.Session, true)),
             3 => await AdvanceAsync(database),
-            4 => await store.FenceExpiredAsync(Term),
-            5 => await store.AssignRecoveryAsync(Term, new BrokerEpoch(B), Other),
-            6 => await DoneAsync(store.FinishRecoveryAsync(Broker, new BrokerEpoch(B))),
-            7 => await store.AssignPartitionsAsync(Term, [new(Stream, C, new BrokerEpoch(B)), new(new StreamId(A), D, Broker)]),
-            8 or 9 => await store.RequestMovesAsync("op", [(Stream, Broker), (new StreamId(C), new BrokerEpoch(D))]),
-            10 or 11 => await store.HandOverAsync(Broker, [new(Stream, D, C * 10, new byte[] { 1 }), new(new StreamId(C), D, 10, new byte[] { 2 })]),
-            12 => await store.DrainBrokerAsync(Broker, "op"),
-            13 => await DoneAsync(store.RetireBrokerAsync(Broker)),
+            4 or 28 => await store.FenceExpiredAsync(Term),
+            5 or 29 => await store.AssignRecoveryAsync(Term, Dead, Other),
+            6 => await FinishAsync(store),
+            7 or 30 => await store.AssignPartitionsAsync(
+                Term, [.. _world.Streams.Where(s => s.Id.Value % 3 != B).Select(s => new PartitionAssignment(s.Id, s.Epoch, Other)), new(Stream, C, Broker)]),
+            8 or 9 => await store.RequestMovesAsync("op", [(Stream, Broker), (new StreamId(A), D == 0 ? default : Other)]),
+            10 or 11 or 31 => await HandOverAsync(store),
+            12 when C == 0 => await store.DrainBrokerAsync(Broker, "op"),
+            13 when C == 0 => await DoneAsync(store.RetireBrokerAsync(Broker)),
+            12 or 13 => await store.HeartbeatAsync(
+                new HeartbeatRequest(_world.Snapshot.Controller.Broker, default, MetadataContract.Session, true)),
             14 => await DoneAsync(store.AdvanceWalAsync(Broker, C)),
             15 => await ForgetAsync(store),
             16 => await DoneAsync(store.SavePartitionLoadsAsync(Broker, [new(Stream, C, D), new(Stream, D, C)])),
-            17 => await store.CreateTopicAsync(new Guid(B, 0, 0, new byte[8]), $"topic{B}", C, Configs(), D == 0, "op", [Broker, Other]),
+            17 => await store.CreateTopicAsync(new Guid(B, 0, 0, new byte[8]), $"topic{B}", C, Configs(), D == 0, "op", [Broker, Other, Broker]),
             18 => await GrowOrDeleteAsync(store),
-            19 or 20 => await CommitAsync(store, new CommitWriter(Broker, D > 1 ? Other : default)),
+            19 or 32 => await CommitAsync(store, new CommitWriter(Placement.Owner, default)),
+            20 or 33 => await CommitAsync(store, new CommitWriter(Broker, D > 1 ? Dead : default)),
             21 => await CommitAsync(store, default),
-            22 => await store.OpenStreamsAsync([new(Stream, C, D > 1 ? Broker : default), new(Stream, D)]),
-            23 => await store.TrimStreamAsync(Stream, D, C * 10),
-            24 => await store.SaveCheckpointAsync(Stream, D, new StreamCheckpoint(C, new byte[] { (byte)A })),
+            22 => await store.OpenStreamsAsync([new(Stream, Placement.Epoch, Placement.Owner), new(new StreamId(A), D), new(Stream, C, Broker)]),
+            23 => await store.TrimStreamAsync(Stream, D == 3 ? C : Placement.Epoch, C * 10),
+            24 => await store.SaveCheckpointAsync(Stream, D == 3 ? C : Placement.Epoch, new StreamCheckpoint(C, new byte[] { (byte)A })),
             25 => await RelocateAsync(store),
             26 => await ReplaceAsync(store),
             _ => await SweepAsync(store),
         };
+
+        private async Task<object?> FinishAsync(IMetadataStore store)
+        {
+            BrokerRecord? recovering = _world.Snapshot.Brokers.FirstOrDefault(b => b.State == BrokerState.Recovering);
+            await store.FinishRecoveryAsync(recovering?.Epoch ?? Dead, D == 3 ? Other : recovering?.Recoverer ?? Broker);
+            return null;
+        }
+
+        private async Task<object?> HandOverAsync(IMetadataStore store)
+        {
+            PartitionPlacement first = World.Pick(_world.Moving, B, Placement);
+            return await store.HandOverAsync(
+                D == 3 ? Other : first.Owner,
+                [.. _world.Moving.Append(first).DistinctBy(p => p.Stream).Select(p => new PartitionHandOver(
+                    p.Stream, p.Epoch + (C == 4 ? 1 : 0), _world.State(p.Stream).EndOffset + (10 * C) - (D == 2 ? 10 : 0), new byte[] { (byte)A }))]);
+        }
 
         private static async Task<object?> DoneAsync(ValueTask call)
         {
@@ -148,8 +203,10 @@ public sealed class EnginesAgreeTests(PostgresFixture postgres)
         {
             long id = await store.PrepareObjectsAsync(2, Hour, writer.Broker);
             long at = (await store.ReadStreamsAsync([Stream])).Select(s => C < 3 ? s.CommittedOffset : s.SealedOffset).FirstOrDefault();
-            RangeCommit[] ranges = [Range with { BaseOffset = at, EndOffset = at + 10 }, Range with { Stream = new StreamId(A), BaseOffset = 0, EndOffset = 10 }];
-            var commit = new ObjectCommit(D == 3 ? id - 2 : id, 100 + C, 50, A == B || C == 4 ? ranges[..1] : ranges);
+            RangeCommit next = Range with { BaseOffset = at, EndOffset = at + 10 };
+            StreamState other = _world.State(new StreamId(A));
+            RangeCommit[] ranges = [next, new(new StreamId(A), other.Epoch, other.CommittedOffset, other.CommittedOffset + 10, 0, 10)];
+            var commit = new ObjectCommit(D == 3 && C == 4 ? id - 2 : id, 100 + C, 50, next.Stream.Value == A || D == 0 ? ranges[..1] : ranges);
             return (await store.CommitObjectsAsync([commit], writer), await store.CommitObjectsAsync([commit], writer));
         }
 
@@ -157,15 +214,20 @@ public sealed class EnginesAgreeTests(PostgresFixture postgres)
         {
             long id = await store.PrepareObjectsAsync(1, Hour, Broker);
             var sources = (await store.ListRangesAsync(Stream, 0, 10)).Select(r => (Stream, r)).ToList();
-            return sources.Count == 0 ? await store.ListCompactableObjectsAsync(Broker, D > 1, 103, TimeSpan.FromSeconds(C), 10)
-                : await store.RelocateRangesAsync(
-                    sources, [new ObjectCommit(id, 300, 50, [Range with { BaseOffset = sources[0].r.BaseOffset, EndOffset = C == 0 ? 10 : sources[^1].r.EndOffset }])]);
+            if (sources.Count == 0)
+            {
+                return await store.ListCompactableObjectsAsync(Broker, D > 1, 103, TimeSpan.FromSeconds(C), 10);
+            }
+
+            RangeCommit moved = Range with { BaseOffset = sources[0].r.BaseOffset, EndOffset = C == 0 ? 10 : sources[^1].r.EndOffset };
+            return await store.RelocateRangesAsync(sources, [new ObjectCommit(id, 300, 50, [moved])]);
         }
 
         private async Task<object?> ReplaceAsync(IMetadataStore store)
         {
             long id = await store.PrepareObjectsAsync(1, Hour, Broker);
-            return await store.ReplaceRangesAsync(Stream, D, 0, C * 10, [new ObjectCommit(id, 100, 50, [Range with { BaseOffset = 0, EndOffset = 5 }])]);
+            RangeCommit kept = Range with { BaseOffset = 0, EndOffset = 5 };
+            return await store.ReplaceRangesAsync(Stream, Placement.Epoch, 0, C * 10, [new ObjectCommit(id, 100, 50, [kept])]);
         }
 
         private async Task<object?> SweepAsync(IMetadataStore store)

@@ -56,8 +56,11 @@ public sealed class PostgresMetadataStoreTests(PostgresFixture postgres) : IAsyn
                 {
                     long id = await store.PrepareObjectsAsync(1, TimeSpan.FromHours(1), owner);
                     var part = new RangeCommit(stream, 0, range * 10, (range + 1) * 10, 0, 100);
-                    Assert.Empty((await store.CommitObjectsAsync([new ObjectCommit(id, 100, 50, [part])], new CommitWriter(owner, default))).Refused);
-                    Assert.True((await store.HeartbeatAsync(new HeartbeatRequest(i % 2 == 0 ? owner : target, default, TimeSpan.FromHours(1), true))).IsAccepted);
+                    CommitOutcome outcome = await store.CommitObjectsAsync(
+                        [new ObjectCommit(id, 100, 50, [part])], new CommitWriter(owner, default));
+                    Assert.Empty(outcome.Refused);
+                    var request = new HeartbeatRequest(i % 2 == 0 ? owner : target, default, TimeSpan.FromHours(1), true);
+                    Assert.True((await store.HeartbeatAsync(request)).IsAccepted);
                     Interlocked.Increment(ref heartbeats);
                 }
 
@@ -68,7 +71,9 @@ public sealed class PostgresMetadataStoreTests(PostgresFixture postgres) : IAsyn
         Assert.Equal(160, heartbeats);
         ClusterSnapshot snapshot = await second.ReadClusterAsync();
         Assert.All(snapshot.Topics.SelectMany(t => t.Placements), p => Assert.Equal((target, 1L), (p.Owner, p.Epoch)));
-        Assert.All(await first.ReadStreamsAsync([.. topics.SelectMany(t => t.Partitions)]), s => Assert.Equal((50L, 50L), (s.CommittedOffset, s.SealedOffset)));
+        Assert.All(
+            await first.ReadStreamsAsync([.. topics.SelectMany(t => t.Partitions)]),
+            s => Assert.Equal((50L, 50L), (s.CommittedOffset, s.SealedOffset)));
         Assert.Equal(160, (await first.ListObjectsAsync(0, 1000)).Count(o => o.State == ObjectState.Committed));
 
         // Each move was asked for and carried out, and one broker took the controller's place.
@@ -122,7 +127,10 @@ public sealed class PostgresMetadataStoreTests(PostgresFixture postgres) : IAsyn
             TestContext.Current.TestOutputHelper?.WriteLine($"{Stopwatch.GetElapsedTime(started).TotalMilliseconds:F1} ms");
             await PostgresDatabase.ExecuteAsync(
                 await _database.ConnectionStringAsync(),
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND pid <> pg_backend_pid() AND datname = current_database()");
+                """
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE query LIKE 'LISTEN%' AND pid <> pg_backend_pid() AND datname = current_database()
+                """);
         }
     }
 
@@ -204,6 +212,17 @@ public sealed class PostgresMetadataStoreTests(PostgresFixture postgres) : IAsyn
         await using PostgresMetadataStore store = PostgresDatabase.Store(new PostgresMetadataOptions { ConnectionString = connectionString });
         PostgresException wrong = await Assert.ThrowsAsync<PostgresException>(async () => await store.StartAsync());
         Assert.Contains("no_such_one", wrong.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_database_that_may_lose_answered_commits_is_refused()
+    {
+        string connectionString = await _database.ConnectionStringAsync();
+        string name = new NpgsqlConnectionStringBuilder(connectionString).Database!;
+        await PostgresDatabase.ExecuteAsync(connectionString, $"ALTER DATABASE {name} SET synchronous_commit = off");
+        await using PostgresMetadataStore store = await _database.OpenAsync(o => o);
+        InvalidOperationException refused = await Assert.ThrowsAsync<InvalidOperationException>(async () => await store.StartAsync());
+        Assert.Contains("synchronous_commit", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -41,7 +41,15 @@ internal static class BrokerTables
             });
         tx.Log(
             MetadataTransaction.System, "broker.registered",
-            new { broker = epoch.Value, node = endpoint.NodeId, host = endpoint.Host, port = endpoint.Port, http = endpoint.HttpAddress, rack = endpoint.Rack });
+            new
+            {
+                broker = epoch.Value,
+                node = endpoint.NodeId,
+                host = endpoint.Host,
+                port = endpoint.Port,
+                http = endpoint.HttpAddress,
+                rack = endpoint.Rack,
+            });
         return epoch;
     }
 
@@ -51,7 +59,10 @@ internal static class BrokerTables
         if (isAccepted)
         {
             tx.Execute(
-                "UPDATE brokers SET lease_until_ms = @lease, bytes_in = @bytesIn, bytes_out = @bytesOut, wal_latency_ms = @latency WHERE epoch = @epoch",
+                """
+                UPDATE brokers SET lease_until_ms = @lease, bytes_in = @bytesIn, bytes_out = @bytesOut, wal_latency_ms = @latency
+                WHERE epoch = @epoch
+                """,
                 new
                 {
                     lease = tx.NowMs + (long)request.Session.TotalMilliseconds,
@@ -183,7 +194,9 @@ internal static class BrokerTables
 
     public static void Forget(MetadataTransaction tx, BrokerEpoch broker)
     {
-        if (tx.Execute("DELETE FROM brokers WHERE epoch = @epoch AND state = @gone", new { epoch = broker.Value, gone = (int)BrokerState.Gone }) > 0)
+        int forgotten = tx.Execute(
+            "DELETE FROM brokers WHERE epoch = @epoch AND state = @gone", new { epoch = broker.Value, gone = (int)BrokerState.Gone });
+        if (forgotten > 0)
         {
             tx.Execute("DELETE FROM partition_loads WHERE broker = @epoch", new { epoch = broker.Value });
         }
