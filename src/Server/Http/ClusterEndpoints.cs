@@ -14,9 +14,8 @@ internal static class ClusterEndpoints
     public static void Map(IEndpointRouteBuilder web, IClusterControl control)
     {
         RouteGroupBuilder group = web.MapGroup("/api/v1/cluster").WithTags("cluster");
-        group.MapGet("", async (CancellationToken cancellation) => TypedResults.Ok(await control.ReportAsync(cancellation)))
-            .WithName("GetCluster");
-        group.MapGet("/moves", async (CancellationToken cancellation) => TypedResults.Ok((await control.ReportAsync(cancellation)).Moves))
+        group.MapGet("", (CancellationToken cancellation) => ReadAsync(control, static report => report, cancellation)).WithName("GetCluster");
+        group.MapGet("/moves", (CancellationToken cancellation) => ReadAsync(control, static report => report.Moves, cancellation))
             .WithName("ListMoves");
         group.MapPost("/moves", (MoveOrder order, HttpContext http, CancellationToken cancellation) => MoveAsync(control, order, http, cancellation))
             .WithName("OrderMove");
@@ -31,6 +30,10 @@ internal static class ClusterEndpoints
         $"http:{(http.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : http.Connection.RemoteIpAddress)}";
 
     internal static ProblemHttpResult Refuse(int status, string why) => TypedResults.Problem(why, statusCode: status);
+
+    private static async Task<Results<Ok<T>, ProblemHttpResult>> ReadAsync<T>(
+        IClusterControl control, Func<ClusterReport, T> read, CancellationToken cancellation) =>
+        await control.ReportAsync(cancellation) is { } report ? TypedResults.Ok(read(report)) : Starting();
 
     private static async Task<Results<Accepted<OrderNoted>, ProblemHttpResult>> MoveAsync(
         IClusterControl control, MoveOrder order, HttpContext http, CancellationToken cancellation)
@@ -87,7 +90,11 @@ internal static class ClusterEndpoints
         }
 
         // Only the controller balances: whoever else is asked points there. 307 keeps method and body.
-        ClusterReport report = await control.ReportAsync(cancellation);
+        if (await control.ReportAsync(cancellation) is not { } report)
+        {
+            return Starting();
+        }
+
         if (report.Controller is not { } controller)
         {
             return Refuse(StatusCodes.Status503ServiceUnavailable, "the cluster has no controller right now; try again in some seconds");
@@ -116,6 +123,9 @@ internal static class ClusterEndpoints
 
     private static ProblemHttpResult NoCluster() => Refuse(
         StatusCodes.Status409Conflict, "this server is alone (the embedded default): there is no other broker to move anything to");
+
+    private static ProblemHttpResult Starting() => Refuse(
+        StatusCodes.Status503ServiceUnavailable, "this broker is starting, and does not know its cluster yet; ask another, or wait");
 
     private static ProblemHttpResult DatabaseAway() => Refuse(
         StatusCodes.Status503ServiceUnavailable, "the database can't be reached now; nothing was changed, try again when it is back");
