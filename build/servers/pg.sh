@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # A PostgreSQL on 127.0.0.1 for tests, samples and the demo. As root it runs as the user postgres, who must be able to reach DIR.
-#   pg.sh up|down|kill|status|env|wipe [-d DIR] [-p PORT]
+#   pg.sh up|down|kill|status|env|wipe|database NAME [-d DIR] [-p PORT]
 # PORT 0 looks for a free one. `up` and `down` may be repeated; `up` and `env` print a connection string. `kill` is a crash.
 # Anybody on this machine may connect: never use it for data that matters.
 set -euo pipefail
 usage() { sed -n 2,5p "$0" | cut -c3-; exit 2; }
 cmd=${1:-}; shift || true
+name=; if [ "$cmd" = database ]; then name=${1:-}; shift || true; fi
 DIR=${PG_DIR:-${TMPDIR:-/tmp}/piperoll-pg}; PORT=${PG_PORT:-0}
 while getopts d:p: option; do
   case $option in d) DIR=$OPTARG ;; p) PORT=$OPTARG ;; *) usage ;; esac
@@ -70,6 +71,7 @@ case $cmd in
   kill) crash ;;
   status) if running; then echo "up, port $(cat "$DIR/port")"; else echo down; exit 1; fi ;;
   env) show ;;
+  database) as_user "$(bin)/createdb" -h 127.0.0.1 -p "$(cat "$DIR/port")" -U postgres "$name" ;;
   wipe) if running; then control -m immediate stop; fi; if [ -f "$DIR/data/PG_VERSION" ]; then rm -rf "$DIR"; fi ;;
   *) usage ;;
 esac

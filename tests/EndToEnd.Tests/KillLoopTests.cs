@@ -1,4 +1,3 @@
-using Confluent.Kafka;
 using PipeRoll.EndToEnd.Tests.Support;
 
 namespace PipeRoll.EndToEnd.Tests;
@@ -20,7 +19,7 @@ public sealed class KillLoopTests(ITestOutputHelper output)
 
         // Small segments and uploads, so that the kills also meet recycling, uploads and commits.
         await using ServerProcess server = await ServerProcess.StartAsync(folder.Path, "--set", "storage/upload.bytes=4194304");
-        await CreateTopicAsync(server.Bootstrap);
+        await SequenceLoad.CreateTopicAsync(server.Bootstrap, "kill-loop", Partitions);
         using var load = new SequenceLoad(server.Bootstrap, "kill-loop", Partitions);
         for (int cycle = 0; cycle < Cycles; cycle++)
         {
@@ -30,36 +29,8 @@ public sealed class KillLoopTests(ITestOutputHelper output)
         }
 
         await load.FinishAsync();
-        await VerifyAsync(server.Bootstrap, load);
+        await load.VerifyAsync(server.Bootstrap);
         output.WriteLine($"{Cycles} kills, {load.Produced} records produced, {load.Acknowledged.Sum(acks => acks.Count)} acknowledged");
         Assert.Equal(0, await server.TerminateAsync());
-    }
-
-    private static async Task CreateTopicAsync(string bootstrap)
-    {
-        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bootstrap }).Build();
-        await admin.CreateTopicsAsync([new() { Name = "kill-loop", NumPartitions = Partitions, ReplicationFactor = 1 }]);
-    }
-
-    private static async Task VerifyAsync(string bootstrap, SequenceLoad load)
-    {
-        for (int partition = 0; partition < Partitions; partition++)
-        {
-            IReadOnlyList<long> stored = await SequenceLoad.ReadAllAsync(bootstrap, "kill-loop", partition);
-            for (int i = 1; i < stored.Count; i++)
-            {
-                Assert.True(stored[i] > stored[i - 1], $"partition {partition}: value {stored[i]} at offset {i} after value {stored[i - 1]}: doubled or out of order");
-            }
-
-            foreach ((long offset, long value) in load.Acknowledged[partition])
-            {
-                Assert.True(offset < stored.Count, $"partition {partition}: offset {offset} was acknowledged, the log ends at {stored.Count}");
-                Assert.Equal(value, stored[(int)offset]);
-            }
-
-            Assert.NotEmpty(load.Acknowledged[partition]);
-        }
-
-        Assert.Equal(0, load.Failed);
     }
 }

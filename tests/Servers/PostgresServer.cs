@@ -28,6 +28,9 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Makes an empty database.</summary>
+    public Task CreateDatabaseAsync(string name) => _script.RunAsync("database", name);
+
     /// <summary>Ends it in order; its data stay for <see cref="StartAgainAsync"/>.</summary>
     public Task StopAsync() => _script.RunAsync("down");
 

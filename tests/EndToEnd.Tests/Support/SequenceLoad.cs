@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 
 namespace PipeRoll.EndToEnd.Tests.Support;
 
@@ -70,6 +71,35 @@ internal sealed class SequenceLoad : IDisposable
     {
         await Task.Factory.StartNew(() => _producer.Flush(TimeSpan.FromSeconds(120)), TaskCreationOptions.LongRunning);
         Assert.Equal(0, Volatile.Read(ref _inFlight));
+    }
+
+    public static async Task CreateTopicAsync(string bootstrap, string topic, int partitions)
+    {
+        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bootstrap }).Build();
+        await admin.CreateTopicsAsync([new TopicSpecification { Name = topic, NumPartitions = partitions, ReplicationFactor = 1 }]);
+    }
+
+    /// <summary>Everything acknowledged is where it was acknowledged, in order and once, and nothing was refused for good.</summary>
+    public async Task VerifyAsync(string bootstrap)
+    {
+        for (int partition = 0; partition < _partitions; partition++)
+        {
+            IReadOnlyList<long> stored = await ReadAllAsync(bootstrap, _topic, partition);
+            for (int i = 1; i < stored.Count; i++)
+            {
+                Assert.True(stored[i] > stored[i - 1], $"partition {partition}: value {stored[i]} at offset {i} after value {stored[i - 1]}: doubled or out of order");
+            }
+
+            foreach ((long offset, long value) in Acknowledged[partition])
+            {
+                Assert.True(offset < stored.Count, $"partition {partition}: offset {offset} was acknowledged, the log ends at {stored.Count}");
+                Assert.Equal(value, stored[(int)offset]);
+            }
+
+            Assert.NotEmpty(Acknowledged[partition]);
+        }
+
+        Assert.Equal(0, Failed);
     }
 
     /// <summary>All values of a partition in offset order; fails when an offset is missing.</summary>

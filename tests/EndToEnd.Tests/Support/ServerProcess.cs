@@ -32,6 +32,8 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     public int ProcessId => _process?.Id ?? throw new InvalidOperationException("the server does not run");
 
+    public bool HasExited => _process is null or { HasExited: true };
+
     /// <summary>What the server has logged since its last start.</summary>
     public string Log
     {

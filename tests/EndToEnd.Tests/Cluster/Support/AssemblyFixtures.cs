@@ -1,0 +1,1 @@
+[assembly: AssemblyFixture(typeof(PipeRoll.EndToEnd.Tests.Cluster.Support.ClusterBackends))]
