@@ -22,7 +22,10 @@ internal static class BrokerComposition
         new DescribeConfigsHandler(services),
         new AlterConfigsHandler(services),
         new CreatePartitionsHandler(services),
+        new ElectLeadersHandler(services),
         new IncrementalAlterConfigsHandler(services),
+        new AlterPartitionReassignmentsHandler(services),
+        new ListPartitionReassignmentsHandler(services),
         new DescribeClusterHandler(services),
     ];
 

@@ -8,8 +8,8 @@ namespace PipeRoll.Broker.Groups;
 public sealed record ListedGroup(string GroupId, string ProtocolType, GroupPhase Phase);
 
 /// <summary>
-/// All classic groups of this broker: finds or makes the group, answers while the offsets topic is being loaded, and
-/// removes what has expired.
+/// All classic groups that this broker coordinates: those of the partitions of the offsets topic that it leads. Finds or makes the
+/// group, answers while a partition is being loaded, lets go of it when another broker leads it, and removes what has expired.
 /// </summary>
 /// <remarks>
 /// Owner: the broker, which disposes it before the partitions close. Any thread. Loads at start when the offsets topic
@@ -31,7 +31,7 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
     public GroupCoordinator(GroupServices services)
     {
         _services = services;
-        _loader = new OffsetsLoader(services, Loaded, _stopping.Token);
+        _loader = new OffsetsLoader(services, new LoaderCallbacks(Loaded, Unloaded), _stopping.Token);
     }
 
     public int GroupCount => _groups.Count;
@@ -44,6 +44,7 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
             _expiring ??= ExpireLoopAsync();
         }
 
+        _services.Log.TermChanged += _loader.TermChanged;
         if (_services.Log.IsReady)
         {
             _loader.Start();
@@ -51,8 +52,8 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
     }
 
     /// <summary>
-    /// Whether this broker can serve the group now. COORDINATOR_LOAD_IN_PROGRESS until its partition is loaded, which
-    /// asking begins.
+    /// Whether this broker can serve the group now. NOT_COORDINATOR when another broker leads its partition;
+    /// COORDINATOR_LOAD_IN_PROGRESS until that is loaded, which asking begins.
     /// </summary>
     public KafkaError Status(string groupId)
     {
@@ -61,7 +62,12 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
             return KafkaError.CoordinatorNotAvailable;
         }
 
-        return _loader.IsLoaded(groupId) ? KafkaError.None : KafkaError.CoordinatorLoadInProgress;
+        return _loader.StateOf(groupId, out _) switch
+        {
+            LoadState.Loaded => KafkaError.None,
+            LoadState.Loading => KafkaError.CoordinatorLoadInProgress,
+            _ => KafkaError.NotCoordinator,
+        };
     }
 
     /// <summary>
@@ -94,8 +100,7 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
         GroupLoop? group = Find(groupId);
         if (group is null && isNew)
         {
-            group = TryAdd(groupId);
-            error = KafkaError.GroupMaxSizeReached;
+            (group, error) = TryAdd(groupId);
         }
         else if (group is null)
         {
@@ -170,9 +175,13 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
             return Task.FromResult(KafkaError.InvalidCommitOffsetSize);
         }
 
-        group ??= TryAdd(groupId);
+        if (group is null)
+        {
+            (group, error) = TryAdd(groupId);
+        }
+
         return group is null
-            ? Task.FromResult(KafkaError.GroupMaxSizeReached)
+            ? Task.FromResult(error)
             : group.CommitAsync(memberId, instanceId, generation, entries, by);
     }
 
@@ -245,6 +254,7 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _stopping.Cancel();
+        _services.Log.TermChanged -= _loader.TermChanged;
         await _loader.WhenStoppedAsync();
         if (_expiring is not null)
         {
@@ -256,43 +266,75 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
             group.Dispose();
         }
 
+        _loader.Dispose();
         _stopping.Dispose();
     }
 
     private GroupLoop? Find(string groupId) => _groups.GetValueOrDefault(groupId);
 
-    private GroupLoop? TryAdd(string groupId)
+    private (GroupLoop? Group, KafkaError Error) TryAdd(string groupId)
     {
         lock (_gate)
         {
             if (_groups.TryGetValue(groupId, out GroupLoop? known))
             {
-                return known;
+                return (known, KafkaError.None);
+            }
+
+            // Under the lock: what is added after its term has ended would stay.
+            if (_loader.StateOf(groupId, out int term) != LoadState.Loaded)
+            {
+                return (null, KafkaError.NotCoordinator);
             }
 
             if (_groups.Count >= _services.Options.GroupsMax)
             {
                 LogFull(_services.Logger, groupId);
-                return null;
+                return (null, KafkaError.GroupMaxSizeReached);
             }
 
-            GroupLoop added = new(groupId, _loader.PartitionOf(groupId), _services);
+            GroupLoop added = new(groupId, new GroupHome(_loader.PartitionOf(groupId), term), _services);
             _groups[groupId] = added;
-            return added;
+            return (added, KafkaError.None);
         }
     }
 
-    private void Loaded(int partition, LoadedGroups loaded)
+    private void Loaded(int partition, int term, LoadedGroups loaded)
     {
         lock (_gate)
         {
             foreach ((string groupId, LoadedGroup group) in loaded.Groups)
             {
-                _groups.TryAdd(groupId, new GroupLoop(groupId, partition, _services, group));
+                GroupLoop added = new(groupId, new GroupHome(partition, term), _services, group);
+                if (!_groups.TryAdd(groupId, added))
+                {
+                    added.Dispose();
+                }
             }
         }
 
         LogLoaded(_services.Logger, partition, loaded.Groups.Count);
+    }
+
+    /// <summary>Another broker coordinates these groups now: whoever waits here is sent there, and nothing is written any more.</summary>
+    private void Unloaded(int partition, int term)
+    {
+        GroupLoop[] gone;
+        lock (_gate)
+        {
+            gone = [.. _groups.Values.Where(group => group.Home == new GroupHome(partition, term))];
+            foreach (GroupLoop group in gone)
+            {
+                _groups.TryRemove(KeyValuePair.Create(group.GroupId, group));
+            }
+        }
+
+        foreach (GroupLoop group in gone)
+        {
+            group.MoveAway();
+        }
+
+        LogUnloaded(_services.Logger, partition, gone.Length);
     }
 
     private void Forget(GroupLoop group)
@@ -337,4 +379,7 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "offsets partition {Partition} loaded, {Groups} groups")]
     private static partial void LogLoaded(ILogger logger, int partition, int groups);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "offsets partition {Partition} is led elsewhere now, {Groups} groups let go")]
+    private static partial void LogUnloaded(ILogger logger, int partition, int groups);
 }

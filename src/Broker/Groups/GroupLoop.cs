@@ -5,18 +5,23 @@ using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups;
 
+/// <summary>Where a group is kept.</summary>
+/// <param name="Partition">Of the offsets topic.</param>
+/// <param name="Term">The term of this broker on that partition: when it is over, another broker may coordinate the group.</param>
+internal readonly record struct GroupHome(int Partition, int Term);
+
 /// <summary>
 /// One group at work: its state machine and offsets under one lock, its waiting requests, its timer, its writes.
 /// </summary>
 /// <remarks>
 /// Owner: <see cref="GroupCoordinator"/>. Any thread. Nothing waits under the lock; records are handed to the log under
 /// it, so that their order is the order of the changes. Failure: a write that fails is told to whoever waits for it, and
-/// the group goes on.
+/// the group goes on. Where other brokers may take the group over, a generation is in the log before a member is told of it: the next
+/// coordinator begins above every generation that anybody has seen.
 /// </remarks>
 internal sealed partial class GroupLoop : IDisposable
 {
     private readonly Lock _gate = new();
-    private readonly int _partition;
     private readonly GroupServices _services;
     private readonly OffsetTable _offsets = new();
     private readonly Dictionary<long, TaskCompletionSource<JoinResult>> _joins = [];
@@ -26,11 +31,14 @@ internal sealed partial class GroupLoop : IDisposable
     private long _lastTicket;
     private long _armedMs = long.MaxValue;
     private long _budgeted;
+    private int _generationLogged;
+    private bool _hasMoved;
 
-    public GroupLoop(string groupId, int partition, GroupServices services, LoadedGroup? loaded = null)
+    public GroupLoop(string groupId, GroupHome home, GroupServices services, LoadedGroup? loaded = null)
     {
         GroupId = groupId;
-        _partition = partition;
+        Home = home;
+        _generationLogged = loaded?.Snapshot?.Generation ?? 0;
         _services = services;
         _timer = services.Time.CreateTimer(
             static loop => ((GroupLoop)loop!).TimePassed(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -47,6 +55,8 @@ internal sealed partial class GroupLoop : IDisposable
     }
 
     public string GroupId { get; }
+
+    public GroupHome Home { get; }
 
     /// <summary>Deleted: the coordinator forgets it.</summary>
     public bool IsDead
@@ -65,6 +75,11 @@ internal sealed partial class GroupLoop : IDisposable
         TaskCompletionSource<JoinResult> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
+            if (_hasMoved)
+            {
+                return Task.FromResult(new JoinResult(KafkaError.NotCoordinator, call.MemberId));
+            }
+
             long nowMs = Advance();
             _joins.Add(++_lastTicket, answer);
             _state.Join(call, _lastTicket, nowMs);
@@ -79,6 +94,11 @@ internal sealed partial class GroupLoop : IDisposable
         TaskCompletionSource<SyncResult> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
+            if (_hasMoved)
+            {
+                return Task.FromResult(new SyncResult(KafkaError.NotCoordinator));
+            }
+
             long nowMs = Advance();
             _syncs.Add(++_lastTicket, answer);
             _state.Sync(call, _lastTicket, nowMs);
@@ -92,6 +112,11 @@ internal sealed partial class GroupLoop : IDisposable
     {
         lock (_gate)
         {
+            if (_hasMoved)
+            {
+                return KafkaError.NotCoordinator;
+            }
+
             long nowMs = Advance();
             KafkaError error = _state.Heartbeat(memberId, instanceId, generation, nowMs);
             Settle(nowMs);
@@ -103,6 +128,11 @@ internal sealed partial class GroupLoop : IDisposable
     {
         lock (_gate)
         {
+            if (_hasMoved)
+            {
+                return [.. leaving.Select(static _ => KafkaError.NotCoordinator)];
+            }
+
             long nowMs = Advance();
             IReadOnlyList<KafkaError> results = _state.Leave(leaving, nowMs);
             Settle(nowMs);
@@ -118,6 +148,11 @@ internal sealed partial class GroupLoop : IDisposable
         Task<KafkaError> append;
         lock (_gate)
         {
+            if (_hasMoved)
+            {
+                return KafkaError.NotCoordinator;
+            }
+
             long nowMs = Advance();
             KafkaError refused = _state.CheckCommit(memberId, instanceId, generation, nowMs);
             if (refused == KafkaError.None && _offsets.CountWith(entries) > _services.Options.OffsetsPerGroupMax)
@@ -133,7 +168,7 @@ internal sealed partial class GroupLoop : IDisposable
 
             GroupLogRecord[] records = [.. entries.Select(entry => GroupLogCodec.Offset(GroupId, entry.Partition, entry.Offset, by))];
             commit = _offsets.Begin(entries);
-            append = _services.Log.AppendAsync(_partition, records);
+            append = _services.Log.AppendAsync(Home.Partition, Home.Term, records);
         }
 
         KafkaError error = await EndOf(append);
@@ -170,50 +205,23 @@ internal sealed partial class GroupLoop : IDisposable
         }
     }
 
-    /// <summary>Deletes an empty group and its offsets, durably.</summary>
-    public async Task<KafkaError> DeleteAsync(Committer by)
+    /// <summary>Another broker coordinates the group now: whoever waits is sent there, and nothing happens here any more.</summary>
+    public void MoveAway()
     {
-        GroupSnapshot before;
-        Task<KafkaError> append;
+        TaskCompletionSource<JoinResult>[] joins;
+        TaskCompletionSource<SyncResult>[] syncs;
         lock (_gate)
         {
-            long nowMs = Advance();
-            Settle(nowMs);
-            before = EmptySnapshot();
-            KafkaError refused = _state.Delete(nowMs);
-            if (refused != KafkaError.None)
-            {
-                return refused;
-            }
-
-            append = Bury(_offsets.PartitionsWithPending, by);
+            _hasMoved = true;
+            joins = [.. _joins.Values];
+            syncs = [.. _syncs.Values];
+            _joins.Clear();
+            _syncs.Clear();
         }
 
-        return await BuriedAsync(append, before);
-    }
-
-    /// <summary>
-    /// Deletes offsets past their retention, and the group when it is empty and has none left. True when it is gone.
-    /// </summary>
-    public Task<bool> ExpireAsync()
-    {
-        lock (_gate)
-        {
-            long nowMs = Advance();
-            Settle(nowMs);
-            return ForgetOffsetsAsync(_offsets.Expired(_state, _services.Options.OffsetsRetentionMs, nowMs), null, nowMs);
-        }
-    }
-
-    /// <summary>A topic is gone, and so are its offsets.</summary>
-    public Task<bool> TopicDeletedAsync(string topic)
-    {
-        lock (_gate)
-        {
-            long nowMs = Advance();
-            Settle(nowMs);
-            return ForgetOffsetsAsync([.. _offsets.PartitionsWithPending.Where(partition => partition.Topic == topic)], null, nowMs);
-        }
+        Array.ForEach(joins, static join => join.SetResult(new JoinResult(KafkaError.NotCoordinator, "")));
+        Array.ForEach(syncs, static sync => sync.SetResult(new SyncResult(KafkaError.NotCoordinator)));
+        Dispose();
     }
 
     public void Dispose()
@@ -221,64 +229,6 @@ internal sealed partial class GroupLoop : IDisposable
         _timer.Dispose();
         _services.Budget.Change(-Interlocked.Exchange(ref _budgeted, 0));
     }
-
-    /// <summary>Under the lock.</summary>
-    private Task<bool> ForgetOffsetsAsync(ImmutableArray<GroupPartition> forgotten, Committer? by, long nowMs)
-    {
-        GroupSnapshot before = EmptySnapshot();
-        bool dies = _state.Phase == GroupPhase.Empty && _state.PendingMemberCount == 0
-            && forgotten.Length == _offsets.Count && !_offsets.HasPending;
-        if (dies)
-        {
-            _state.Delete(nowMs);
-            return IsGoneAsync(BuriedAsync(Bury(forgotten, by), before));
-        }
-
-        return forgotten.IsEmpty ? Task.FromResult(false) : ForgottenAsync(forgotten, Tombstones(forgotten, by));
-    }
-
-    private static async Task<bool> IsGoneAsync(Task<KafkaError> buried) => await buried == KafkaError.None;
-
-    private async Task<bool> ForgottenAsync(ImmutableArray<GroupPartition> forgotten, List<GroupLogRecord> tombstones)
-    {
-        // Gone from memory first: nobody may fetch an offset whose deletion is on its way. If that fails, the next start
-        // sees the offsets again, and expires them again.
-        _offsets.Forget(forgotten);
-        Account();
-        await EndOf(_services.Log.AppendAsync(_partition, tombstones));
-        return false;
-    }
-
-    /// <summary>Under the lock, the group dead.</summary>
-    private Task<KafkaError> Bury(IEnumerable<GroupPartition> partitions, Committer? by)
-    {
-        List<GroupLogRecord> tombstones = Tombstones(partitions, by);
-        if (_state.Generation > 0)
-        {
-            tombstones.Add(GroupLogCodec.Group(GroupId, null, by));
-        }
-
-        return tombstones.Count == 0 ? Task.FromResult(KafkaError.None) : _services.Log.AppendAsync(_partition, tombstones);
-    }
-
-    private async Task<KafkaError> BuriedAsync(Task<KafkaError> append, GroupSnapshot before)
-    {
-        KafkaError error = await EndOf(append);
-        if (error != KafkaError.None)
-        {
-            // What was not deleted is still there, for everybody who asks.
-            lock (_gate)
-            {
-                _state = NewState(before);
-                Settle(_services.Clock.NowMs);
-            }
-        }
-
-        return GroupErrors.OfStore(error);
-    }
-
-    private List<GroupLogRecord> Tombstones(IEnumerable<GroupPartition> partitions, Committer? by) =>
-        [.. partitions.Select(partition => GroupLogCodec.Offset(GroupId, partition, null, by))];
 
     private GroupState NewState(GroupSnapshot? snapshot)
     {
@@ -300,7 +250,10 @@ internal sealed partial class GroupLoop : IDisposable
         lock (_gate)
         {
             _armedMs = long.MaxValue;
-            Settle(_services.Clock.NowMs);
+            if (!_hasMoved)
+            {
+                Settle(_services.Clock.NowMs);
+            }
         }
     }
 
@@ -353,10 +306,7 @@ internal sealed partial class GroupLoop : IDisposable
 
         // Cleared first: a write that ends at once comes back here.
         effects.Clear();
-        foreach ((long ticket, JoinResult result) in joins)
-        {
-            Take(_joins, ticket).SetResult(result);
-        }
+        AnswerJoins([.. joins.Select(join => (Take(_joins, join.Ticket), join.Result))]);
 
         foreach ((long ticket, SyncResult result) in syncs)
         {
@@ -369,12 +319,56 @@ internal sealed partial class GroupLoop : IDisposable
         }
     }
 
+    /// <summary>Under the lock.</summary>
+    private void AnswerJoins((TaskCompletionSource<JoinResult> Answer, JoinResult Result)[] joins)
+    {
+        int begun = joins.Length == 0 ? 0 : joins.Max(static join => join.Result.Error == KafkaError.None ? join.Result.Generation : 0);
+        if (_services.Log.IsShared && begun > _generationLogged)
+        {
+            // An empty group of this generation, until its assignment is stored: whoever takes over from here has all join anew.
+            GroupLogRecord begins = GroupLogCodec.Group(GroupId, EmptySnapshot() with { Generation = begun });
+            _ = AnswerWhenLoggedAsync(joins, begun, _services.Log.AppendAsync(Home.Partition, Home.Term, [begins]));
+            return;
+        }
+
+        foreach ((TaskCompletionSource<JoinResult> answer, JoinResult result) in joins)
+        {
+            answer.SetResult(result);
+        }
+    }
+
+    private async Task AnswerWhenLoggedAsync(
+        (TaskCompletionSource<JoinResult> Answer, JoinResult Result)[] joins, int generation, Task<KafkaError> append)
+    {
+        KafkaError error = await EndOf(append);
+        if (error == KafkaError.None)
+        {
+            lock (_gate)
+            {
+                _generationLogged = Math.Max(_generationLogged, generation);
+            }
+        }
+
+        foreach ((TaskCompletionSource<JoinResult> answer, JoinResult result) in joins)
+        {
+            answer.SetResult(
+                error == KafkaError.None || result.Error != KafkaError.None
+                    ? result
+                    : new JoinResult(GroupErrors.OfStore(error), result.MemberId));
+        }
+    }
+
     private async Task StoreAsync(GroupState state, GroupStore store)
     {
-        KafkaError error = await EndOf(_services.Log.AppendAsync(_partition, [GroupLogCodec.Group(GroupId, store.Snapshot)]));
+        KafkaError error = await EndOf(_services.Log.AppendAsync(Home.Partition, Home.Term, [GroupLogCodec.Group(GroupId, store.Snapshot)]));
         lock (_gate)
         {
-            if (ReferenceEquals(state, _state))
+            if (error == KafkaError.None)
+            {
+                _generationLogged = Math.Max(_generationLogged, store.Snapshot.Generation);
+            }
+
+            if (ReferenceEquals(state, _state) && !_hasMoved)
             {
                 long nowMs = Advance();
                 _state.Stored(store.Token, GroupErrors.OfStore(error), nowMs);
@@ -393,13 +387,13 @@ internal sealed partial class GroupLoop : IDisposable
         catch (Exception unexpected)
         {
             // Whoever waits must be answered whatever happened.
-            LogAppendThrew(_services.Logger, unexpected, GroupId, _partition);
+            LogAppendThrew(_services.Logger, unexpected, GroupId, Home.Partition);
             return KafkaError.UnknownServerError;
         }
 
         if (error != KafkaError.None)
         {
-            LogAppendFailed(_services.Logger, GroupId, _partition, error);
+            LogAppendFailed(_services.Logger, GroupId, Home.Partition, error);
         }
 
         return error;

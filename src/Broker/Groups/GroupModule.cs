@@ -12,13 +12,15 @@ internal sealed class GroupModule : IBrokerModule
     private readonly BrokerServices _services;
     private readonly GroupOptions _options;
     private readonly BackgroundTasks _background = new();
+    private readonly PartitionOffsetsLog _log;
 
     public GroupModule(BrokerServices services, GroupOptions options)
     {
         _services = services;
         _options = options;
+        _log = new PartitionOffsetsLog(services.Topics, services.Partitions, options, services.Time);
         Coordinator = new GroupCoordinator(new GroupServices(
-            options, new PartitionOffsetsLog(services.Topics, options, services.Time), services.Time, new GroupClock(services.Time),
+            options, _log, services.Time, new GroupClock(services.Time),
             new GroupBudget(options.GroupsBytesMax), services.NewGuid, services.Loggers.CreateLogger<GroupCoordinator>()));
     }
 
@@ -49,6 +51,7 @@ internal sealed class GroupModule : IBrokerModule
         _services.Topics.Deleted -= ForgetOffsets;
         await _background.WhenAllAsync();
         await Coordinator.DisposeAsync();
+        _log.Detach();
     }
 
     /// <summary>A topic of the same name begins at offset 0: nobody may be told an offset of the old one.</summary>

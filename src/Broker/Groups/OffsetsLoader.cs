@@ -1,119 +1,245 @@
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Foundation.Scheduling;
 
 namespace PipeRoll.Broker.Groups;
 
-/// <summary>Makes the offsets topic if it is missing and reads its partitions, a few at a time, each until it worked.</summary>
-/// <remarks>Owner: <see cref="GroupCoordinator"/>. Any thread. Runs once; a failure is logged and tried again after a pause.</remarks>
-internal sealed partial class OffsetsLoader(GroupServices services, Action<int, LoadedGroups> loaded, CancellationToken stopping)
+/// <summary>How far this broker is with the groups of one partition of the offsets topic.</summary>
+internal enum LoadState
+{
+    /// <summary>Another broker coordinates them, or nobody does.</summary>
+    NotHere,
+    Loading,
+    Loaded,
+}
+
+/// <summary>What a loader tells the coordinator.</summary>
+/// <param name="Loaded">The groups of a partition, read under a term: to be served from now on.</param>
+/// <param name="Unloaded">The term is over: the groups that were loaded under it are somebody else's.</param>
+internal sealed record LoaderCallbacks(Action<int, int, LoadedGroups> Loaded, Action<int, int> Unloaded);
+
+/// <summary>
+/// Makes the offsets topic if it is missing and reads those of its partitions that this broker leads, a few at a time, each until it
+/// worked; reads one anew under each new term, and lets go of it when its term is over.
+/// </summary>
+/// <remarks>
+/// Owner: <see cref="GroupCoordinator"/>. Any thread; callbacks are made without the lock. Failure: logged and tried again after a pause,
+/// as long as the term lasts.
+/// </remarks>
+internal sealed partial class OffsetsLoader(GroupServices services, LoaderCallbacks callbacks, CancellationToken stopping) : IDisposable
 {
     private const int InParallel = 8;
     private const int RetryMs = 1_000;
 
     private readonly Lock _gate = new();
-    private Task? _running;
-    private volatile bool[]? _done;
+    private readonly SemaphoreSlim _places = new(InParallel);
+    private readonly BackgroundTasks _background = new();
+    private bool _isStarted;
+    private volatile Slot[]? _slots;
 
-    public bool IsLoading => _running is { IsCompleted: false };
+    /// <summary>Something that this broker leads is not loaded yet.</summary>
+    public bool IsLoading
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _slots is { } slots ? Array.Exists(slots, static slot => slot is { Term: >= 0, IsLoaded: false }) : _isStarted;
+            }
+        }
+    }
 
     public void Start()
     {
         lock (_gate)
         {
+            if (_isStarted || stopping.IsCancellationRequested)
+            {
+                return;
+            }
+
             // Not awaited here: whoever asks is told to come again.
-            _running ??= Task.Factory.StartNew(RunAsync, stopping, TaskCreationOptions.None, TaskScheduler.Current).Unwrap();
+            _isStarted = true;
+            _background.Start(PrepareAsync);
         }
     }
 
-    public bool IsLoaded(string groupId)
+    /// <summary>This broker may have begun or ceased to lead the partition.</summary>
+    public void TermChanged(int partition)
     {
-        if (_done is { } done)
+        if (_slots is { } slots)
         {
-            return Volatile.Read(ref done[GroupHash.PartitionOf(groupId, done.Length)]);
+            Check(slots, partition);
+        }
+        else if (services.Log.IsReady)
+        {
+            Start();
+        }
+    }
+
+    /// <param name="term">Under which it is loaded, when it is.</param>
+    public LoadState StateOf(string groupId, out int term)
+    {
+        term = -1;
+        if (_slots is not { } slots)
+        {
+            Start();
+            return LoadState.Loading;
         }
 
-        Start();
-        return false;
+        lock (_gate)
+        {
+            Slot slot = slots[GroupHash.PartitionOf(groupId, slots.Length)];
+            term = slot.Term;
+            return term < 0 ? LoadState.NotHere : slot.IsLoaded ? LoadState.Loaded : LoadState.Loading;
+        }
     }
 
     public int PartitionOf(string groupId) => GroupHash.PartitionOf(groupId, services.Log.PartitionCount);
 
-    public async Task WhenStoppedAsync()
+    public Task WhenStoppedAsync() => _background.WhenAllAsync();
+
+    public void Dispose() => _places.Dispose();
+
+    private async Task PrepareAsync()
     {
-        Task? running;
+        if (!await UntilItWorksAsync("prepare the offsets topic", () => services.Log.PrepareAsync(stopping), static () => true))
+        {
+            return;
+        }
+
+        var slots = new Slot[services.Log.PartitionCount];
+        for (int partition = 0; partition < slots.Length; partition++)
+        {
+            slots[partition] = new Slot();
+        }
+
+        // Terms that change before this are seen by the check below, those that change after it call it themselves.
+        _slots = slots;
+        for (int partition = 0; partition < slots.Length; partition++)
+        {
+            Check(slots, partition);
+        }
+    }
+
+    private void Check(Slot[] slots, int partition)
+    {
+        int before;
+        int term;
         lock (_gate)
         {
-            running = _running;
-            _running ??= Task.CompletedTask;
-        }
-
-        try
-        {
-            await (running ?? Task.CompletedTask);
-        }
-        catch (OperationCanceledException)
-        {
-            // As asked.
-        }
-    }
-
-    private async Task RunAsync()
-    {
-        await UntilItWorksAsync("prepare the offsets topic", () => services.Log.PrepareAsync(stopping));
-        bool[] done = new bool[services.Log.PartitionCount];
-        _done = done;
-        Queue<int> left = new(Enumerable.Range(0, done.Length));
-        await Task.WhenAll(Enumerable.Range(0, Math.Min(InParallel, done.Length)).Select(_ => LoadSomeAsync(left, done)).ToArray());
-    }
-
-    private async Task LoadSomeAsync(Queue<int> left, bool[] done)
-    {
-        while (true)
-        {
-            int partition;
-            lock (left)
+            Slot slot = slots[partition];
+            before = slot.Term;
+            term = services.Log.TermOf(partition);
+            if (term == before)
             {
-                if (!left.TryDequeue(out partition))
-                {
-                    return;
-                }
+                return;
             }
 
-            await UntilItWorksAsync($"load offsets partition {partition}", () => LoadAsync(partition));
-            Volatile.Write(ref done[partition], true);
+            slot.Term = term;
+            slot.IsLoaded = false;
         }
-    }
 
-    private async Task LoadAsync(int partition)
-    {
-        LoadedGroups groups = new();
-        await foreach (GroupLogRecord record in services.Log.ReadAsync(partition, stopping))
+        if (before >= 0)
         {
-            GroupLogCodec.Read(record, groups);
+            callbacks.Unloaded(partition, before);
         }
 
-        loaded(partition, groups);
+        if (term >= 0 && !stopping.IsCancellationRequested)
+        {
+            _background.Start(() => LoadAsync(slots[partition], partition, term));
+        }
     }
 
-    private async Task UntilItWorksAsync(string what, Func<Task> work)
+    private async Task LoadAsync(Slot slot, int partition, int term)
     {
-        while (true)
+        bool isRead = await UntilItWorksAsync(
+            $"load offsets partition {partition}", () => ReadAsync(slot, partition, term), () => Volatile.Read(ref slot.Term) == term);
+        bool isServed = false;
+        lock (_gate)
+        {
+            isServed = isRead && slot.Term == term;
+            slot.IsLoaded |= isServed;
+        }
+
+        if (isRead && !isServed)
+        {
+            // The term ended while its groups were handed in.
+            callbacks.Unloaded(partition, term);
+        }
+    }
+
+    private async Task ReadAsync(Slot slot, int partition, int term)
+    {
+        await _places.EnterAsync(stopping);
+        try
+        {
+            LoadedGroups groups = new();
+            await foreach (GroupLogRecord record in services.Log.ReadAsync(partition, stopping))
+            {
+                GroupLogCodec.Read(record, groups);
+            }
+
+            if (Volatile.Read(ref slot.Term) == term)
+            {
+                callbacks.Loaded(partition, term, groups);
+            }
+        }
+        finally
+        {
+            _places.Release();
+        }
+    }
+
+    /// <returns>False when the broker stops, or <paramref name="isWanted"/> says that it need not work any more.</returns>
+    private async Task<bool> UntilItWorksAsync(string what, Func<Task> work, Func<bool> isWanted)
+    {
+        while (!stopping.IsCancellationRequested && isWanted())
         {
             try
             {
-                stopping.ThrowIfCancellationRequested();
                 await work();
-                return;
+                return true;
             }
             catch (Exception error) when (!stopping.IsCancellationRequested)
             {
+                if (!isWanted())
+                {
+                    break;
+                }
+
                 LogFailed(services.Logger, error, what, RetryMs);
             }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
 
+            await PauseAsync();
+        }
+
+        return false;
+    }
+
+    private async Task PauseAsync()
+    {
+        try
+        {
             await Task.Delay(TimeSpan.FromMilliseconds(RetryMs), services.Time, stopping);
+        }
+        catch (OperationCanceledException)
+        {
+            // The broker stops.
         }
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "could not {What}; trying again in {RetryMs} ms")]
     private static partial void LogFailed(ILogger logger, Exception error, string what, int retryMs);
+
+    /// <summary>One partition. Changed under the lock.</summary>
+    private sealed class Slot
+    {
+        public int Term = -1;
+        public bool IsLoaded;
+    }
 }

@@ -10,7 +10,13 @@ internal sealed class MemoryOffsetsLog(int partitions) : IOffsetsLog
     private readonly List<GroupLogRecord>[] _records = [.. Enumerable.Range(0, partitions).Select(static _ => new List<GroupLogRecord>())];
     private readonly Queue<(int Partition, IReadOnlyList<GroupLogRecord> Records, TaskCompletionSource<KafkaError> Done)> _held = new();
 
+    private readonly int[] _terms = new int[partitions];
+
+    public event Action<int>? TermChanged;
+
     public bool IsReady { get; set; } = true;
+
+    public bool IsShared { get; init; }
 
     public int PartitionCount => partitions;
 
@@ -35,8 +41,21 @@ internal sealed class MemoryOffsetsLog(int partitions) : IOffsetsLog
         return Task.CompletedTask;
     }
 
-    public Task<KafkaError> AppendAsync(int partition, IReadOnlyList<GroupLogRecord> records)
+    public int TermOf(int partition) => _terms[partition];
+
+    public void SetTerm(int partition, int term)
     {
+        _terms[partition] = term;
+        TermChanged?.Invoke(partition);
+    }
+
+    public Task<KafkaError> AppendAsync(int partition, int term, IReadOnlyList<GroupLogRecord> records)
+    {
+        if (term != _terms[partition])
+        {
+            return Task.FromResult(KafkaError.NotLeaderOrFollower);
+        }
+
         if (Holds)
         {
             TaskCompletionSource<KafkaError> done = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -102,6 +102,15 @@ internal sealed class MemoryLogStream(StreamId id, MemoryStreamStorage storage) 
         }
     }
 
+    /// <summary>What the transaction of a hand-over stores.</summary>
+    public void KeepCheckpoint(StreamCheckpoint checkpoint)
+    {
+        lock (_gate)
+        {
+            _log.Checkpoint = checkpoint;
+        }
+    }
+
     /// <summary>The log breaks: what is in flight fails, and so does everything after it.</summary>
     public void Fail()
     {
@@ -244,8 +253,16 @@ internal sealed class MemoryLogStream(StreamId id, MemoryStreamStorage storage) 
         }
     }
 
+    /// <summary>What the next seal throws.</summary>
+    public StreamUnavailableException? SealFailure { get; set; }
+
     public async ValueTask<long> SealAsync(CancellationToken cancellation = default)
     {
+        if (SealFailure is { } failure)
+        {
+            throw failure;
+        }
+
         await CloseAsync(cancellation);
         return NextOffset;
     }

@@ -11,6 +11,9 @@ internal sealed class MemoryTopicCatalog : ITopicCatalog
     private readonly Lock _gate = new();
     private readonly Dictionary<string, TopicRecord> _topics = [];
     private long _nextStream = 1;
+
+    /// <summary>Told of each topic as it is after a change, with the owners of what was added; before the change is answered.</summary>
+    public Action<TopicRecord, IReadOnlyList<BrokerEpoch>?> Changed { get; set; } = static (_, _) => { };
     private long _nextProducerId;
 
     public ValueTask<IReadOnlyList<TopicRecord>> ListTopicsAsync(CancellationToken cancellation = default)
@@ -29,7 +32,7 @@ internal sealed class MemoryTopicCatalog : ITopicCatalog
         {
             return _topics.ContainsKey(name)
                 ? Answer(CatalogError.AlreadyExists, null)
-                : Store(new TopicRecord(id, name, NewStreams(partitions), configs, isInternal));
+                : Store(new TopicRecord(id, name, NewStreams(partitions), configs, isInternal), owners);
         }
     }
 
@@ -37,7 +40,7 @@ internal sealed class MemoryTopicCatalog : ITopicCatalog
         string name, int newTotal, string principal, IReadOnlyList<BrokerEpoch>? owners = null, CancellationToken cancellation = default) =>
         Change(name, topic => newTotal <= topic.Partitions.Count
             ? null
-            : topic with { Partitions = [.. topic.Partitions, .. NewStreams(newTotal - topic.Partitions.Count)] });
+            : topic with { Partitions = [.. topic.Partitions, .. NewStreams(newTotal - topic.Partitions.Count)] }, owners);
 
     public ValueTask<(CatalogError Error, TopicRecord? Topic)> DeleteTopicAsync(
         string name, string principal, CancellationToken cancellation = default)
@@ -64,7 +67,8 @@ internal sealed class MemoryTopicCatalog : ITopicCatalog
         }
     }
 
-    private ValueTask<(CatalogError Error, TopicRecord? Topic)> Change(string name, Func<TopicRecord, TopicRecord?> change)
+    private ValueTask<(CatalogError Error, TopicRecord? Topic)> Change(
+        string name, Func<TopicRecord, TopicRecord?> change, IReadOnlyList<BrokerEpoch>? owners = null)
     {
         lock (_gate)
         {
@@ -73,13 +77,14 @@ internal sealed class MemoryTopicCatalog : ITopicCatalog
                 return Answer(CatalogError.NotFound, null);
             }
 
-            return change(topic) is { } changed ? Store(changed) : Answer(CatalogError.Conflict, null);
+            return change(topic) is { } changed ? Store(changed, owners) : Answer(CatalogError.Conflict, null);
         }
     }
 
-    private ValueTask<(CatalogError Error, TopicRecord? Topic)> Store(TopicRecord topic)
+    private ValueTask<(CatalogError Error, TopicRecord? Topic)> Store(TopicRecord topic, IReadOnlyList<BrokerEpoch>? owners)
     {
         _topics[topic.Name] = topic;
+        Changed(topic, owners);
         return Answer(CatalogError.None, topic);
     }
 

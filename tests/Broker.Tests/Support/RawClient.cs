@@ -17,10 +17,12 @@ internal sealed class RawClient : IDisposable
 
     public Socket Socket => _tcp.Client;
 
-    public static async Task<RawClient> ConnectAsync(BrokerHost host)
+    public static Task<RawClient> ConnectAsync(BrokerHost host) => ConnectAsync(host.Broker.Port);
+
+    public static async Task<RawClient> ConnectAsync(int port)
     {
         var client = new RawClient();
-        await client._tcp.ConnectAsync("127.0.0.1", host.Broker.Port);
+        await client._tcp.ConnectAsync("127.0.0.1", port);
         client._stream = client._tcp.GetStream();
         return client;
     }

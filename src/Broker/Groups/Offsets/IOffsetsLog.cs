@@ -10,14 +10,26 @@ public interface IOffsetsLog
 
     int PartitionCount { get; }
 
+    /// <summary>
+    /// The term under which this broker coordinates the groups of the partition: the leader epoch in a cluster, -1 while another broker
+    /// leads it; always 0 for a broker alone.
+    /// </summary>
+    int TermOf(int partition);
+
+    /// <summary>The term of a partition may have changed. Raised on the thread that learned of it.</summary>
+    event Action<int>? TermChanged;
+
+    /// <summary>Other brokers may read what this one has written, and go on from there: nothing that was told to a member may be missing.</summary>
+    bool IsShared { get; }
+
     /// <summary>Makes the topic if it is missing.</summary>
     Task PrepareAsync(CancellationToken cancellation);
 
     /// <summary>
     /// Appends the records as one batch. Their place is fixed when the call returns, the task ends when they are durable.
-    /// Expected failures are values.
+    /// Expected failures are values: NOT_LEADER_OR_FOLLOWER when <paramref name="term"/> is over, whoever leads the partition now.
     /// </summary>
-    Task<KafkaError> AppendAsync(int partition, IReadOnlyList<GroupLogRecord> records);
+    Task<KafkaError> AppendAsync(int partition, int term, IReadOnlyList<GroupLogRecord> records);
 
     /// <summary>All durable records of the partition at the time of the call, in order.</summary>
     IAsyncEnumerable<GroupLogRecord> ReadAsync(int partition, CancellationToken cancellation);

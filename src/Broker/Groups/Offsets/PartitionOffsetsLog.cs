@@ -10,7 +10,7 @@ namespace PipeRoll.Broker.Groups.Offsets;
 
 /// <summary>The offsets topic over the partitions of the broker itself: an internal topic that is compacted by key.</summary>
 /// <remarks>Any thread. Appends to a partition keep the order of the calls, as <see cref="Partition.AppendAsync"/> does.</remarks>
-internal sealed class PartitionOffsetsLog(TopicDirectory topics, GroupOptions options, TimeProvider time) : IOffsetsLog
+internal sealed class PartitionOffsetsLog : IOffsetsLog
 {
     public const string TopicName = "__consumer_offsets";
 
@@ -29,9 +29,27 @@ internal sealed class PartitionOffsetsLog(TopicDirectory topics, GroupOptions op
         ["max.message.bytes"] = "16777216",
     };
 
-    public bool IsReady => topics.Find(TopicName) is not null;
+    private readonly TopicDirectory _topics;
+    private readonly PartitionRegistry _registry;
+    private readonly GroupOptions _options;
+    private readonly TimeProvider _time;
 
-    public int PartitionCount => topics.Find(TopicName)?.Partitions.Count ?? throw new InvalidOperationException("not prepared yet");
+    public PartitionOffsetsLog(TopicDirectory topics, PartitionRegistry registry, GroupOptions options, TimeProvider time)
+    {
+        _topics = topics;
+        _registry = registry;
+        _options = options;
+        _time = time;
+        registry.RoleChanged += RoleChanged;
+    }
+
+    public event Action<int>? TermChanged;
+
+    public bool IsShared => _registry.IsClustered;
+
+    public bool IsReady => _topics.Find(TopicName) is not null;
+
+    public int PartitionCount => _topics.Find(TopicName)?.Partitions.Count ?? throw new InvalidOperationException("not prepared yet");
 
     /// <summary>The topic, made now if nobody has.</summary>
     public static ValueTask<TopicChange> EnsureTopicAsync(TopicDirectory topics, GroupOptions options, CancellationToken cancellation) =>
@@ -39,16 +57,18 @@ internal sealed class PartitionOffsetsLog(TopicDirectory topics, GroupOptions op
 
     public async Task PrepareAsync(CancellationToken cancellation)
     {
-        TopicChange made = await EnsureTopicAsync(topics, options, cancellation);
+        TopicChange made = await EnsureTopicAsync(_topics, _options, cancellation);
         if (made.Error != KafkaError.None)
         {
             throw new InvalidOperationException($"the topic {TopicName} can't be made: {made.Error}, {made.Message}");
         }
     }
 
-    public async Task<KafkaError> AppendAsync(int partition, IReadOnlyList<GroupLogRecord> records)
+    public int TermOf(int partition) => IsShared ? _topics.Find(TopicName, partition)?.AssignedEpoch ?? -1 : 0;
+
+    public async Task<KafkaError> AppendAsync(int partition, int term, IReadOnlyList<GroupLogRecord> records)
     {
-        if (topics.Find(TopicName, partition) is not { } log)
+        if (_topics.Find(TopicName, partition) is not { } log)
         {
             return KafkaError.UnknownTopicOrPartition;
         }
@@ -59,12 +79,12 @@ internal sealed class PartitionOffsetsLog(TopicDirectory topics, GroupOptions op
             return KafkaError.MessageTooLarge;
         }
 
-        return (await log.AppendAsync(Build(records), owner: null)).Error;
+        return (await log.AppendAsync(Build(records), owner: null, IsShared ? term : -1)).Error;
     }
 
     public async IAsyncEnumerable<GroupLogRecord> ReadAsync(int partition, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        Partition log = topics.Find(TopicName, partition)
+        Partition log = _topics.Find(TopicName, partition)
             ?? throw new InvalidOperationException($"{TopicName} has no partition {partition}");
         await WhenOpenAsync(log, cancellation);
         long end = log.HighWatermark;
@@ -94,6 +114,17 @@ internal sealed class PartitionOffsetsLog(TopicDirectory topics, GroupOptions op
         }
     }
 
+    /// <summary>Hears of no more terms.</summary>
+    public void Detach() => _registry.RoleChanged -= RoleChanged;
+
+    private void RoleChanged(Partition partition)
+    {
+        if (partition.Identity.Topic == TopicName)
+        {
+            TermChanged?.Invoke(partition.Identity.Index);
+        }
+    }
+
     private static void Read(ReadOnlyMemory<byte> segment, RecordDecompressor decompressor, List<GroupLogRecord> into)
     {
         while (RecordBatches.TryTakeFirst(ref segment, out RecordBatchHeader header, out ReadOnlyMemory<byte> batch))
@@ -117,7 +148,7 @@ internal sealed class PartitionOffsetsLog(TopicDirectory topics, GroupOptions op
 
     private byte[] Build(IReadOnlyList<GroupLogRecord> records)
     {
-        long nowMs = time.GetUtcNow().ToUnixTimeMilliseconds();
+        long nowMs = _time.GetUtcNow().ToUnixTimeMilliseconds();
         using RecordBatchBuilder builder = new();
         foreach (GroupLogRecord record in records)
         {
@@ -135,12 +166,12 @@ internal sealed class PartitionOffsetsLog(TopicDirectory topics, GroupOptions op
     {
         while (log.Stream is null)
         {
-            if (log.State is PartitionState.Failed or PartitionState.Deleted)
+            if (log.State is PartitionState.Failed or PartitionState.Deleted or PartitionState.Elsewhere)
             {
                 throw new StreamUnavailableException(StreamUnavailableReason.Closed, $"{log.Identity} is {log.State}");
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(OpenPollMs), time, cancellation);
+            await Task.Delay(TimeSpan.FromMilliseconds(OpenPollMs), _time, cancellation);
         }
     }
 }
