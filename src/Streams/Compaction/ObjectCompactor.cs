@@ -67,6 +67,9 @@ internal sealed partial class ObjectCompactor(StreamStorage storage, ILogger log
                 sources.Add(await ReadAsync(candidate.ObjectId, cancellation));
             }
 
+            // What has lost its last range meanwhile is on its way out.
+            _settled.UnionWith(sources.Where(static s => s.Ranges.Count == 0).Select(static s => s.ObjectId));
+
             if (_planner.Plan(sources) is not { } plan)
             {
                 _settled.UnionWith(bunch.Select(static c => c.ObjectId));

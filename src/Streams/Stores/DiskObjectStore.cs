@@ -103,7 +103,7 @@ public sealed class DiskObjectStore : IObjectStore
         var found = new List<StoredObject>();
         await Run(() => found.AddRange(new DirectoryInfo(_root).EnumerateFiles("*", SearchOption.AllDirectories)
             .Where(f => !f.Name.EndsWith(TemporarySuffix, StringComparison.Ordinal))
-            .Select(f => new StoredObject(Path.GetRelativePath(_root, f.FullName).Replace('\\', '/'), f.Length))
+            .Select(f => new StoredObject(Path.GetRelativePath(_root, f.FullName).Replace('\\', '/'), f.Length) { StoredAt = f.LastWriteTimeUtc })
             .Where(o => o.Key.StartsWith(prefix, StringComparison.Ordinal) && string.CompareOrdinal(o.Key, after) > 0)
             .OrderBy(o => o.Key, StringComparer.Ordinal).Take(max)), prefix, cancellation);
         return found;

@@ -58,7 +58,16 @@ public enum PutCondition
     IfAbsent,
 }
 
-public readonly record struct StoredObject(string Key, long Bytes);
+/// <summary>What a listing shows of an object; equal by key and size.</summary>
+public readonly record struct StoredObject(string Key, long Bytes)
+{
+    /// <summary>When it was stored, by the store's clock; null when the store does not say.</summary>
+    public DateTimeOffset? StoredAt { get; init; }
+
+    public bool Equals(StoredObject other) => Key == other.Key && Bytes == other.Bytes;
+
+    public override int GetHashCode() => HashCode.Combine(Key, Bytes);
+}
 
 public enum ObjectStoreErrorKind
 {

@@ -108,7 +108,7 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
             ListObjectsV2Response page = await RunAsync($"list {prefix}", 0, token => S3.ListObjectsV2Async(request, token), cancellation);
             foreach (S3Object entry in page.S3Objects ?? [])
             {
-                found.Add(new StoredObject(entry.Key[_options.Prefix.Length..], entry.Size ?? 0));
+                found.Add(new StoredObject(entry.Key[_options.Prefix.Length..], entry.Size ?? 0) { StoredAt = entry.LastModified });
             }
 
             continuation = page.NextContinuationToken;
