@@ -17,17 +17,19 @@ internal static class ClusterEndpoints
         group.MapGet("", (CancellationToken cancellation) => ReadAsync(control, static report => report, cancellation)).WithName("GetCluster");
         group.MapGet("/moves", (CancellationToken cancellation) => ReadAsync(control, static report => report.Moves, cancellation))
             .WithName("ListMoves");
-        group.MapPost("/moves", (MoveOrder order, HttpContext http, CancellationToken cancellation) => MoveAsync(control, order, http, cancellation))
-            .WithName("OrderMove");
-        group.MapPost("/drain", (DrainOrder order, HttpContext http, CancellationToken cancellation) => DrainAsync(control, order, http, cancellation))
-            .WithName("OrderDrain");
+        group.MapPost("/moves", (MoveOrder order, HttpContext http, CancellationToken cancellation) =>
+            MoveAsync(control, order, http, cancellation)).WithName("OrderMove");
+        group.MapPost("/drain", (DrainOrder order, HttpContext http, CancellationToken cancellation) =>
+            DrainAsync(control, order, http, cancellation)).WithName("OrderDrain");
         group.MapPost("/balance", (BalanceOrder order, HttpContext http, CancellationToken cancellation) =>
             BalanceAsync(control, order, http, cancellation)).WithName("OrderBalance");
     }
 
     /// <summary>Who asks, for the metadata log. Nobody is authenticated yet: the address is all there is.</summary>
     internal static string Principal(HttpContext http) =>
-        $"http:{(http.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : http.Connection.RemoteIpAddress)}";
+        http.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped
+            ? $"http:{mapped.MapToIPv4()}"
+            : $"http:{http.Connection.RemoteIpAddress}";
 
     internal static ProblemHttpResult Refuse(int status, string why) => TypedResults.Problem(why, statusCode: status);
 
@@ -52,7 +54,8 @@ internal static class ClusterEndpoints
             MoveOutcome.Accepted => Noted($"the move of {partition} is called off"),
             MoveOutcome.UnknownPartition => Refuse(StatusCodes.Status404NotFound, $"there is no partition {partition}"),
             MoveOutcome.UnknownBroker => Refuse(
-                StatusCodes.Status409Conflict, $"no broker with the node id {order.Node} is alive, or it drains; GET /api/v1/cluster lists them"),
+                StatusCodes.Status409Conflict,
+                $"no broker with the node id {order.Node} is alive, or it drains; GET /api/v1/cluster lists them"),
             MoveOutcome.NoMove => Refuse(StatusCodes.Status409Conflict, $"{partition} is not being moved"),
             MoveOutcome.Unavailable => DatabaseAway(),
             _ => NoCluster(),

@@ -124,7 +124,7 @@ public sealed class ClusterEndpointTests
         Task<AuditReport> audit = server.Api.AuditAsync(Stop);
         await begun.Task;
         Assert.Equal(HttpStatusCode.Conflict, (await Assert.ThrowsAsync<ServerRefusedException>(() => server.Api.AuditAsync(Stop))).Status);
-        gate.SetResult(new AuditReport(1, [new AuditFinding("orphan", "data/x", null)], []));
+        gate.SetResult(new AuditReport(1, 0, 0, 0, [new AuditFinding("orphan", "data/x", null)], []));
         Assert.False((await audit).IsClean);
 
         ServerRefusedException away = await Assert.ThrowsAsync<ServerRefusedException>(() => server.Api.RepairAsync(Stop));
