@@ -30,6 +30,8 @@ internal sealed class BackgroundTasks
             Task[] running;
             lock (_gate)
             {
+                // Those that ended may not have been forgotten yet: waiting for them again would not give anybody the chance to.
+                _running.RemoveWhere(static task => task.IsCompleted);
                 if (_running.Count == 0)
                 {
                     return;

@@ -30,32 +30,28 @@ public sealed class BalancerTests
         one =>
         {
             (ClusterImage image, Dictionary<StreamId, PartitionLoad> loads) = Build(one);
-            var left = new HashSet<(StreamId, BrokerEpoch)>();
-            var last = new Dictionary<StreamId, BalanceMove>();
-            for (int round = 0; ; round++)
+            var done = new Dictionary<BalanceMove, int>();
+            var movedIn = new Dictionary<StreamId, int>();
+            int idle = 0;
+            for (int round = 0; idle <= BalanceRounds.RestRounds; round++)
             {
-                IReadOnlyList<BalanceMove> moves = Balancer.Plan(image, loads, NoneRests, Settings);
-                if (moves.Count == 0)
-                {
-                    break;
-                }
-
-                Assert.True(round < 60, "it does not come to rest");
+                // As the rounds of a controller do: what was moved rests for a while.
+                HashSet<StreamId> resting = [.. movedIn.Where(moved => moved.Value > round - BalanceRounds.RestRounds).Select(moved => moved.Key)];
+                IReadOnlyList<BalanceMove> moves = Balancer.Plan(image, loads, resting, Settings);
+                idle = moves.Count == 0 ? idle + 1 : 0;
+                Assert.True(round < 100, "it does not come to rest");
                 Assert.True(moves.Count <= Settings.MovesMax + (Settings.MovesMax / 5 * image.Brokers.Count));
                 Assert.Equal(moves.Count, moves.Select(move => move.Stream).Distinct().Count());
                 foreach (BalanceMove move in moves)
                 {
-                    Assert.False(
-                        last.TryGetValue(move.Stream, out BalanceMove before) && before.From == move.To && before.To == move.From
-                        && moves.Count == 1, "the only move takes the last one of the partition back");
-                    last[move.Stream] = move;
+                    done[move] = done.GetValueOrDefault(move) + 1;
+                    Assert.True(done[move] < 3, "a partition goes the same way again and again");
+                    movedIn[move.Stream] = round;
                     image = Check(image, loads, move);
                 }
             }
-
-            Assert.Empty(Balancer.Plan(image, loads, NoneRests, Settings));
         },
-        iter: 300, seed: "0000KOI3Jv00");
+        iter: 300);
 
     [Fact]
     public void LoadsThatWaverWithinTheBandCauseNoMoves()
@@ -147,7 +143,11 @@ public sealed class BalancerTests
         }
 
         string topic = image.Partitions[move.Stream].Topic;
-        Assert.True(RackUnevenness(after, topic) <= RackUnevenness(image, topic) + 1e-9, "the topic is spread worse over the racks");
+        bool rackTakesNothing = !image.Brokers.Values.Any(broker =>
+            broker is { State: BrokerState.Alive, IsExcluded: false } && PlacementChooser.RackOf(broker) == PlacementChooser.RackOf(from));
+        Assert.True(
+            rackTakesNothing || RackUnevenness(after, topic) <= RackUnevenness(image, topic) + 1e-9,
+            "the topic is spread worse over the racks");
         return after;
     }
 
@@ -155,15 +155,14 @@ public sealed class BalancerTests
         ClusterImage before, ClusterImage after, Dictionary<StreamId, PartitionLoad> loads, Func<PartitionLoad, double> measure) =>
         Assert.True(Sums(after, loads, measure).Values.Max() <= Sums(before, loads, measure).Values.Max() + 1e-6, "the maximum got worse");
 
-    /// <summary>Sum of squares of the shares of the racks that take something.</summary>
+    /// <summary>The largest share of the topic that a rack has, by how many of its brokers take something; racks without such do not count.</summary>
     private static double RackUnevenness(ClusterImage image, string topic)
     {
         Dictionary<string, int> sizes = image.Brokers.Values.Where(broker => broker is { State: BrokerState.Alive, IsExcluded: false })
             .GroupBy(PlacementChooser.RackOf).ToDictionary(rack => rack.Key, rack => rack.Count());
-        return sizes.Max(rack => (double)image.Topics[topic].Partitions
-            .Count(stream => image.Broker(image.Partitions[stream].Placement.Owner) is { } owner && owner.State == BrokerState.Alive
-                && (!owner.IsExcluded || sizes.ContainsKey(rack.Key)) && PlacementChooser.RackOf(owner) == rack.Key) / rack.Value) is var worst
-            && image.Brokers.Values.Any(broker => broker.IsExcluded) ? 0 : worst;
+        return sizes.Max(rack => (double)image.Topics[topic].Partitions.Count(stream =>
+            image.Broker(image.Partitions[stream].Placement.Owner) is { State: BrokerState.Alive } owner
+            && PlacementChooser.RackOf(owner) == rack.Key) / rack.Value);
     }
 
     private static Dictionary<long, double> Sums(

@@ -18,8 +18,8 @@ public sealed class MoveTests
         await cluster.UntilAsync("moved", () => cluster.AllWritable(topic) && nodes[1].Host.Writable.Count == 1);
 
         Assert.Equal([topic.Partitions[1]], nodes[0].Host.ReleasedStreams);
-        Assert.Equal(2, nodes[1].Host.Writable[topic.Partitions[1]]);
-        Assert.Equal(1, nodes[0].Host.Writable[topic.Partitions[0]]);
+        Assert.Equal(topic.Placements[1].Epoch + 1, nodes[1].Host.Writable[topic.Partitions[1]]);
+        Assert.Equal(topic.Placements[0].Epoch, nodes[0].Host.Writable[topic.Partitions[0]]);
         Assert.Empty(nodes[0].Member.Mover.UnderWay);
     });
 
@@ -74,7 +74,7 @@ public sealed class MoveTests
         Assert.Equal([MoveOutcome.Accepted], await RequestAsync(nodes[1], new MoveRequest("orders", 0, null)));
         await cluster.UntilAsync("resumed", () => nodes[0].Host.ResumedStreams.Count == 1);
 
-        Assert.Equal(1, nodes[0].Host.Writable[topic.Partitions[0]]);
+        Assert.Equal(topic.Placements[0].Epoch, nodes[0].Host.Writable[topic.Partitions[0]]);
         Assert.Empty(nodes[1].Host.Writable);
         await cluster.PassAsync(2);
         Assert.True(cluster.AllWritable(topic));

@@ -121,8 +121,12 @@ internal sealed class BalanceModel
     }
 
     /// <summary>By how much a move changes the normalised sum of squares of the bytes; below zero is better.</summary>
-    public double BytesChange(BalancePartition partition, BalanceBroker from, BalanceBroker to) =>
-        SquaresChange(BalanceMeasure.BytesIn, partition, from, to) + SquaresChange(BalanceMeasure.BytesOut, partition, from, to);
+    /// <param name="margin">
+    /// How much heavier the partition is taken to be: above 1, only moves that are worth it still lower the sum, and the way back is not
+    /// worth it until much else has changed.
+    /// </param>
+    public double BytesChange(BalancePartition partition, BalanceBroker from, BalanceBroker to, double margin = 1) =>
+        SquaresChange(BalanceMeasure.BytesIn, partition, from, to, margin) + SquaresChange(BalanceMeasure.BytesOut, partition, from, to, margin);
 
     /// <summary>The target stays below the busiest broker of now, in bytes in and in bytes out.</summary>
     public bool KeepsMaximum(BalancePartition partition, BalanceBroker to) =>
@@ -173,10 +177,11 @@ internal sealed class BalanceModel
         CollectionsMarshal.GetValueRefOrAddDefault(_onBroker, (partition.Topic, holder.Epoch.Value), out _)++;
     }
 
-    private double SquaresChange(BalanceMeasure measure, BalancePartition partition, BalanceBroker from, BalanceBroker to)
+    private double SquaresChange(
+        BalanceMeasure measure, BalancePartition partition, BalanceBroker from, BalanceBroker to, double margin)
     {
         double load = partition[measure];
         double scale = _scales[(int)measure];
-        return 2 * load * (load - (from[measure] - to[measure])) / (scale * scale);
+        return 2 * load * ((margin * load) - (from[measure] - to[measure])) / (scale * scale);
     }
 }

@@ -13,7 +13,9 @@ namespace PipeRoll.Broker.Cluster.Balancing;
 /// </remarks>
 internal sealed partial class BalanceRounds(ClusterOptions options, IMetadataStore metadata, ImageHolder images, ILogger logger)
 {
-    private const int RestRounds = 6;
+    /// <summary>For how many rounds a partition that was moved stays where it is.</summary>
+    public const int RestRounds = 6;
+
     private readonly Dictionary<StreamId, int> _movedIn = [];
     private readonly Lock _gate = new();
     private SlowBrokerDetector _slow = new(options.SlowRatio, options.SlowFloorMs, options.SlowRounds);

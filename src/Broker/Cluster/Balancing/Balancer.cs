@@ -14,7 +14,12 @@ namespace PipeRoll.Broker.Cluster.Balancing;
 /// </remarks>
 internal static class Balancer
 {
-    private const double Worthwhile = 1e-9;
+    /// <summary>A move must be better by this much than one that only just helps.</summary>
+    private const double Margin = 1.25;
+
+    /// <summary>A partition that is a smaller part of what is wanted than one in so many is not moved for its bytes.</summary>
+    private const double PartMax = 2_000;
+
 
     public static IReadOnlyList<BalanceMove> Plan(
         ClusterImage image, IReadOnlyDictionary<StreamId, PartitionLoad> loads, IReadOnlySet<StreamId> resting, BalanceSettings settings)
@@ -29,7 +34,8 @@ internal static class Balancer
         Relieve(model, settings, moves);
         foreach (BalanceMeasure measure in Enum.GetValues<BalanceMeasure>())
         {
-            if (!model.IsUneven(measure, settings.DeadBand))
+            // Numbers last, and only when bytes are at rest: else a partition would be moved for its number and back for its bytes.
+            if (!model.IsUneven(measure, settings.DeadBand) || (measure == BalanceMeasure.Partitions && moves.Count > 0))
             {
                 continue;
             }
@@ -97,8 +103,8 @@ internal static class Balancer
     {
         double wanted = Math.Min(from[measure] - mean, mean - to[measure]);
         return from.Movable
-            .Where(partition => partition[measure] > 0
-                && model.BytesChange(partition, from, to) < -Worthwhile
+            .Where(partition => partition[measure] > wanted / PartMax
+                && model.BytesChange(partition, from, to, Margin) < 0
                 && model.KeepsMaximum(partition, to) && model.KeepsRacks(partition, from, to))
             .OrderBy(partition => Math.Abs(partition[measure] - wanted)).ThenBy(partition => partition.Stream.Value)
             .FirstOrDefault();
