@@ -57,7 +57,8 @@ public interface IMetadataStore : ITopicCatalog, IClusterCatalog, IAsyncDisposab
     /// over), and else one whose epoch is not below the stream's and whose stream is its own: owned by nobody (embedded), by
     /// <see cref="CommitWriter.Broker"/>, or by <see cref="CommitWriter.OnBehalfOf"/>, whom it recovers. A range that it may
     /// commit but that starts beyond the committed part, while an earlier owner's sealed part is still missing, is named in
-    /// <see cref="CommitOutcome.Later"/>.
+    /// <see cref="CommitOutcome.Later"/>. To try it again either commit the same object again, whose other ranges are then left as they
+    /// are, or bring the batches in another object. An object of which nothing could be committed yet stays prepared, and may expire.
     /// </remarks>
     /// <exception cref="MetadataConflictException">A range is discontiguous, or an object is unknown or has expired.</exception>
     /// <exception cref="BrokerFencedException">The writer is neither alive nor draining, or does not recover whom it writes for.</exception>

@@ -171,7 +171,8 @@ public abstract class PlacementContract : MetadataContract
             term.Broker, [.. topic.Partitions.Select(p => new PartitionHandOver(p, 0, p.Value, BitConverter.GetBytes(p.Value)))])).Count);
         Assert.Equal(topic.Partitions, (await Store.ReadLogAsync(end, 100)).SelectMany(Placements).Select(p => p.Stream));
         Assert.All(await Store.ReadStreamsAsync(topic.Partitions), s => Assert.Equal((1, s.Id.Value), (s.Epoch, s.SealedOffset)));
-        Assert.Equal(BitConverter.GetBytes(topic.Partitions[1700].Value), (await Store.ReadCheckpointAsync(topic.Partitions[1700]))!.Value.State.ToArray());
+        StreamId some = topic.Partitions[1700];
+        Assert.Equal(BitConverter.GetBytes(some.Value), (await Store.ReadCheckpointAsync(some))!.Value.State.ToArray());
     }
 
     [Fact]

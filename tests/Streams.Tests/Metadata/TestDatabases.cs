@@ -37,7 +37,9 @@ internal sealed class SqliteDatabase : ITestDatabase
 /// <summary>One PostgreSQL for all tests of the assembly, started when the first one needs it.</summary>
 public sealed class PostgresFixture : IAsyncDisposable
 {
-    private readonly Lazy<Task<PostgresServer>> _server = new(PostgresServer.StartAsync);
+    /// <summary>A database with the schema, which tests copy.</summary>
+    private const string Template = "test_template";
+    private readonly Lazy<Task<PostgresServer>> _server = new(StartAsync);
 
     public async ValueTask DisposeAsync()
     {
@@ -47,14 +49,46 @@ public sealed class PostgresFixture : IAsyncDisposable
         }
     }
 
-    internal PostgresDatabase NewDatabase() => new(_server);
+    internal PostgresDatabase NewDatabase() => new(AdminAsync, Template);
+
+    /// <summary>Without the schema.</summary>
+    internal PostgresDatabase EmptyDatabase() => new(AdminAsync, "template1");
+
+    private async Task<string> AdminAsync() => (await _server.Value).ConnectionString;
+
+    private static async Task<PostgresServer> StartAsync()
+    {
+        PostgresServer server = await PostgresServer.StartAsync();
+
+        // Syncs matter to those who lose power, not to tests.
+        await PostgresDatabase.ExecuteAsync(server.ConnectionString, "ALTER SYSTEM SET fsync = off");
+        await PostgresDatabase.ExecuteAsync(server.ConnectionString, "SELECT pg_reload_conf()");
+        await PostgresDatabase.ExecuteAsync(server.ConnectionString, $"CREATE DATABASE {Template}");
+        string connectionString = new NpgsqlConnectionStringBuilder(server.ConnectionString) { Database = Template, Pooling = false }.ToString();
+        await using (PostgresMetadataStore store = PostgresDatabase.Store(new PostgresMetadataOptions { ConnectionString = connectionString }))
+        {
+            await store.StartAsync();
+        }
+
+        // A function of ours stands before the built-in clock. It reads what the test says.
+        await PostgresDatabase.ExecuteAsync(
+            connectionString,
+            """
+            CREATE TABLE test_clock (ms BIGINT NOT NULL);
+            INSERT INTO test_clock VALUES (20000::BIGINT * 86400000);
+            CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+              AS 'SELECT to_timestamp(ms / 1000.0) FROM public.test_clock';
+            """);
+        return server;
+    }
 }
 
-internal sealed class PostgresDatabase(Lazy<Task<PostgresServer>> server) : ITestDatabase
+internal sealed class PostgresDatabase(Func<Task<string>> admin, string template) : ITestDatabase
 {
+    private static readonly SemaphoreSlim Copying = new(1, 1);
     private string? _connectionString;
 
-    /// <summary>Made with the first call.</summary>
+    /// <summary>Made with the first call, which must have ended before others come.</summary>
     public async ValueTask<string> ConnectionStringAsync()
     {
         if (_connectionString is not null)
@@ -62,28 +96,28 @@ internal sealed class PostgresDatabase(Lazy<Task<PostgresServer>> server) : ITes
             return _connectionString;
         }
 
-        string admin = (await server.Value).ConnectionString;
+        string server = await admin();
         string name = $"test_{Guid.NewGuid():N}";
-        await ExecuteAsync(admin, $"CREATE DATABASE {name}");
 
-        // A function of ours stands before the built-in clock. It reads what the test says.
-        _connectionString = new NpgsqlConnectionStringBuilder(admin) { Database = name, SearchPath = "public, pg_catalog", Pooling = false }.ToString();
-        await ExecuteAsync(
-            _connectionString,
-            """
-            CREATE TABLE test_clock (ms BIGINT NOT NULL);
-            INSERT INTO test_clock VALUES (20000::BIGINT * 86400000);
-            CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
-              AS 'SELECT to_timestamp(ms / 1000.0) FROM public.test_clock';
-            """);
-        return _connectionString;
+        // A template can't be copied by two at once.
+        await Copying.WaitAsync();
+        try
+        {
+            await ExecuteAsync(server, $"CREATE DATABASE {name} TEMPLATE {template}");
+            await ExecuteAsync(server, $"ALTER DATABASE {name} SET search_path = public, pg_catalog");
+        }
+        finally
+        {
+            Copying.Release();
+        }
+
+        return _connectionString = new NpgsqlConnectionStringBuilder(server) { Database = name, Pooling = false }.ToString();
     }
 
     public async ValueTask<IMetadataStore> OpenAsync() => await OpenAsync(o => o);
 
-    public async ValueTask<IMetadataStore> OpenAsync(Func<PostgresMetadataOptions, PostgresMetadataOptions> with) => new PostgresMetadataStore(
-        with(new PostgresMetadataOptions { ConnectionString = await ConnectionStringAsync() }),
-        TimeProvider.System, new Random(1), Guid.NewGuid, NullLogger.Instance);
+    public async ValueTask<PostgresMetadataStore> OpenAsync(Func<PostgresMetadataOptions, PostgresMetadataOptions> with) =>
+        Store(with(new PostgresMetadataOptions { ConnectionString = await ConnectionStringAsync() }));
 
     public async ValueTask AdvanceAsync(TimeSpan by) =>
         await ExecuteAsync(await ConnectionStringAsync(), $"UPDATE test_clock SET ms = ms + {(long)by.TotalMilliseconds}");
@@ -92,12 +126,14 @@ internal sealed class PostgresDatabase(Lazy<Task<PostgresServer>> server) : ITes
     {
         if (_connectionString is not null)
         {
-            await ExecuteAsync(
-                (await server.Value).ConnectionString, $"DROP DATABASE {new NpgsqlConnectionStringBuilder(_connectionString).Database} WITH (FORCE)");
+            await ExecuteAsync(await admin(), $"DROP DATABASE {new NpgsqlConnectionStringBuilder(_connectionString).Database} WITH (FORCE)");
         }
     }
 
-    private static async Task ExecuteAsync(string connectionString, string sql)
+    internal static PostgresMetadataStore Store(PostgresMetadataOptions options) =>
+        new(options, TimeProvider.System, new Random(1), Guid.NewGuid, NullLogger.Instance);
+
+    internal static async Task ExecuteAsync(string connectionString, string sql)
     {
         await using var connection = new NpgsqlConnection(connectionString);
         await connection.OpenAsync();

@@ -11,7 +11,7 @@ internal static class PostgresSchema
     /// <summary>"PipeRoll", as what all brokers lock; for the database, so it names nothing else there.</summary>
     private const long UpgradeLock = 0x50_69_70_65_52_6f_6c_6c;
 
-    /// <exception cref="InvalidOperationException">A script failed; the message names it.</exception>
+    /// <exception cref="InvalidOperationException">A script failed, or the database is set to lose commits; the message says which.</exception>
     public static void Upgrade(string connectionString)
     {
         using var turn = new NpgsqlConnection(connectionString);
@@ -19,6 +19,12 @@ internal static class PostgresSchema
 
         // Held by the session: it ends with it, whatever happens.
         turn.Execute("SELECT pg_advisory_lock(@UpgradeLock)", new { UpgradeLock });
+        if (turn.QuerySingle<string>("SHOW synchronous_commit") == "off")
+        {
+            throw new InvalidOperationException(
+                "the metadata database has synchronous_commit = off, which loses answered commits when it crashes: set it to on for this database");
+        }
+
         DatabaseUpgradeResult result = DeployChanges.To.PostgresqlDatabase(connectionString)
             .WithScriptsEmbeddedInAssembly(typeof(PostgresSchema).Assembly, name => name.Contains(".Metadata.Migrations.", StringComparison.Ordinal))
             .WithVariable("bytes", "BYTEA")

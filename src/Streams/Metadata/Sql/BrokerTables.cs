@@ -41,7 +41,15 @@ internal static class BrokerTables
             });
         tx.Log(
             MetadataTransaction.System, "broker.registered",
-            new { broker = epoch.Value, node = endpoint.NodeId, host = endpoint.Host, port = endpoint.Port, http = endpoint.HttpAddress, rack = endpoint.Rack });
+            new
+            {
+                broker = epoch.Value,
+                node = endpoint.NodeId,
+                host = endpoint.Host,
+                port = endpoint.Port,
+                http = endpoint.HttpAddress,
+                rack = endpoint.Rack,
+            });
         return epoch;
     }
 
@@ -51,7 +59,10 @@ internal static class BrokerTables
         if (isAccepted)
         {
             tx.Execute(
-                "UPDATE brokers SET lease_until_ms = @lease, bytes_in = @bytesIn, bytes_out = @bytesOut, wal_latency_ms = @latency WHERE epoch = @epoch",
+                """
+                UPDATE brokers SET lease_until_ms = @lease, bytes_in = @bytesIn, bytes_out = @bytesOut, wal_latency_ms = @latency
+                WHERE epoch = @epoch
+                """,
                 new
                 {
                     lease = tx.NowMs + (long)request.Session.TotalMilliseconds,
@@ -78,7 +89,7 @@ internal static class BrokerTables
         var rows = new Dictionary<long, BrokerRow>();
         foreach (long[] chunk in SqlText.Chunks(brokers))
         {
-            foreach (BrokerRow row in tx.Query<BrokerRow>($"{Columns} WHERE epoch IN {SqlText.List(chunk)}"))
+            foreach (BrokerRow row in tx.QueryText<BrokerRow>($"{Columns} WHERE epoch IN {SqlText.List(chunk)}"))
             {
                 rows.Add(row.Epoch, row);
             }
@@ -87,7 +98,8 @@ internal static class BrokerTables
         return rows;
     }
 
-    public static BrokerRow? Find(MetadataTransaction tx, BrokerEpoch broker) => Read(tx, [broker.Value]).GetValueOrDefault(broker.Value);
+    public static BrokerRow? Find(MetadataTransaction tx, BrokerEpoch broker) =>
+        tx.One<BrokerRow>($"{Columns} WHERE epoch = @epoch", new { epoch = broker.Value });
 
     /// <summary>Whether a broker was ever registered: what tells a cluster from the embedded default.</summary>
     public static bool IsCluster(MetadataTransaction tx) => tx.One<long>("SELECT next_value FROM counters WHERE name = 'broker'") > 1;
@@ -182,7 +194,9 @@ internal static class BrokerTables
 
     public static void Forget(MetadataTransaction tx, BrokerEpoch broker)
     {
-        if (tx.Execute("DELETE FROM brokers WHERE epoch = @epoch AND state = @gone", new { epoch = broker.Value, gone = (int)BrokerState.Gone }) > 0)
+        int forgotten = tx.Execute(
+            "DELETE FROM brokers WHERE epoch = @epoch AND state = @gone", new { epoch = broker.Value, gone = (int)BrokerState.Gone });
+        if (forgotten > 0)
         {
             tx.Execute("DELETE FROM partition_loads WHERE broker = @epoch", new { epoch = broker.Value });
         }

@@ -27,7 +27,9 @@ internal static class ControllerTables
         {
             // One that is draining is about to leave, and takes nothing on.
             long term = row.Term + 1;
-            tx.Execute("UPDATE controller SET broker = @broker, term = @term, lease_until_ms = @lease WHERE id = 1", new { broker = broker.Value, term, lease });
+            tx.Execute(
+                "UPDATE controller SET broker = @broker, term = @term, lease_until_ms = @lease WHERE id = 1",
+                new { broker = broker.Value, term, lease });
             tx.Log(MetadataTransaction.System, "controller.changed", new { broker = broker.Value, term });
         }
     }

@@ -25,14 +25,37 @@ internal sealed class MetadataTransaction(DbConnection connection, DbTransaction
 
     public T? One<T>(string sql, object? parameters = null) => connection.QueryFirstOrDefault<T>(sql, parameters, transaction);
 
+    /// <summary>A statement that holds lists of numbers, and so is another one each time: nothing of it is kept for the next.</summary>
+    /// <param name="parameters">Its few named parameters beside those.</param>
+    public int ExecuteText(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
+    {
+        using DbCommand command = Command(sql, parameters);
+        return command.ExecuteNonQuery();
+    }
+
+    /// <inheritdoc cref="ExecuteText"/>
+    public List<T> QueryText<T>(string sql)
+    {
+        using DbCommand command = Command(sql, []);
+        using DbDataReader reader = command.ExecuteReader();
+        var rows = new List<T>();
+        Func<DbDataReader, T> parse = reader.GetRowParser<T>();
+        while (reader.Read())
+        {
+            rows.Add(parse(reader));
+        }
+
+        return rows;
+    }
+
     /// <summary>
     /// Runs <paramref name="sql"/> for many rows in few statements: <c>{rows}</c> in it stands for the text of a VALUES list.
     /// </summary>
-    public void ExecuteRows(string sql, IEnumerable<string> rows, object? parameters = null)
+    public void ExecuteRows(string sql, IEnumerable<string> rows, params ReadOnlySpan<(string Name, object Value)> parameters)
     {
         foreach (string[] chunk in rows.Chunk(RowsPerStatement))
         {
-            Execute(sql.Replace("{rows}", $"VALUES {string.Join(", ", chunk)}", StringComparison.Ordinal), parameters);
+            ExecuteText(sql.Replace("{rows}", $"VALUES {string.Join(", ", chunk)}", StringComparison.Ordinal), parameters);
         }
     }
 
@@ -41,16 +64,15 @@ internal sealed class MetadataTransaction(DbConnection connection, DbTransaction
     {
         foreach (T[] chunk in items.Chunk(RowsPerStatement))
         {
-            var parameters = new DynamicParameters();
-            int next = 0;
+            var values = new List<(string Name, object Value)>();
             string text = string.Join(", ", chunk.Select(item => $"({string.Join(", ", row(item).Select(Add))})"));
-            Execute(sql.Replace("{rows}", $"VALUES {text}", StringComparison.Ordinal), parameters);
+            ExecuteText(sql.Replace("{rows}", $"VALUES {text}", StringComparison.Ordinal), [.. values]);
 
             string Add(object value)
             {
-                string name = $"p{next++}";
-                parameters.Add(name, value);
-                return $"@{name}";
+                string name = $"@p{values.Count}";
+                values.Add((name, value));
+                return name;
             }
         }
     }
@@ -66,5 +88,21 @@ internal sealed class MetadataTransaction(DbConnection connection, DbTransaction
         Execute(
             "INSERT INTO metadata_log (sequence, at_ms, principal, kind, payload) VALUES (@Logged, @at, @principal, @kind, @payload)",
             new { Logged, at = NowMs, principal, kind, payload = JsonSerializer.Serialize(payload) });
+    }
+
+    private DbCommand Command(string sql, ReadOnlySpan<(string Name, object Value)> parameters)
+    {
+        DbCommand command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = sql;
+        foreach ((string name, object value) in parameters)
+        {
+            DbParameter parameter = command.CreateParameter();
+            parameter.ParameterName = name;
+            parameter.Value = value;
+            command.Parameters.Add(parameter);
+        }
+
+        return command;
     }
 }

@@ -71,12 +71,11 @@ internal static class ObjectTables
             released.Select(r => SqlText.Row(r.ObjectId, r.Ranges)));
         foreach (long[] chunk in SqlText.Chunks(released.Select(r => r.ObjectId)))
         {
-            tx.Execute(
+            tx.ExecuteText(
                 $"""
-                UPDATE objects SET state = @givenUp, changed_at_ms = @now, due_at_ms = @now
-                WHERE id IN {SqlText.List(chunk)} AND live_ranges = 0 AND state = @committed
-                """,
-                new { givenUp = (int)ObjectState.GivenUp, committed = (int)ObjectState.Committed, now = tx.NowMs });
+                UPDATE objects SET state = {(int)ObjectState.GivenUp}, changed_at_ms = {tx.NowMs}, due_at_ms = {tx.NowMs}
+                WHERE id IN {SqlText.List(chunk)} AND live_ranges = 0 AND state = {(int)ObjectState.Committed}
+                """);
         }
     }
 
@@ -95,8 +94,7 @@ internal static class ObjectTables
     {
         foreach (long[] chunk in SqlText.Chunks(objectIds))
         {
-            tx.Execute(
-                $"DELETE FROM objects WHERE id IN {SqlText.List(chunk)} AND state = @givenUp", new { givenUp = (int)ObjectState.GivenUp });
+            tx.ExecuteText($"DELETE FROM objects WHERE id IN {SqlText.List(chunk)} AND state = {(int)ObjectState.GivenUp}");
         }
     }
 

@@ -45,7 +45,7 @@ internal static class PendingTables
 
     private static void Drop(MetadataTransaction tx, string condition)
     {
-        List<PendingRow> dropped = tx.Query<PendingRow>(
+        List<PendingRow> dropped = tx.QueryText<PendingRow>(
             $"""
             SELECT p.object_id AS ObjectId, p.stream_id AS StreamId, p.base_offset AS BaseOffset
             FROM pending_ranges p WHERE EXISTS {condition}

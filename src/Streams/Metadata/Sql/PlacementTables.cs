@@ -50,9 +50,8 @@ internal static class PlacementTables
             }
         }
 
-        return Write(
-            tx, principal, "partitions.move.requested",
-            [.. moves.Select(m => m.Stream.Value).Distinct().Where(id => after.ContainsKey(id) && after[id] != before[id]).Select(id => after[id])]);
+        IEnumerable<long> asked = moves.Select(m => m.Stream.Value).Distinct().Where(after.ContainsKey);
+        return Write(tx, principal, "partitions.move.requested", [.. asked.Where(id => after[id] != before[id]).Select(id => after[id])]);
     }
 
     public static IReadOnlyList<PartitionPlacement> HandOver(
@@ -79,10 +78,10 @@ internal static class PlacementTables
                 continue;
             }
 
-            if (partition.EndOffset < Math.Max(row.CommittedOffset, row.SealedOffset))
+            if (partition.EndOffset < row.ToState().EndOffset)
             {
                 throw new MetadataConflictException(
-                    $"stream {row.Id} can't be handed over at {partition.EndOffset}: it reaches to {Math.Max(row.CommittedOffset, row.SealedOffset)} already");
+                    $"stream {row.Id} can't be handed over at {partition.EndOffset}: it reaches to {row.ToState().EndOffset} already");
             }
 
             streams[row.Id] = row with { Owner = row.Target, Epoch = row.Epoch + 1, Target = 0, SealedOffset = partition.EndOffset };

@@ -62,7 +62,7 @@ internal static class RelocationTables
         foreach (RangeCommit[] chunk in ranges.Chunk(SqlText.IdsPerQuery))
         {
             string rows = string.Join(", ", chunk.Select(r => SqlText.Row(r.Stream.Value, r.BaseOffset, r.EndOffset)));
-            found.AddRange(tx.Query<Place>(
+            found.AddRange(tx.QueryText<Place>(
                 $"""
                 SELECT r.stream_id AS StreamId, r.object_id AS ObjectId, r.base_offset AS BaseOffset, r.end_offset AS EndOffset
                 FROM (VALUES {rows}) AS v JOIN stream_ranges r

@@ -18,10 +18,13 @@ internal static class StreamTables
         long first = tx.Take("stream", count);
         tx.ExecuteRows(
             "INSERT INTO streams (id, epoch, start_offset, committed_offset, doomed, owner, topic_id, partition_index) {rows}",
-            Enumerable.Range(0, count).Select(i =>
-                $"({first + i}, 0, 0, 0, 0, {(i < owners.Count ? owners[i] : BrokerEpoch.None)}, @topicId, {(topicId is null ? "NULL" : firstPartition + i)})"),
-            new { topicId });
+            Enumerable.Range(0, count).Select(i => $"({first + i}, 0, 0, 0, 0, {OwnerOf(i)}, {PlaceOf(i)})"),
+            topicId is null ? [] : [("@topic", topicId)]);
         return [.. Enumerable.Range(0, count).Select(i => new StreamId(first + i))];
+
+        BrokerEpoch OwnerOf(int i) => i < owners.Count ? owners[i] : BrokerEpoch.None;
+
+        string PlaceOf(int i) => topicId is null ? "NULL, NULL" : $"@topic, {firstPartition + i}";
     }
 
     public static IReadOnlyList<StreamOpened> Open(MetadataTransaction tx, IReadOnlyList<StreamOpening> openings)
@@ -77,7 +80,7 @@ internal static class StreamTables
         var rows = new Dictionary<long, StreamRow>();
         foreach (long[] chunk in SqlText.Chunks(ids.Select(i => i.Value)))
         {
-            foreach (StreamRow row in tx.Query<StreamRow>(
+            foreach (StreamRow row in tx.QueryText<StreamRow>(
                 $"""
                 SELECT id AS Id, epoch AS Epoch, start_offset AS StartOffset, committed_offset AS CommittedOffset,
                        sealed_offset AS SealedOffset, owner AS Owner, target AS Target

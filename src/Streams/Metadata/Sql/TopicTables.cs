@@ -13,7 +13,7 @@ internal static class TopicTables
     {
         bool isCluster = BrokerTables.IsCluster(tx);
         ILookup<string?, PartitionRow> partitions = tx.Query<PartitionRow>(
-            $"{PartitionColumns} AND topic_id IS NOT NULL ORDER BY topic_id, partition_index").ToLookup(p => p.TopicId);
+            $"{PartitionColumns} AND topic_id IS NOT NULL ORDER BY topic_id, partition_index, id").ToLookup(p => p.TopicId);
         ILookup<string, ConfigRow> configs = tx.Query<ConfigRow>(
             "SELECT topic_id AS TopicId, name AS Name, config_value AS Value FROM topic_configs").ToLookup(c => c.TopicId);
         // Sorted here: the engines differ in how they compare text.
@@ -37,9 +37,10 @@ internal static class TopicTables
         WriteConfigs(tx, id.ToString(), configs);
         TopicRecord topic = Find(tx, name)!;
         IEnumerable<long> ids = streams.Select(s => s.Value);
+        IEnumerable<object> placements = topic.Placements.Select(PlacementTables.ToPayload);
         tx.Log(principal, "topic.created", topic.Placements.Count == 0
             ? (object)new { topic = name, id, partitions, configs, isInternal, streams = ids }
-            : new { topic = name, id, partitions, configs, isInternal, streams = ids, placements = topic.Placements.Select(PlacementTables.ToPayload) });
+            : new { topic = name, id, partitions, configs, isInternal, streams = ids, placements });
         return (CatalogError.None, topic);
     }
 
@@ -60,9 +61,10 @@ internal static class TopicTables
         List<StreamId> added = StreamTables.Insert(tx, newTotal - present, topic.Id.ToString(), present, AliveOnly(tx, owners));
         TopicRecord grown = Find(tx, name)!;
         IEnumerable<long> ids = added.Select(s => s.Value);
+        IEnumerable<object> placements = grown.Placements.Skip(present).Select(PlacementTables.ToPayload);
         tx.Log(principal, "topic.partitions.added", grown.Placements.Count == 0
             ? (object)new { topic = name, from = present, to = newTotal, streams = ids }
-            : new { topic = name, from = present, to = newTotal, streams = ids, placements = grown.Placements.Skip(present).Select(PlacementTables.ToPayload) });
+            : new { topic = name, from = present, to = newTotal, streams = ids, placements });
         return (CatalogError.None, grown);
     }
 
@@ -124,7 +126,8 @@ internal static class TopicTables
             return null;
         }
 
-        List<PartitionRow> partitions = tx.Query<PartitionRow>($"{PartitionColumns} AND topic_id = @id ORDER BY partition_index", new { id = row.Id });
+        List<PartitionRow> partitions = tx.Query<PartitionRow>(
+            $"{PartitionColumns} AND topic_id = @id ORDER BY partition_index, id", new { id = row.Id });
         List<ConfigRow> configs = tx.Query<ConfigRow>(
             "SELECT topic_id AS TopicId, name AS Name, config_value AS Value FROM topic_configs WHERE topic_id = @id", new { id = row.Id });
         return ToRecord(row, partitions, configs, BrokerTables.IsCluster(tx));
