@@ -86,6 +86,31 @@ public sealed class EngineTests
     }
 
     [Fact]
+    public void A_paused_process_does_nothing_until_it_goes_on_and_then_catches_up()
+    {
+        SimulatedWorld.Run(4, async world =>
+        {
+            SimulatedProcess process = world.StartProcess("paused");
+            var ticks = new List<double>();
+            Task work = process.Run(async () =>
+            {
+                for (int i = 0; i < 4; i++)
+                {
+                    await Task.Delay(TimeSpan.FromSeconds(1), process.Time);
+                    ticks.Add(world.Clock.Elapsed.TotalSeconds);
+                }
+            });
+            await Task.Delay(TimeSpan.FromSeconds(1.5), world.Driver.Time);
+            process.Pause();
+            await Task.Delay(TimeSpan.FromHours(1), world.Driver.Time);
+            Assert.Equal([1.0], ticks);
+            process.Resume();
+            await work;
+            Assert.Equal([1, 3601.5, 3602.5, 3603.5], ticks);
+        });
+    }
+
+    [Fact]
     public void Work_that_leaves_the_scheduler_fails_the_run()
     {
         var failure = Assert.Throws<SimulationFailedException>(() => SimulatedWorld.Run(7, async world =>

@@ -13,6 +13,7 @@ public sealed class SimulatedProcess : TaskScheduler
 {
     private readonly SimulatedWorld _world;
     private readonly List<Action> _onKill = [];
+    private readonly List<Task> _parked = [];
     private readonly TaskCompletionSource<string> _ended = new();
     private long _killAtStep = long.MaxValue;
 
@@ -29,6 +30,9 @@ public sealed class SimulatedProcess : TaskScheduler
     public string Name { get; }
 
     public bool IsAlive { get; private set; } = true;
+
+    /// <summary>Stopped as by SIGSTOP.</summary>
+    public bool IsPaused { get; private set; }
 
     /// <summary>How many pieces of work between two awaits it has run.</summary>
     public long Steps { get; private set; }
@@ -61,6 +65,32 @@ public sealed class SimulatedProcess : TaskScheduler
         return ended.Task;
     }
 
+    /// <summary>
+    /// As by SIGSTOP: nothing of it runs, timers that come due wait, while time and the rest of the world go on. Requests that it has sent
+    /// take effect all the same.
+    /// </summary>
+    public void Pause()
+    {
+        if (IsAlive && !IsPaused)
+        {
+            IsPaused = true;
+            _world.Trace.Note("pause", Number, Steps);
+            _parked.AddRange(_world.Scheduler.Drop(this));
+        }
+    }
+
+    /// <summary>As by SIGCONT: it goes on where it was, and knows nothing of the time between but by its clock.</summary>
+    public void Resume()
+    {
+        if (IsPaused)
+        {
+            IsPaused = false;
+            _world.Trace.Note("resume", Number, _parked.Count);
+            _parked.ForEach(QueueTask);
+            _parked.Clear();
+        }
+    }
+
     public void OnKill(Action action) => _onKill.Add(action);
 
     /// <summary>
@@ -75,6 +105,7 @@ public sealed class SimulatedProcess : TaskScheduler
         }
 
         IsAlive = false;
+        _parked.Clear();
         _world.Trace.Note("kill", Number, Steps);
         _world.Scheduler.Drop(this);
         foreach (Action action in _onKill)
@@ -96,6 +127,9 @@ public sealed class SimulatedProcess : TaskScheduler
     }
 
     protected override void QueueTask(Task task) => _world.Scheduler.Enqueue(this, task);
+
+    /// <summary>Keeps what comes while it is paused.</summary>
+    internal void Park(Task task) => _parked.Add(task);
 
     /// <summary>Never inlines, so that each continuation is a step that the seed orders.</summary>
     protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;

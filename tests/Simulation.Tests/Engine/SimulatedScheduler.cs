@@ -53,7 +53,11 @@ public sealed class SimulatedScheduler
             throw _leak;
         }
 
-        if (process.IsAlive)
+        if (process.IsPaused)
+        {
+            process.Park(task);
+        }
+        else if (process.IsAlive)
         {
             _ready.Add(new Ready(task, process));
         }
@@ -76,7 +80,13 @@ public sealed class SimulatedScheduler
         return next.Process;
     }
 
-    internal void Drop(SimulatedProcess process) => _ready.RemoveAll(ready => ready.Process == process);
+    /// <returns>What was ready of the process, in its order.</returns>
+    internal IReadOnlyList<Task> Drop(SimulatedProcess process)
+    {
+        Task[] dropped = [.. _ready.Where(ready => ready.Process == process).Select(static ready => ready.Task)];
+        _ready.RemoveAll(ready => ready.Process == process);
+        return dropped;
+    }
 
     private int Pick()
     {

@@ -25,7 +25,8 @@ public sealed record MetadataFaults
 /// instant between its start and its end; whether it happens when the caller dies first is up to the seed.
 /// </summary>
 internal sealed partial class FaultyMetadataStore(
-    SimulatedWorld world, IMetadataStore inner, Func<MetadataFaults> faults, PlantedMetadata planted) : IMetadataStore
+    SimulatedWorld world, IMetadataStore inner, Func<MetadataFaults> faults, PlantedMetadata planted, Func<Exception>? failure = null)
+    : IMetadataStore
 {
     private readonly Random _random = world.RandomFor("metadata");
 
@@ -146,7 +147,7 @@ internal sealed partial class FaultyMetadataStore(
         if (fate < faults().ErrorBefore)
         {
             world.Trace.Note(what, -1);
-            answer.TrySetException(Busy());
+            answer.TrySetException(failure?.Invoke() ?? Busy());
             return;
         }
 
@@ -158,7 +159,7 @@ internal sealed partial class FaultyMetadataStore(
             if (fate - faults().ErrorBefore < faults().ErrorAfter)
             {
                 world.Trace.Note(what, -2);
-                answer.TrySetException(Busy());
+                answer.TrySetException(failure?.Invoke() ?? Busy());
                 return;
             }
 

@@ -25,6 +25,14 @@ public sealed record StoreFaults
     public double Slow { get; init; }
 
     public int SlowMsMax { get; init; } = 3000;
+
+    /// <summary>A put times out after <see cref="TimeoutMs"/>, and takes effect up to <see cref="LateMsMax"/> after that.</summary>
+    public double Late { get; init; }
+
+    /// <summary>A put is delivered once more, up to <see cref="LateMsMax"/> after its answer.</summary>
+    public double Duplicate { get; init; }
+
+    public int LateMsMax { get; init; } = 60_000;
 }
 
 /// <summary>
@@ -63,13 +71,14 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
     /// Sends a request. <paramref name="effect"/> runs once, at the instant when the store carries it out, or never.
     /// The task may fail and the effect happen nevertheless.
     /// </summary>
-    internal Task<T> Send<T>(string what, Func<T> effect, CancellationToken cancellation)
+    /// <param name="again">For puts: makes the effect once more, later, when the sender's buffers may be in use again.</param>
+    internal Task<T> Send<T>(string what, Func<T> effect, CancellationToken cancellation, Func<Action>? again = null)
     {
         cancellation.ThrowIfCancellationRequested();
         Requests++;
         InFlight++;
         var answer = new TaskCompletionSource<T>();
-        var request = new Request<T>(what, effect, answer);
+        var request = new Request<T>(what, effect, answer, again);
         CancellationTokenRegistration registration = cancellation.Register(() => request.Cancel(cancellation));
         _ = world.Environment.Run(async () =>
         {
@@ -94,6 +103,19 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
             return;
         }
 
+        if (request.Again is not null && Take(ref fate, Faults.Late))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(Faults.TimeoutMs), time);
+            TakeEffectLater(request);
+            Fail(request, "time-out of a late put");
+            return;
+        }
+
+        if (request.Again is not null && Take(ref fate, Faults.Duplicate))
+        {
+            TakeEffectLater(request);
+        }
+
         bool timeout = Take(ref fate, Faults.Timeout);
         if (!timeout || _random.Next(2) == 0)
         {
@@ -111,6 +133,32 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
         request.Answer();
     }
 
+    /// <summary>The network kept a copy of the request.</summary>
+    private void TakeEffectLater<T>(Request<T> request)
+    {
+        if (request.IsCancelled)
+        {
+            return; // its buffers are the caller's again
+        }
+
+        Action again = request.Again!();
+        InFlight++;
+        _ = world.Environment.Run(async () =>
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(Faults.LateMsMax)), world.Environment.Time);
+            InFlight--;
+            try
+            {
+                again();
+                world.Trace.Note("store.late", 1);
+            }
+            catch (ObjectStoreException)
+            {
+                world.Trace.Note("store.late", 0); // nobody is there to hear the refusal
+            }
+        });
+    }
+
     private static bool Take(ref double fate, double probability)
     {
         bool hit = fate >= 0 && fate < probability;
@@ -125,13 +173,17 @@ public sealed class SimulatedBucket(SimulatedWorld world, StoreFaults faults)
         request.Fail(new ObjectStoreException(ObjectStoreErrorKind.Transient, $"simulated: {why}"));
     }
 
-    private sealed class Request<T>(string what, Func<T> effect, TaskCompletionSource<T> answer)
+    private sealed class Request<T>(string what, Func<T> effect, TaskCompletionSource<T> answer, Func<Action>? again)
     {
         private T? _result;
         private Exception? _error;
         private bool _cancelled;
 
         public string What => what;
+
+        public Func<Action>? Again => again;
+
+        public bool IsCancelled => _cancelled;
 
         public long Outcome => _error is null ? 1 : 0;
 

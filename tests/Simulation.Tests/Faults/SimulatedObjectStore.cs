@@ -8,7 +8,7 @@ internal sealed class SimulatedObjectStore(SimulatedBucket bucket) : IObjectStor
     public async ValueTask PutAsync(
         string key, IReadOnlyList<ReadOnlyMemory<byte>> content, PutCondition condition = PutCondition.None,
         CancellationToken cancellation = default) =>
-        await bucket.Send("store.put", () => Put(key, content, condition), cancellation);
+        await bucket.Send("store.put", () => Put(key, content, condition), cancellation, () => Again(key, content, condition));
 
     public async ValueTask<IObjectUpload> BeginUploadAsync(string key, CancellationToken cancellation = default)
     {
@@ -26,6 +26,13 @@ internal sealed class SimulatedObjectStore(SimulatedBucket bucket) : IObjectStor
     public async ValueTask<IReadOnlyList<StoredObject>> ListAsync(
         string prefix, string after, int max, CancellationToken cancellation = default) =>
         await bucket.Send("store.list", () => List(prefix, after, max), cancellation);
+
+    /// <summary>The same put once more, from a copy of what the sender's buffers hold now.</summary>
+    private Action Again(string key, IReadOnlyList<ReadOnlyMemory<byte>> content, PutCondition condition)
+    {
+        byte[] copy = [.. content.SelectMany(static part => part.ToArray())];
+        return () => Put(key, [copy], condition);
+    }
 
     private bool Put(string key, IReadOnlyList<ReadOnlyMemory<byte>> content, PutCondition condition)
     {

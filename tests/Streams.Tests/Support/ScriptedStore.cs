@@ -6,7 +6,7 @@ namespace PipeRoll.Streams.Tests.Support;
 /// <summary>A bucket in memory in which a test decides when requests take effect, and what comes of them.</summary>
 internal sealed class ScriptedStore : IObjectStore
 {
-    public MemoryObjectStore Bucket { get; } = new();
+    public MemoryObjectStore Bucket { get; init; } = new();
 
     /// <summary>Every request in order, such as <c>put wal/…/…</c>.</summary>
     public List<string> Requests { get; } = [];

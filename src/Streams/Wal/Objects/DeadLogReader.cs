@@ -9,14 +9,17 @@ namespace PipeRoll.Streams.Wal.Objects;
 /// can acknowledge nothing more.
 /// </summary>
 /// <remarks>
-/// Used by one caller. Objects are read ahead, as many as fit in <see cref="StreamStorageOptions.WalReadAheadBytesMax"/>. A list of the bucket
-/// is only asked for sizes: what belongs to the log is decided by number alone, since an object below the trim point may come
-/// back (a late duplicate of its request), and one above the fence was never acknowledged.
+/// Used by one caller. Objects are read ahead, as many as fit in <see cref="StreamStorageOptions.WalReadAheadBytesMax"/>. The list of the
+/// bucket is a hint of where the end and how large the objects are: what belongs to the log is decided by number alone, since an object
+/// below the trim point may come back (a late duplicate of its request), and one above a fence was never acknowledged.
 /// </remarks>
 /// <param name="store">Where objects are read from.</param>
 internal sealed class DeadLogReader(ObjectWalContext context, BrokerEpoch dead, IObjectStore store)
 {
     private const int ProbeBytes = 64 * 1024;
+    private const int ListMax = 1000;
+    private const int GapMin = 64;
+    private readonly Dictionary<long, long> _sizes = [];
 
     public long ObjectsRead { get; private set; }
 
@@ -28,6 +31,8 @@ internal sealed class DeadLogReader(ObjectWalContext context, BrokerEpoch dead, 
     /// <exception cref="CorruptDataException">An object of the log is damaged; nothing after it was handed over.</exception>
     public async ValueTask<long> ReadToFenceAsync(long first, Func<WalObject, ValueTask> take, CancellationToken cancellation)
     {
+        await ListAsync(first, cancellation);
+        await StopWriterAsync(first, cancellation);
         var ahead = new ReadAhead(this, first, long.MaxValue, cancellation);
         await using (ahead)
         {
@@ -52,6 +57,7 @@ internal sealed class DeadLogReader(ObjectWalContext context, BrokerEpoch dead, 
                         return number;
                     }
 
+                    ObjectsRead++;
                     await take(found);
                 }
             }
@@ -69,9 +75,55 @@ internal sealed class DeadLogReader(ObjectWalContext context, BrokerEpoch dead, 
                 (long number, WalObject? found) = await ahead.NextAsync();
                 using (found)
                 {
+                    ObjectsRead++;
                     await take(found ?? throw ObjectWalFormat.Damaged(dead, number, "it was there and is missing"));
                 }
             }
+        }
+    }
+
+    private async ValueTask ListAsync(long first, CancellationToken cancellation)
+    {
+        _sizes.Clear();
+        string after = ObjectWalFormat.KeyOf(dead, first - 1);
+        IReadOnlyList<StoredObject> page;
+        do
+        {
+            page = await store.ListAsync(ObjectWalFormat.PrefixOf(dead), after, ListMax, cancellation);
+            foreach (StoredObject stored in page)
+            {
+                if (ObjectWalFormat.TryParse(dead, stored.Key, out long number))
+                {
+                    _sizes[number] = stored.Bytes;
+                }
+
+                after = stored.Key;
+            }
+        }
+        while (page.Count == ListMax);
+    }
+
+    /// <summary>
+    /// Before anything is read: a fence where the log seems to end. A writer that is alive after all may be faster than that; then one well
+    /// ahead of it, so that there is an end which reading comes to. Where exactly the log ends is found out by reading.
+    /// </summary>
+    private async ValueTask StopWriterAsync(long first, CancellationToken cancellation)
+    {
+        long end = first;
+        while (_sizes.ContainsKey(end))
+        {
+            end++;
+        }
+
+        for (long gap = GapMin; !await TryFenceAsync(end, cancellation); gap *= 2)
+        {
+            using WalObject? found = await TryReadAsync(end, null, cancellation);
+            if (found?.IsFence == true)
+            {
+                return;
+            }
+
+            end += gap;
         }
     }
 
@@ -123,7 +175,6 @@ internal sealed class DeadLogReader(ObjectWalContext context, BrokerEpoch dead, 
             throw ObjectWalFormat.Damaged(dead, number, $"it ends after {read} bytes");
         }
 
-        ObjectsRead++;
         return ObjectWalFormat.Read(dead, number, buffer);
     }
 
@@ -158,20 +209,17 @@ internal sealed class DeadLogReader(ObjectWalContext context, BrokerEpoch dead, 
     /// <summary>Reads consecutive objects, several at a time.</summary>
     private sealed class ReadAhead(DeadLogReader log, long first, long end, CancellationToken cancellation) : IAsyncDisposable
     {
-        private const int ListMax = 1000;
         private const int ReadsMax = 64;
         private readonly Queue<(long Number, long Bytes, Task<WalObject?> Read)> _reads = new();
-        private readonly Queue<(long Number, long Bytes)> _sizes = new();
         private long _next = first;
         private long _bytes;
-        private bool _listed;
 
         /// <returns>The next number, and its object if there is one.</returns>
         public async ValueTask<(long Number, WalObject? Found)> NextAsync()
         {
             while (_next < end && (_reads.Count == 0 || (_reads.Count < ReadsMax && _bytes < log.Context.Options.WalReadAheadBytesMax)))
             {
-                long? size = await SizeOfNextAsync();
+                long? size = log._sizes.TryGetValue(_next, out long listed) ? listed : null;
                 if (size is null && _reads.Count > 0)
                 {
                     break; // perhaps the end: to be looked at alone
@@ -198,48 +246,7 @@ internal sealed class DeadLogReader(ObjectWalContext context, BrokerEpoch dead, 
                 _ = left.Read.Exception; // whoever reads on meets it again
             }
         }
-
-        private async ValueTask<long?> SizeOfNextAsync()
-        {
-            while (true)
-            {
-                while (_sizes.TryPeek(out (long Number, long Bytes) listed) && listed.Number < _next)
-                {
-                    _sizes.Dequeue();
-                }
-
-                if (_sizes.TryPeek(out (long Number, long Bytes) next))
-                {
-                    return next.Number == _next ? next.Bytes : null;
-                }
-
-                if (_listed)
-                {
-                    return null;
-                }
-
-                await ListAsync();
-            }
-        }
-
-        private async ValueTask ListAsync()
-        {
-            IReadOnlyList<StoredObject> page = await log.Store.ListAsync(
-                ObjectWalFormat.PrefixOf(log.Dead), ObjectWalFormat.KeyOf(log.Dead, _next - 1), ListMax, cancellation);
-            _listed = page.Count < ListMax;
-            foreach (StoredObject stored in page)
-            {
-                if (ObjectWalFormat.TryParse(log.Dead, stored.Key, out long number))
-                {
-                    _sizes.Enqueue((number, stored.Bytes));
-                }
-            }
-        }
     }
 
     private ObjectWalContext Context => context;
-
-    private BrokerEpoch Dead => dead;
-
-    private IObjectStore Store => store;
 }

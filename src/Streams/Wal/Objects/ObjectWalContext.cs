@@ -34,6 +34,24 @@ internal sealed record ObjectWalContext
 
     internal IObjectStore Deletes => DeleteStore ?? Store;
 
+    /// <summary>Makes the call, which may be repeated, until the database answers: a long recovery is not begun anew because it was away for a moment.</summary>
+    internal async ValueTask<T> AskAsync<T>(Func<ValueTask<T>> call, CancellationToken cancellation)
+    {
+        for (int attempt = 0; ; attempt++)
+        {
+            try
+            {
+                return await call();
+            }
+            catch (MetadataUnavailableException away)
+            {
+                ObjectWalMessages.Away(Logger, attempt + 1, away.Message);
+            }
+
+            await Task.Delay(RetryDelay(attempt), Time, cancellation);
+        }
+    }
+
     /// <summary>Doubles up to the options' maximum; between half and all of it, so that those who failed together do not come back together.</summary>
     internal TimeSpan RetryDelay(int attempt)
     {
@@ -44,4 +62,10 @@ internal sealed record ObjectWalContext
             return TimeSpan.FromMilliseconds(Math.Max(1, fullMs * (0.5 + (Random.NextDouble() / 2))));
         }
     }
+}
+
+internal static partial class ObjectWalMessages
+{
+    [LoggerMessage(55, LogLevel.Warning, "The database did not answer (attempt {Attempt}) and is asked again: {Reason}")]
+    public static partial void Away(ILogger logger, int attempt, string reason);
 }

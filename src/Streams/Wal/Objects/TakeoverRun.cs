@@ -240,8 +240,12 @@ internal sealed partial class TakeoverRun(BrokerEpoch dead, TakeoverWriter write
         batch.Owner?.Release();
     }
 
-    private async ValueTask<Dictionary<StreamId, StreamState>> ReadAsync(IEnumerable<StreamId> streams, CancellationToken cancellation) =>
-        (await metadata.ReadStreamsAsync([.. streams], cancellation)).ToDictionary(static s => s.Id);
+    private async ValueTask<Dictionary<StreamId, StreamState>> ReadAsync(IEnumerable<StreamId> streams, CancellationToken cancellation)
+    {
+        StreamId[] ids = [.. streams];
+        IReadOnlyList<StreamState> states = await context.AskAsync(() => metadata.ReadStreamsAsync(ids, cancellation), cancellation);
+        return states.ToDictionary(static s => s.Id);
+    }
 
     /// <param name="Number">Of the object that holds the batch.</param>
     private readonly record struct Pending(long Epoch, StreamBatch Batch, long Number);

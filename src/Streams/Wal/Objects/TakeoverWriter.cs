@@ -35,7 +35,8 @@ internal sealed class TakeoverWriter(ObjectWalContext context, BrokerEpoch dead,
             throw new TimeoutException($"the object store did not take what was recovered within {limit}; the recovery has to be repeated");
         }
 
-        CommitOutcome outcome = await metadata.CommitObjectsAsync(commits, new CommitWriter(context.Broker, dead), cancellation);
+        var writer = new CommitWriter(context.Broker, dead);
+        CommitOutcome outcome = await context.AskAsync(() => metadata.CommitObjectsAsync(commits, writer, cancellation), cancellation);
         commits.ForEach(c => context.Metrics.Uploaded(c.Bytes));
         return outcome;
     }
@@ -49,8 +50,8 @@ internal sealed class TakeoverWriter(ObjectWalContext context, BrokerEpoch dead,
             objects.Add(shared);
         }
 
-        long objectId = await metadata.PrepareObjectsAsync(
-            objects.Count, context.Options.PreparedTimeToLive, context.Broker, cancellation);
+        long objectId = await context.AskAsync(
+            () => metadata.PrepareObjectsAsync(objects.Count, context.Options.PreparedTimeToLive, context.Broker, cancellation), cancellation);
         var commits = new List<ObjectCommit>(objects.Count);
         var puts = new List<Task>(objects.Count);
         foreach (IReadOnlyList<TakeoverCut> content in objects)

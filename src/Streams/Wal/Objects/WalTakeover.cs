@@ -15,7 +15,8 @@ internal readonly record struct TakeoverResult(long Batches, long Bytes, long Ob
 /// </summary>
 /// <remarks>
 /// Any number of calls, here and by other brokers, one after the other or at the same time: what one has committed, another skips. Objects
-/// that a crash leaves uncommitted expire. Failure: exceptions of the metadata and of the store pass; the call is then repeated as a whole.
+/// that a crash leaves uncommitted expire. A database that is away is waited for. Failure: other exceptions of the metadata and of the
+/// store pass; the call is then repeated as a whole.
 /// </remarks>
 /// <param name="context">The survivor's; fences are put through its store.</param>
 /// <param name="commitStore">Where the log is read and objects are written, under the priority of commits.</param>

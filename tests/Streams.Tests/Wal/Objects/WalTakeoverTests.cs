@@ -84,6 +84,45 @@ public sealed class WalTakeoverTests
     });
 
     [Fact]
+    public void A_writer_that_is_alive_and_faster_than_its_recovery_is_stopped() => VirtualTime.Run(async time =>
+    {
+        var table = new CommitTable();
+        table.Add(1, Dead);
+        ObjectWalHarness dead = await FillAsync(time, (1, 0, 5));
+        // It writes an object each millisecond, while whatever the recovery does takes ten.
+        dead.Store.BeforePut = _ => time.DelayMsAsync(1);
+        var slow = new ScriptedStore
+        {
+            Bucket = dead.Store.Bucket,
+            BeforeRead = _ => time.DelayMsAsync(10),
+            BeforePut = _ => time.DelayMsAsync(10),
+        };
+        long acknowledged = 5;
+        Task writing = WriteAsync();
+        var takeover = new WalTakeover(dead.Context with { Broker = new BrokerEpoch(8), Store = slow }, table.Metadata, slow);
+        TakeoverResult result = await takeover.RunAsync(DeadBroker, 1);
+        await writing;
+        Assert.Equal(table.Committed(1), result.Batches);
+        Assert.InRange(acknowledged, 10, table.Committed(1));
+
+        async Task WriteAsync()
+        {
+            try
+            {
+                while (true)
+                {
+                    await dead.AppendObjectsAsync(1, acknowledged, acknowledged + 1);
+                    acknowledged++;
+                }
+            }
+            catch (StreamUnavailableException)
+            {
+                Assert.Single(dead.Fatal);
+            }
+        }
+    });
+
+    [Fact]
     public void Recovery_starts_at_the_recorded_number_whatever_is_listed() => VirtualTime.Run(async time =>
     {
         var table = new CommitTable();
