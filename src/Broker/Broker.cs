@@ -129,7 +129,10 @@ public sealed partial class Broker : IAsyncDisposable
         try
         {
             IClusterView? cluster = _dependencies.View ?? _dependencies.Cluster?.View;
-            int epoch = cluster is null ? await _producerIds.NextEpochAsync(cancellation) : -1;
+            // In a cluster epochs come from the placements. The block of producer ids is taken all the same: new producers are to be
+            // welcome while the database is away.
+            int taken = await _producerIds.NextEpochAsync(cancellation);
+            int epoch = cluster is null ? taken : -1;
             _partitions = new PartitionRegistry(epoch, new PartitionServices(
                 _options, _dependencies.Storage, _dependencies.Time, _producerIds.NextEpochAsync, cluster is null ? null : cluster.LeaderOf,
                 identity => _dependencies.ObserverFor(identity.Topic, identity.TopicId, identity.Index),

@@ -16,8 +16,8 @@ public sealed class SocketListener : IConnectionListener
         _socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            // A restarted broker takes its port back although connections of its predecessor linger.
-            _socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+            // A restarted broker takes its port back although connections of its predecessor linger: that is how the runtime binds on Unix.
+            // Its ReuseAddress means more there (SO_REUSEPORT): two brokers would share the port, each seeing half of the connections.
             _socket.Bind(new IPEndPoint(address, port));
             _socket.Listen(Backlog);
         }

@@ -21,7 +21,8 @@ internal static class ClusterCommands
 
     private static Command Status(CliConsole console)
     {
-        var command = new Command("status", "Brokers with their load, partitions without a leader, moves and recoveries");
+        var all = new Option<bool>("--all") { Description = "Also lives of brokers that are over and done with" };
+        var command = new Command("status", "Brokers with their load, partitions without a leader, moves and recoveries") { all };
         command.SetAction(async (parsed, stop) =>
         {
             using ServerApi api = parsed.Api();
@@ -32,7 +33,7 @@ internal static class ClusterCommands
             }
             else
             {
-                Print(console, report);
+                Print(console, report, parsed.GetValue(all));
             }
 
             // For scripts: 0 only when every partition has a leader and the database answers.
@@ -153,7 +154,7 @@ internal static class ClusterCommands
             : throw new UsageException($"a partition is named TOPIC/PARTITION, not '{text}'");
     }
 
-    private static void Print(CliConsole console, ClusterReport report)
+    private static void Print(CliConsole console, ClusterReport report, bool isAll)
     {
         string controller = report.Controller is { } node ? $"broker {node}" : "none";
         console.Output.WriteLine(report.Mode == "embedded"
@@ -166,7 +167,7 @@ internal static class ClusterCommands
 
         console.WriteTable(
             ["NODE", "LIFE", "STATE", "RACK", "KAFKA", "HTTP", "PARTITIONS", "IN/s", "OUT/s", "WAL p99"],
-            report.Brokers.Select(broker => new[]
+            report.Brokers.Where(broker => isAll || broker.State != "gone").Select(broker => new[]
             {
                 $"{broker.NodeId}{(broker.IsController ? "*" : "")}", $"{broker.Epoch}",
                 broker.IsExcluded ? $"{broker.State}, slow" : broker.State, broker.Rack ?? "-", broker.Kafka, broker.Http,

@@ -87,6 +87,13 @@ public sealed class ServerApi : IDisposable
                     Content = body is null ? null : JsonContent.Create(body, body.GetType(), options: Json),
                 };
                 using HttpResponseMessage response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+                if (response.StatusCode == HttpStatusCode.ServiceUnavailable && address != _addresses[^1])
+                {
+                    // It starts, or can't reach what it needs; nothing was changed, and the next one may be better off.
+                    last = new ServerRefusedException(response.StatusCode, await ReasonAsync(response, cancellation));
+                    continue;
+                }
+
                 if (!response.IsSuccessStatusCode)
                 {
                     throw new ServerRefusedException(response.StatusCode, await ReasonAsync(response, cancellation));

@@ -74,8 +74,8 @@ internal sealed class ClusterServers : IDemoServers
         {
             if (_time.GetElapsedTime(killed) > FailoverPatience)
             {
-                throw new DemoException($"{FailoverPatience.TotalSeconds:0} s after broker {victim.NodeId} was killed, not all of its partitions "
-                    + "are led by others:\n" + string.Join('\n', others.Select(other => other.LastLines())));
+                throw new DemoException(
+                    $"{FailoverPatience.TotalSeconds:0} s after broker {victim.NodeId} was killed, not all of its partitions are led by others:\n" + string.Join('\n', others.Select(other => other.LastLines())));
             }
 
             await Task.Delay(Poll, _time, stop);
@@ -138,7 +138,8 @@ internal sealed class ClusterServers : IDemoServers
             && state.GetProperty("partitions").GetInt32() == state.GetProperty("partitionsOpen").GetInt32();
     }
 
-    private Task<ClusterReport?> ReportAsync(ServerProcess broker, CancellationToken stop) => GetAsync<ClusterReport>(broker, "api/v1/cluster", stop);
+    private Task<ClusterReport?> ReportAsync(ServerProcess broker, CancellationToken stop) =>
+        GetAsync<ClusterReport>(broker, "api/v1/cluster", stop);
 
     private async Task<T?> GetAsync<T>(ServerProcess broker, string path, CancellationToken stop)
     {
@@ -148,7 +149,8 @@ internal sealed class ClusterServers : IDemoServers
             using HttpResponseMessage response = await _http.GetAsync(new Uri($"http://127.0.0.1:{broker.HttpPort}/{path}"), stop);
             return await response.Content.ReadFromJsonAsync<T>(stop);
         }
-        catch (Exception missing) when (missing is HttpRequestException or JsonException || (missing is OperationCanceledException && !stop.IsCancellationRequested))
+        catch (Exception missing) when (missing is HttpRequestException or JsonException
+            || (missing is OperationCanceledException && !stop.IsCancellationRequested))
         {
             return default;
         }

@@ -58,6 +58,7 @@ public sealed record ClusterFigures(int Brokers, int Killed, int PartitionsLed, 
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"broker {Killed} of {Brokers} was killed with {PartitionsLed} partitions: all were led and open elsewhere after {FailoverMs:N0} ms; "
+        $"broker {Killed} of {Brokers} was killed with {PartitionsLed} partitions: all were led and open elsewhere after "
+        + $"{FailoverMs:N0} ms; "
         + $"the longest wait for an acknowledgement was {ProduceLatencyMaxMs:N0} ms");
 }

@@ -28,8 +28,14 @@ internal sealed class ServerScripts(string scripts, string folder) : IDisposable
     public async Task StartAsync(CancellationToken stop)
     {
         _started = true;
+        // As root, PostgreSQL runs as a user of its own, who must be able to get there: the gateway's script would make
+        // this folder for its owner alone.
+        Directory.CreateDirectory(folder);
         Task<string> gateway = RunAsync("rgw.sh", ["up", "-d", Gateway, "-p", "0"], stop);
-        string connection = (await RunAsync("pg.sh", ["up", "-d", Database], stop)).Trim();
+        Task<string> database = RunAsync("pg.sh", ["up", "-d", Database], stop);
+        // Both to their end, so that what the one has started is there to be stopped when the other fails.
+        await Task.WhenAll(gateway, database);
+        string connection = (await database).Trim();
         Dictionary<string, string> store = (await gateway).Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => line.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
         await RunAsync("rgw.sh", ["bucket", "piperoll", "-d", Gateway], stop);

@@ -62,7 +62,8 @@ internal sealed partial class ClusterHost : IPipeRollServer
         HealthEndpoints.Map(_web, () => HealthEndpoints.Of(
             _broker?.Status, _member.Epoch.IsNone ? null : _member.Status, _store.AwaySince, TimeProvider.System.GetUtcNow()));
         ClusterEndpoints.Map(_web, new MemberControl(_member, () => _broker?.ClusterId ?? ""));
-        StorageEndpoints.Map(_web, (isRepair, cancellation) => StorageAudits.RunAsync(_store, _metadata, isRepair, cancellation));
+        StorageEndpoints.Map(_web, (isRepair, cancellation) => StorageAudits.RunAsync(
+            _store, _metadata, 2 * _settings.Storage.PreparedTimeToLive, isRepair, cancellation));
     }
 
     public string KafkaAddress { get; private set; } = "";
@@ -127,7 +128,9 @@ internal sealed partial class ClusterHost : IPipeRollServer
         // 2. A new life, under the port that it will serve on.
         SocketListener listener = ListenForKafka(server);
         KafkaAddress = $"{server.Listen}:{listener.Port}";
-        string http = _cluster.Settings.HttpAddress is { Length: > 0 } given ? given : $"http://{server.AdvertisedHost}:{HttpHost.Port(_web)}";
+        string http = _cluster.Settings.HttpAddress is { Length: > 0 } given
+            ? given
+            : $"http://{server.AdvertisedHost}:{HttpHost.Port(_web)}";
         try
         {
             await _member.RegisterAsync(server.AdvertisedHost, _settings.Broker.AdvertisedPort ?? listener.Port, http, stop);

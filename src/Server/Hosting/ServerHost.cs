@@ -50,7 +50,8 @@ internal sealed class ServerHost : IPipeRollServer
         HealthEndpoints.Map(web, () => HealthEndpoints.Of(broker.Status, storage.RecoveredBatches));
         string host = settings.Server.AdvertisedHost;
         ClusterEndpoints.Map(web, new EmbeddedControl(broker, settings.Broker.NodeId, host, () => $"http://{host}:{HttpHost.Port(web)}"));
-        StorageEndpoints.Map(web, (isRepair, cancellation) => StorageAudits.RunAsync(storage.Objects, storage.Metadata, isRepair, cancellation));
+        StorageEndpoints.Map(web, (isRepair, cancellation) => StorageAudits.RunAsync(
+            storage.Objects, storage.Metadata, 2 * settings.Storage.PreparedTimeToLive, isRepair, cancellation));
         await ListenAsync(settings.Server, broker, web);
         string address = settings.Server.Listen.ToString();
         return new ServerHost(folder, web, storage, broker, signals)

@@ -21,7 +21,8 @@ public sealed class SettingLayer
         {
             if (value is not null)
             {
-                layer._values[name] = new SettingValue(value, "--" + name);
+                // Flags have no sections: what has one was given with --set.
+                layer._values[name] = new SettingValue(value, (name.Contains('/', StringComparison.Ordinal) ? "--set " : "--") + name);
             }
         }
 

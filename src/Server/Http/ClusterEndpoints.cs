@@ -14,23 +14,28 @@ internal static class ClusterEndpoints
     public static void Map(IEndpointRouteBuilder web, IClusterControl control)
     {
         RouteGroupBuilder group = web.MapGroup("/api/v1/cluster").WithTags("cluster");
-        group.MapGet("", async (CancellationToken cancellation) => TypedResults.Ok(await control.ReportAsync(cancellation)))
-            .WithName("GetCluster");
-        group.MapGet("/moves", async (CancellationToken cancellation) => TypedResults.Ok((await control.ReportAsync(cancellation)).Moves))
+        group.MapGet("", (CancellationToken cancellation) => ReadAsync(control, static report => report, cancellation)).WithName("GetCluster");
+        group.MapGet("/moves", (CancellationToken cancellation) => ReadAsync(control, static report => report.Moves, cancellation))
             .WithName("ListMoves");
-        group.MapPost("/moves", (MoveOrder order, HttpContext http, CancellationToken cancellation) => MoveAsync(control, order, http, cancellation))
-            .WithName("OrderMove");
-        group.MapPost("/drain", (DrainOrder order, HttpContext http, CancellationToken cancellation) => DrainAsync(control, order, http, cancellation))
-            .WithName("OrderDrain");
+        group.MapPost("/moves", (MoveOrder order, HttpContext http, CancellationToken cancellation) =>
+            MoveAsync(control, order, http, cancellation)).WithName("OrderMove");
+        group.MapPost("/drain", (DrainOrder order, HttpContext http, CancellationToken cancellation) =>
+            DrainAsync(control, order, http, cancellation)).WithName("OrderDrain");
         group.MapPost("/balance", (BalanceOrder order, HttpContext http, CancellationToken cancellation) =>
             BalanceAsync(control, order, http, cancellation)).WithName("OrderBalance");
     }
 
     /// <summary>Who asks, for the metadata log. Nobody is authenticated yet: the address is all there is.</summary>
     internal static string Principal(HttpContext http) =>
-        $"http:{(http.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : http.Connection.RemoteIpAddress)}";
+        http.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped
+            ? $"http:{mapped.MapToIPv4()}"
+            : $"http:{http.Connection.RemoteIpAddress}";
 
     internal static ProblemHttpResult Refuse(int status, string why) => TypedResults.Problem(why, statusCode: status);
+
+    private static async Task<Results<Ok<T>, ProblemHttpResult>> ReadAsync<T>(
+        IClusterControl control, Func<ClusterReport, T> read, CancellationToken cancellation) =>
+        await control.ReportAsync(cancellation) is { } report ? TypedResults.Ok(read(report)) : Starting();
 
     private static async Task<Results<Accepted<OrderNoted>, ProblemHttpResult>> MoveAsync(
         IClusterControl control, MoveOrder order, HttpContext http, CancellationToken cancellation)
@@ -49,7 +54,8 @@ internal static class ClusterEndpoints
             MoveOutcome.Accepted => Noted($"the move of {partition} is called off"),
             MoveOutcome.UnknownPartition => Refuse(StatusCodes.Status404NotFound, $"there is no partition {partition}"),
             MoveOutcome.UnknownBroker => Refuse(
-                StatusCodes.Status409Conflict, $"no broker with the node id {order.Node} is alive, or it drains; GET /api/v1/cluster lists them"),
+                StatusCodes.Status409Conflict,
+                $"no broker with the node id {order.Node} is alive, or it drains; GET /api/v1/cluster lists them"),
             MoveOutcome.NoMove => Refuse(StatusCodes.Status409Conflict, $"{partition} is not being moved"),
             MoveOutcome.Unavailable => DatabaseAway(),
             _ => NoCluster(),
@@ -87,7 +93,11 @@ internal static class ClusterEndpoints
         }
 
         // Only the controller balances: whoever else is asked points there. 307 keeps method and body.
-        ClusterReport report = await control.ReportAsync(cancellation);
+        if (await control.ReportAsync(cancellation) is not { } report)
+        {
+            return Starting();
+        }
+
         if (report.Controller is not { } controller)
         {
             return Refuse(StatusCodes.Status503ServiceUnavailable, "the cluster has no controller right now; try again in some seconds");
@@ -116,6 +126,9 @@ internal static class ClusterEndpoints
 
     private static ProblemHttpResult NoCluster() => Refuse(
         StatusCodes.Status409Conflict, "this server is alone (the embedded default): there is no other broker to move anything to");
+
+    private static ProblemHttpResult Starting() => Refuse(
+        StatusCodes.Status503ServiceUnavailable, "this broker is starting, and does not know its cluster yet; ask another, or wait");
 
     private static ProblemHttpResult DatabaseAway() => Refuse(
         StatusCodes.Status503ServiceUnavailable, "the database can't be reached now; nothing was changed, try again when it is back");

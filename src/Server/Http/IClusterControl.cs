@@ -6,8 +6,8 @@ namespace PipeRoll.Server.Http;
 /// <summary>What the cluster's endpoints ask of the broker that answers them.</summary>
 internal interface IClusterControl
 {
-    /// <summary>Answers while the database is away too: then from what was known before.</summary>
-    ValueTask<ClusterReport> ReportAsync(CancellationToken cancellation);
+    /// <summary>Answers while the database is away too: then from what was known before. Null while the broker starts.</summary>
+    ValueTask<ClusterReport?> ReportAsync(CancellationToken cancellation);
 
     /// <summary>Null for a server that is alone.</summary>
     IClusterOrders? Orders { get; }
@@ -26,6 +26,7 @@ internal interface IClusterOrders
 }
 
 /// <summary>The control of a broker of a cluster.</summary>
+/// <param name="clusterId">Empty until the broker serves: before that its image of the cluster may be empty too.</param>
 internal sealed class MemberControl(ClusterMember member, Func<string> clusterId) : IClusterControl, IClusterOrders
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
@@ -34,8 +35,13 @@ internal sealed class MemberControl(ClusterMember member, Func<string> clusterId
 
     public IPartitionMover Mover => member.Mover;
 
-    public async ValueTask<ClusterReport> ReportAsync(CancellationToken cancellation)
+    public async ValueTask<ClusterReport?> ReportAsync(CancellationToken cancellation)
     {
+        if (clusterId().Length == 0)
+        {
+            return null;
+        }
+
         // A database that hangs must not keep an operator from seeing that it does.
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         patience.CancelAfter(Patience);
@@ -63,6 +69,6 @@ internal sealed class EmbeddedControl(Broker.Broker broker, int nodeId, string k
 {
     public IClusterOrders? Orders => null;
 
-    public ValueTask<ClusterReport> ReportAsync(CancellationToken cancellation) =>
+    public ValueTask<ClusterReport?> ReportAsync(CancellationToken cancellation) =>
         new(ClusterReports.Embedded(broker.Status, broker.ClusterId, nodeId, kafkaHost, httpAddress()));
 }

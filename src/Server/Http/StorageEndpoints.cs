@@ -36,7 +36,8 @@ internal sealed class StorageEndpoints
     {
         if (Interlocked.Exchange(ref _running, 1) == 1)
         {
-            return ClusterEndpoints.Refuse(StatusCodes.Status409Conflict, "an audit is running on this broker already; wait for it, or ask another broker");
+            return ClusterEndpoints.Refuse(
+                StatusCodes.Status409Conflict, "an audit is running on this broker already; wait for it, or ask another broker");
         }
 
         try

@@ -67,11 +67,11 @@ public sealed class HttpCommandTests : IDisposable
     [Fact]
     public async Task An_audit_exits_with_0_when_clean_and_1_when_not()
     {
-        _server.Answer("GET /api/v1/storage/audit", new AuditReport(7, [], []));
+        _server.Answer("GET /api/v1/storage/audit", new AuditReport(7, 0, 0, 0, [], []));
         CliResult clean = await Run("storage audit");
         Assert.Equal((0, "7 committed objects are in order; nothing is missing, nothing is left over\n"), (clean.ExitCode, clean.Output));
 
-        _server.Answer("POST /api/v1/storage/repair", new AuditReport(7, [new AuditFinding("missing", "data/01/x.obj", null)], ["wal/1"]));
+        _server.Answer("POST /api/v1/storage/repair", new AuditReport(7, 0, 0, 0, [new AuditFinding("missing", "data/01/x.obj", null)], ["wal/1"]));
         CliResult repaired = await Run("storage audit --repair");
         Assert.Equal(1, repaired.ExitCode);
         Assert.Contains("1 are missing or damaged, 0 left over", repaired.Output);
@@ -82,7 +82,7 @@ public sealed class HttpCommandTests : IDisposable
     [Fact]
     public async Task The_first_address_that_answers_is_taken_and_none_exits_with_3()
     {
-        _server.Answer("GET /api/v1/storage/audit", new AuditReport(1, [], []));
+        _server.Answer("GET /api/v1/storage/audit", new AuditReport(1, 0, 0, 0, [], []));
         Assert.Equal(0, (await Cli.RunAsync($"storage audit --http 127.0.0.1:1,{_server.Address}")).ExitCode);
         CliResult none = await Cli.RunAsync("storage audit --http 127.0.0.1:1");
         Assert.Equal(3, none.ExitCode);

@@ -85,6 +85,18 @@ public sealed class ClusterEndpointTests
     }
 
     [Fact]
+    public async Task WhileOneBrokerStartsAnotherIsAsked()
+    {
+        await using TestServer starting = await TestServer.StartAsync(new StartingControl());
+        await using TestServer serving = await TestServer.StartAsync(new FakeControl(Status()));
+
+        ServerRefusedException alone = await Assert.ThrowsAsync<ServerRefusedException>(() => starting.Api.ClusterAsync(Stop));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, alone.Status);
+        using var both = new ServerApi($"{starting.Address},{serving.Address}");
+        Assert.Equal(4, (await both.ClusterAsync(Stop)).Partitions);
+    }
+
+    [Fact]
     public async Task AServerThatIsAloneTakesNoOrders()
     {
         await using TestServer server = await TestServer.StartAsync(new AloneControl());
@@ -112,7 +124,7 @@ public sealed class ClusterEndpointTests
         Task<AuditReport> audit = server.Api.AuditAsync(Stop);
         await begun.Task;
         Assert.Equal(HttpStatusCode.Conflict, (await Assert.ThrowsAsync<ServerRefusedException>(() => server.Api.AuditAsync(Stop))).Status);
-        gate.SetResult(new AuditReport(1, [new AuditFinding("orphan", "data/x", null)], []));
+        gate.SetResult(new AuditReport(1, 0, 0, 0, [new AuditFinding("orphan", "data/x", null)], []));
         Assert.False((await audit).IsClean);
 
         ServerRefusedException away = await Assert.ThrowsAsync<ServerRefusedException>(() => server.Api.RepairAsync(Stop));
@@ -132,11 +144,18 @@ public sealed class ClusterEndpointTests
             new BrokerLoad(1, 2, 3), node == 3),
         partitions);
 
+    private sealed class StartingControl : IClusterControl
+    {
+        public IClusterOrders? Orders => null;
+
+        public ValueTask<ClusterReport?> ReportAsync(CancellationToken cancellation) => new((ClusterReport?)null);
+    }
+
     private sealed class AloneControl : IClusterControl
     {
         public IClusterOrders? Orders => null;
 
-        public ValueTask<ClusterReport> ReportAsync(CancellationToken cancellation) => new(ClusterReports.Of(Status(), "c"));
+        public ValueTask<ClusterReport?> ReportAsync(CancellationToken cancellation) => new(ClusterReports.Of(Status(), "c"));
     }
 
     private sealed class FakeControl(ClusterStatus status) : IClusterControl, IClusterOrders, IPartitionMover
@@ -151,7 +170,7 @@ public sealed class ClusterEndpointTests
 
         public IReadOnlyList<PartitionMove> UnderWay => status.Moves;
 
-        public ValueTask<ClusterReport> ReportAsync(CancellationToken cancellation) => new(ClusterReports.Of(status, "c"));
+        public ValueTask<ClusterReport?> ReportAsync(CancellationToken cancellation) => new(ClusterReports.Of(status, "c"));
 
         public ValueTask<IReadOnlyList<MoveOutcome>> RequestAsync(
             string principal, IReadOnlyList<MoveRequest> requests, CancellationToken cancellation = default)

@@ -30,7 +30,7 @@ internal sealed class TestServer : IAsyncDisposable
         builder.Logging.ClearProviders();
         WebApplication web = builder.Build();
         ClusterEndpoints.Map(web, control);
-        StorageEndpoints.Map(web, audit ?? ((_, _) => new(new AuditReport(0, [], []))));
+        StorageEndpoints.Map(web, audit ?? ((_, _) => new(new AuditReport(0, 0, 0, 0, [], []))));
         await web.StartAsync();
         return new TestServer(web);
     }
