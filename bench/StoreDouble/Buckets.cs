@@ -69,7 +69,9 @@ internal sealed class Buckets(long bytesMax)
         }
     }
 
-    /// <summary>Up to <paramref name="max"/> names that start with <paramref name="prefix"/> and come after <paramref name="after"/>, and one more.</summary>
+    /// <summary>
+    /// Up to <paramref name="max"/> names that start with <paramref name="prefix"/> and come after <paramref name="after"/>, and one more.
+    /// </summary>
     public List<(string Name, int Length)> List(string prefix, string after, int max)
     {
         lock (_lock)

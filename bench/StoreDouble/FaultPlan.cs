@@ -6,7 +6,9 @@ namespace PipeRoll.StoreDouble;
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record FaultPlan
 {
-    /// <summary>Milliseconds of object PUTs (parts and completions too): p50 and p99 of a log-normal distribution; null answers at once.</summary>
+    /// <summary>
+    /// Milliseconds of object PUTs (parts and completions too): p50 and p99 of a log-normal distribution; null answers at once.
+    /// </summary>
     public Percentiles? Put { get; init; }
 
     /// <summary>Of object GETs and HEADs.</summary>

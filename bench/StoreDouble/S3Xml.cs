@@ -36,16 +36,19 @@ internal static class S3Xml
         int count = Math.Min(found.Count, max);
         var text = new StringBuilder(Head, 256 + (count * 160));
         text.Append(CultureInfo.InvariantCulture, $"<ListBucketResult {Namespace}><Name>{Escape(bucket)}</Name><Prefix>{Escape(prefix)}</Prefix>");
-        text.Append(CultureInfo.InvariantCulture, $"<MaxKeys>{max}</MaxKeys><KeyCount>{count}</KeyCount><IsTruncated>{(more ? "true" : "false")}</IsTruncated>");
+        text.Append(CultureInfo.InvariantCulture, $"<MaxKeys>{max}</MaxKeys><KeyCount>{count}</KeyCount>");
+        text.Append(more ? "<IsTruncated>true</IsTruncated>" : "<IsTruncated>false</IsTruncated>");
         foreach ((string name, int length) in found.Take(count))
         {
-            text.Append(CultureInfo.InvariantCulture, $"<Contents><Key>{Escape(name[(bucket.Length + 1)..])}</Key><LastModified>{AnyTime}</LastModified>");
-            text.Append(CultureInfo.InvariantCulture, $"<ETag>&quot;0&quot;</ETag><Size>{length}</Size><StorageClass>STANDARD</StorageClass></Contents>");
+            text.Append(CultureInfo.InvariantCulture, $"<Contents><Key>{Escape(name[(bucket.Length + 1)..])}</Key>");
+            text.Append(CultureInfo.InvariantCulture, $"<LastModified>{AnyTime}</LastModified><ETag>&quot;0&quot;</ETag>");
+            text.Append(CultureInfo.InvariantCulture, $"<Size>{length}</Size><StorageClass>STANDARD</StorageClass></Contents>");
         }
 
         if (more)
         {
-            text.Append(CultureInfo.InvariantCulture, $"<NextContinuationToken>{Escape(found[count - 1].Name[(bucket.Length + 1)..])}</NextContinuationToken>");
+            string last = Escape(found[count - 1].Name[(bucket.Length + 1)..]);
+            text.Append(CultureInfo.InvariantCulture, $"<NextContinuationToken>{last}</NextContinuationToken>");
         }
 
         return text.Append("</ListBucketResult>").ToString();

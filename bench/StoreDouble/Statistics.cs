@@ -28,7 +28,10 @@ public sealed class Statistics
         {
             var report = new StatisticsReport(
                 Stopwatch.GetElapsedTime(_since).TotalSeconds,
-                [.. _counts.Select(c => new StatisticsLine(c.Key.Verb, c.Key.Folder, c.Key.Status, c.Value.Count, c.Value.BytesIn, c.Value.BytesOut))],
+                [
+                    .. _counts.Select(c => new StatisticsLine(
+                        c.Key.Verb, c.Key.Folder, c.Key.Status, c.Value.Count, c.Value.BytesIn, c.Value.BytesOut)),
+                ],
                 objects,
                 bytesStored);
             if (reset)

@@ -9,8 +9,8 @@ using Microsoft.Extensions.Logging;
 namespace PipeRoll.StoreDouble;
 
 /// <summary>
-/// An S3-speaking store in memory that is as slow and as broken as it is told to be. For benchmarks and tests of failures; what it can't show is
-/// how a real store behaves.
+/// An S3-speaking store in memory that is as slow and as broken as it is told to be. For benchmarks and tests of failures; what it can't
+/// show is how a real store behaves.
 /// </summary>
 /// <remarks>Signatures are not checked and every bucket exists. Set and read over HTTP: <c>POST /_faults</c>, <c>GET /_stats[?reset]</c>.</remarks>
 public sealed class StoreDoubleServer : IAsyncDisposable

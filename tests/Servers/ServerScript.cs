@@ -5,7 +5,8 @@ namespace PipeRoll.Servers;
 
 /// <summary>One of the scripts below <c>build/servers</c>, with a temporary folder of its own.</summary>
 /// <remarks>
-/// Owner: the server that it starts. The daemons are not our children: should this process die without disposing, a watcher stops and wipes them.
+/// Owner: the server that it starts. The daemons are not our children: should this process die without disposing, a watcher stops and wipes
+/// them.
 /// </remarks>
 internal sealed class ServerScript : IAsyncDisposable
 {

@@ -3,13 +3,13 @@ using PipeRoll.Foundation.Scheduling;
 namespace PipeRoll.Streams.Stores;
 
 /// <summary>
-/// Tries at start whether a bucket keeps what the write-ahead log stands on: of racing creates at most one wins, and what is stored is read back,
-/// listed and deleted.
+/// Tries at start whether a bucket keeps what the write-ahead log stands on: of racing creates at most one wins, and what is stored is read
+/// back, listed and deleted.
 /// </summary>
 /// <remarks>
-/// Versioned and Object Lock buckets ignore the condition of a create in silence: every writer wins, so that two brokers would acknowledge different
-/// batches as the same group. Nothing but a race in the very bucket tells. Several brokers may probe at the same time; each has keys of its own and
-/// deletes them.
+/// Versioned and Object Lock buckets ignore the condition of a create in silence: every writer wins, so that two brokers would acknowledge
+/// different batches as the same group. Nothing but a race in the very bucket tells. Several brokers may probe at the same time; each has
+/// keys of its own and deletes them.
 /// </remarks>
 public sealed class BucketProbe(IObjectStore store, TimeProvider time, Func<Guid> newGuid)
 {
@@ -51,7 +51,8 @@ public sealed class BucketProbe(IObjectStore store, TimeProvider time, Func<Guid
         string key = $"{prefix}round-trip";
         keys.Add(key);
         byte[] content = [.. newGuid().ToByteArray(), .. newGuid().ToByteArray()];
-        await RetryAsync(() => store.PutAsync(key, [content.AsMemory(0, 10), content.AsMemory(10)], PutCondition.None, cancellation), cancellation);
+        await RetryAsync(
+            () => store.PutAsync(key, [content.AsMemory(0, 10), content.AsMemory(10)], PutCondition.None, cancellation), cancellation);
         if (await ReadAsync(key, 0, cancellation) is var whole && !whole.AsSpan().SequenceEqual(content))
         {
             return $"what was stored as {key} reads back as {whole.Length} other bytes: this store does not keep what it is given, use another";
@@ -65,8 +66,8 @@ public sealed class BucketProbe(IObjectStore store, TimeProvider time, Func<Guid
         IReadOnlyList<StoredObject> listed = await ListAsync(prefix, cancellation);
         return listed.Count == 1 && listed[0] == new StoredObject(key, content.Length)
             ? null
-            : $"{key} was stored, but listing {prefix} shows {listed.Count} objects: give our key the right to list the bucket, or use a store with "
-                + "consistent listings";
+            : $"{key} was stored, but listing {prefix} shows {listed.Count} objects: give our key the right to list the bucket, or use a "
+                + "store with consistent listings";
     }
 
     private async ValueTask<string?> FindRaceProblemAsync(string key, CancellationToken cancellation)
@@ -85,16 +86,18 @@ public sealed class BucketProbe(IObjectStore store, TimeProvider time, Func<Guid
         return right && !again
             ? null
             : $"of {RacersMax} racing creates of {key} {won} won" + (again ? ", and one more when the object was there already" : "")
-                + (right ? "" : ", and what is stored is not the winner's") + ": this bucket ignores 'If-None-Match: *', so that a broker that was "
-                + "replaced could still write. Versioned buckets and buckets with Object Lock do that: give us a bucket that is neither, and keep those "
-                + "for retention";
+                + (right ? "" : ", and what is stored is not the winner's")
+                + ": this bucket ignores 'If-None-Match: *', so that a broker that was replaced could still write. Versioned buckets and "
+                + "buckets with Object Lock do that: give us a bucket that is neither, and keep those for retention";
     }
 
     private async ValueTask<string?> FindDeleteProblemAsync(string prefix, List<string> keys, CancellationToken cancellation)
     {
         await RetryAsync(() => store.DeleteAsync(keys, cancellation), cancellation);
         IReadOnlyList<StoredObject> left = await ListAsync(prefix, cancellation);
-        return left.Count == 0 ? null : $"{left[0].Key} was deleted and is still listed: give our key the right to delete, and use a bucket without retention";
+        return left.Count == 0
+            ? null
+            : $"{left[0].Key} was deleted and is still listed: give our key the right to delete, and use a bucket without retention";
     }
 
     private async ValueTask<Created> CreateAsync(string key, byte[] content, CancellationToken cancellation)

@@ -8,8 +8,8 @@ namespace PipeRoll.Streams.Stores;
 /// growing delays and jitter, until they succeed or the caller gives up.
 /// </summary>
 /// <remarks>
-/// A storm of failures slows callers down and loses nothing. A waiting retry holds no place in the budget. A refusal (wrong credentials, a full
-/// store) is retried in the same way where something is kept waiting that must not be lost, and fails everything else.
+/// A storm of failures slows callers down and loses nothing. A waiting retry holds no place in the budget. A refusal (wrong credentials, a
+/// full store) is retried in the same way where something is kept waiting that must not be lost, and fails everything else.
 /// </remarks>
 internal sealed class BudgetedObjectStore
 {

@@ -80,8 +80,8 @@ public enum ObjectStoreErrorKind
     Permanent,
 
     /// <summary>
-    /// Wrong credentials, no bucket, a full store: somebody must act, and then the same call succeeds. What must not be lost is tried again until
-    /// then; everything else fails.
+    /// Wrong credentials, no bucket, a full store: somebody must act, and then the same call succeeds. What must not be lost is tried again
+    /// until then; everything else fails.
     /// </summary>
     Refused,
 }

@@ -31,10 +31,11 @@ internal readonly record struct StorePlace(StorePriority Priority, long Bytes, i
 /// Bounds the requests and bytes under way at the same time; when full, waiters are let in by priority, then in order.
 /// </summary>
 /// <remarks>
-/// Any thread. A priority and all below it together get only their share (<see cref="Shares"/>), so that the rest stays free for those above: five
-/// readers of old data leave places for the log. When the store answers that it is overloaded, the limit of requests is halved, once for all
-/// requests that were under way, and grows again by one with every limit's worth of served ones. The log's reserve is not halved with it:
-/// acknowledgements go on in any storm. A request larger than its share of bytes is let in when none of its share is under way.
+/// Any thread. A priority and all below it together get only their share (<see cref="Shares"/>), so that the rest stays free for those
+/// above: five readers of old data leave places for the log. When the store answers that it is overloaded, the limit of requests is halved,
+/// once for all requests that were under way, and grows again by one with every limit's worth of served ones. The log's reserve is not
+/// halved with it: acknowledgements go on in any storm. A request larger than its share of bytes is let in when none of its share is under
+/// way.
 /// </remarks>
 internal sealed class StoreBudget
 {

@@ -29,7 +29,8 @@ internal sealed class StoreMetrics
             "Requests that wait for a place in the request budget");
         _meter.CreateObservableGauge("piperoll.store.inflight", () => ByPriority(p => (long)budget.Load(p).Requests), "{request}",
             "Requests under way");
-        _meter.CreateObservableGauge("piperoll.store.inflight.bytes", () => ByPriority(p => budget.Load(p).Bytes), "By", "Bytes of requests under way");
+        _meter.CreateObservableGauge("piperoll.store.inflight.bytes", () => ByPriority(p => budget.Load(p).Bytes), "By",
+            "Bytes of requests under way");
         _meter.CreateObservableGauge("piperoll.store.limit", () => (long)budget.Limit, "{request}",
             "Requests let through at the same time; less than configured while the store is overloaded");
     }
@@ -37,7 +38,7 @@ internal sealed class StoreMetrics
     public void Waited(StorePriority priority, TimeSpan wait) =>
         _waitSeconds.Record(wait.TotalSeconds, new KeyValuePair<string, object?>("priority", Names[(int)priority]));
 
-    /// <param name="outcome"><c>ok</c>, <c>cancelled</c>, or what failed: <see cref="ObjectStoreErrorKind"/>, <c>Overloaded</c> apart from <c>Transient</c>.</param>
+    /// <param name="outcome"><c>ok</c>, <c>cancelled</c>, <c>Overloaded</c>, or another <see cref="ObjectStoreErrorKind"/> by its name.</param>
     public void Request(StorePriority priority, string operation, string outcome, TimeSpan duration, long bytes)
     {
         var tags = new System.Diagnostics.TagList

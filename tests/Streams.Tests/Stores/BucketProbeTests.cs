@@ -92,7 +92,8 @@ public sealed class BucketProbeTests(RgwFixture rgw)
         private readonly Dictionary<string, int> _creates = [];
 
         public async ValueTask PutAsync(
-            string key, IReadOnlyList<ReadOnlyMemory<byte>> content, PutCondition condition = PutCondition.None, CancellationToken cancellation = default)
+            string key, IReadOnlyList<ReadOnlyMemory<byte>> content, PutCondition condition = PutCondition.None,
+            CancellationToken cancellation = default)
         {
             int nth = condition == PutCondition.IfAbsent ? _creates[key] = _creates.GetValueOrDefault(key) + 1 : 0;
             switch (flaw)

@@ -14,7 +14,9 @@ public sealed class StoreBudgetTests
         StorePlace first = await EnterAsync(budget, StorePriority.Delete, 1);
         var order = new List<string>();
         var tasks = new List<Task>();
-        foreach (StorePriority priority in new[] { StorePriority.Delete, StorePriority.ColdRead, StorePriority.WriteAheadLog, StorePriority.ColdRead, StorePriority.Commit })
+        StorePriority[] arriving =
+            [StorePriority.Delete, StorePriority.ColdRead, StorePriority.WriteAheadLog, StorePriority.ColdRead, StorePriority.Commit];
+        foreach (StorePriority priority in arriving)
         {
             string name = $"{priority}{tasks.Count}";
             tasks.Add(PassAsync(budget, priority, name, order));
@@ -216,7 +218,8 @@ public sealed class StoreBudgetTests
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, l) =>
         {
-            if (instrument.Meter == metrics.Meter && instrument.Name is "piperoll.store.requests" or "piperoll.store.limit" or "piperoll.store.inflight")
+            string[] wanted = ["piperoll.store.requests", "piperoll.store.limit", "piperoll.store.inflight"];
+            if (instrument.Meter == metrics.Meter && wanted.Contains(instrument.Name))
             {
                 l.EnableMeasurementEvents(instrument);
             }

@@ -2,8 +2,8 @@ namespace PipeRoll.Streams.Stores.S3;
 
 /// <summary>A request body over buffers that belong to somebody else.</summary>
 /// <remarks>
-/// Any thread. After <see cref="Dispose(bool)"/> no byte of the buffers is read any more, although the HTTP client may still be sending when a request
-/// was given up: their owner may reuse them at once.
+/// Any thread. After <see cref="Dispose(bool)"/> no byte of the buffers is read any more, although the HTTP client may still be sending
+/// when a request was given up: their owner may reuse them at once.
 /// </remarks>
 internal sealed class PartsStream(IReadOnlyList<ReadOnlyMemory<byte>> parts) : Stream
 {

@@ -8,8 +8,9 @@ namespace PipeRoll.Streams.Stores.S3;
 
 /// <summary>The SDK's client with the settings that every store we know of takes.</summary>
 /// <remarks>
-/// No retries of the SDK's: those of <see cref="BudgetedObjectStore"/> know the priority and give their place away while they wait. Every attempt
-/// is timed out by a token, so the SDK's own limit is off. An access key without a secret is refused by <see cref="S3StoreOptions.Validate"/>.
+/// No retries of the SDK's: those of <see cref="BudgetedObjectStore"/> know the priority and give their place away while they wait. Every
+/// attempt is timed out by a token, so the SDK's own limit is off. An access key without a secret is refused by <see
+/// cref="S3StoreOptions.Validate"/>.
 /// </remarks>
 internal sealed class S3Client : IDisposable
 {
@@ -28,7 +29,8 @@ internal sealed class S3Client : IDisposable
             Timeout = Timeout.InfiniteTimeSpan,
             HttpClientFactory = _http,
 
-            // Ceph's gateway refuses the SDK's default (trailing checksums); Content-MD5 guards what is written, CRC32C in our formats what is read.
+            // Ceph's gateway refuses the SDK's default (trailing checksums); Content-MD5 guards what is written, CRC32C in our formats what
+            // is read.
             RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
             ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
         };

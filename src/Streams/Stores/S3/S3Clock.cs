@@ -6,8 +6,8 @@ namespace PipeRoll.Streams.Stores.S3;
 /// Signs requests by the store's clock once it has refused ours: a machine whose clock has jumped goes on writing.
 /// </summary>
 /// <remarks>
-/// The correction is the SDK's, and so the whole process's: all of a process's stores are taken to keep the right time. Nothing else of ours looks
-/// at it.
+/// The correction is the SDK's, and so the whole process's: all of a process's stores are taken to keep the right time. Nothing else of
+/// ours looks at it.
 /// </remarks>
 internal sealed class S3Clock(TimeProvider time)
 {

@@ -22,8 +22,8 @@ internal static class S3Errors
         AmazonClientException client when IsNetwork(client) =>
             Of(ObjectStoreErrorKind.Transient, what, $"no answer: {Innermost(failure)}", failure),
         AmazonClientException client =>
-            Of(ObjectStoreErrorKind.Refused, what, $"{client.Message}: no credentials to be had; give an access key and a secret key, or an environment "
-                + "in which AWS's default chain finds some", failure),
+            Of(ObjectStoreErrorKind.Refused, what, $"{client.Message}: no credentials to be had; give an access key and a secret key, or an "
+                + "environment in which AWS's default chain finds some", failure),
         _ => null,
     };
 
@@ -41,15 +41,17 @@ internal static class S3Errors
             (_, "NoSuchUpload") => Of(ObjectStoreErrorKind.Permanent, what, $"{text}; somebody ended the upload, it must be made anew", answer),
             (404, _) => Of(ObjectStoreErrorKind.NotFound, what, text, answer),
             (412, _) when conditional => Of(ObjectStoreErrorKind.AlreadyExists, what, text, answer),
-            (_, "RequestTimeTooSkewed") => Of(ObjectStoreErrorKind.Transient, what, $"{text}; the clocks differ: the store's is followed from now on", answer),
+            (_, "RequestTimeTooSkewed") => Of(
+                ObjectStoreErrorKind.Transient, what, $"{text}; the clocks differ: the store's is followed from now on", answer),
             (InsufficientStorage, _) or (_, "QuotaExceeded") or (_, "XMinioStorageFull") or (_, "XMinioAdminBucketQuotaExceeded") => Of(
                 ObjectStoreErrorKind.Refused, what, $"{text}; the store is full: make room or raise the quota, and writing goes on by itself", answer),
             (503, _) or (TooManyRequests, _) or (_, "SlowDown") => Overloaded(what, text, answer),
             (401 or 403, _) => Of(
                 ObjectStoreErrorKind.Refused, what, $"{text}; check the access key, the secret key and what the bucket's policy allows them", answer),
 
-            // A conditional write that failed so may have taken effect, or its rival may have: the caller reads back.
-            (408 or 409 or >= 500, _) or (_, "RequestTimeout" or "BadDigest" or "XAmzContentSHA256Mismatch" or "IncompleteBody") =>
+            // A conditional write that failed so may have taken effect, or its rival may have: the caller reads back. What came as a success and
+            // could not be read broke off, or told of a failure that was met later.
+            (408 or 409 or >= 500 or < 300, _) or (_, "RequestTimeout" or "BadDigest" or "XAmzContentSHA256Mismatch" or "IncompleteBody") =>
                 Of(ObjectStoreErrorKind.Transient, what, text, answer),
             (301 or 307, _) or (_, "AuthorizationHeaderMalformed") => Of(
                 ObjectStoreErrorKind.Permanent, what, $"{text}; the bucket is in another region: correct the region or the endpoint", answer),

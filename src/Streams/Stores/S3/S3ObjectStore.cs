@@ -9,7 +9,8 @@ namespace PipeRoll.Streams.Stores.S3;
 /// <summary>Objects in a bucket of S3, Ceph's RADOS Gateway, MinIO, or whoever else speaks that protocol.</summary>
 /// <remarks>
 /// Any thread; a true edge: requests run on the thread pool, which is also where bodies are hashed. A call is one attempt with a time limit
-/// (<see cref="S3StoreOptions.TimeoutFor"/>); repeating is up to <see cref="BudgetedObjectStore"/>. An attempt that was given up may take effect later.
+/// (<see cref="S3StoreOptions.TimeoutFor"/>); repeating is up to <see cref="BudgetedObjectStore"/>. An attempt that was given up may take
+/// effect later.
 /// </remarks>
 public sealed class S3ObjectStore : IObjectStore, IDisposable
 {
@@ -31,6 +32,9 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
     internal S3StoreOptions Options => _options;
 
     internal IAmazonS3 S3 => _client.S3;
+
+    /// <summary>The store was found not to know the deletion of many objects by one request.</summary>
+    internal bool DeletesOneByOne => _deletesOneByOne;
 
     public async ValueTask PutAsync(
         string key, IReadOnlyList<ReadOnlyMemory<byte>> content, PutCondition condition = PutCondition.None,
@@ -188,14 +192,16 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
                 }, cancellation);
             if (response.HttpStatusCode != HttpStatusCode.PartialContent && position > 0)
             {
-                throw new ObjectStoreException(ObjectStoreErrorKind.Permanent, $"get {key}: the store ignores ranges; use one that knows the Range header");
+                throw new ObjectStoreException(
+                    ObjectStoreErrorKind.Permanent, $"get {key}: the store ignores ranges; use one that knows the Range header");
             }
 
             int expected = (int)Math.Min(response.ContentLength, destination.Length);
             int count = await response.ResponseStream.ReadAtLeastAsync(destination[..expected], expected, throwOnEndOfStream: false, cancellation);
             return count == expected
                 ? count
-                : throw new ObjectStoreException(ObjectStoreErrorKind.Transient, $"get {key}: the answer broke off after {count} of {expected} bytes");
+                : throw new ObjectStoreException(
+                    ObjectStoreErrorKind.Transient, $"get {key}: the answer broke off after {count} of {expected} bytes");
         }
         catch (AmazonS3Exception beyond) when (beyond.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
         {
@@ -222,10 +228,11 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
                 }
                 catch (DeleteObjectsException some)
                 {
-                    DeleteError first = some.Response.DeleteErrors[0];
+                    List<DeleteError> errors = some.Response.DeleteErrors;
                     throw new ObjectStoreException(
-                        first.Code == "AccessDenied" ? ObjectStoreErrorKind.Refused : ObjectStoreErrorKind.Transient,
-                        $"delete: {some.Response.DeleteErrors.Count} of {keys.Length} objects stay, the first is {first.Key}: {first.Code} {first.Message}", some);
+                        errors[0].Code == "AccessDenied" ? ObjectStoreErrorKind.Refused : ObjectStoreErrorKind.Transient,
+                        $"delete: {errors.Count} of {keys.Length} objects stay, the first is {errors[0].Key}: {errors[0].Code} {errors[0].Message}",
+                        some);
                 }
             }, cancellation);
             return true;

@@ -7,8 +7,8 @@ namespace PipeRoll.Streams.Stores.S3;
 /// One object in parts. Parts are gathered until they have the size that the store wants; an object that never reaches it is one plain PUT.
 /// </summary>
 /// <remarks>
-/// One caller at a time. Every step may be repeated after it failed: an append first sends what earlier ones left, and takes its own bytes only when that
-/// has succeeded; parts have numbers; what was completed is recognised by its size.
+/// One caller at a time. Every step may be repeated after it failed: an append first sends what earlier ones left, and takes its own bytes
+/// only when that has succeeded; parts have numbers; what was completed is recognised by its size.
 /// </remarks>
 internal sealed class S3Upload(S3ObjectStore store, string key) : IObjectUpload
 {
@@ -57,7 +57,8 @@ internal sealed class S3Upload(S3ObjectStore store, string key) : IObjectUpload
             try
             {
                 await store.RunAsync(
-                    $"abort {key}", 0, token => store.S3.AbortMultipartUploadAsync(store.Options.Bucket, store.Full(key), id, token), CancellationToken.None);
+                    $"abort {key}", 0, token => store.S3.AbortMultipartUploadAsync(store.Options.Bucket, store.Full(key), id, token),
+                    CancellationToken.None);
             }
             catch (ObjectStoreException)
             {

@@ -5,7 +5,9 @@ using PipeRoll.Streams.Stores.S3;
 
 namespace PipeRoll.Streams.Tests.Stores.S3;
 
-/// <summary>Every failure of a store as callers see it, and that storms lose nothing. A double causes what a real store only does on a bad day.</summary>
+/// <summary>
+/// Every failure of a store as callers see it, and that storms lose nothing. A double causes what a real store only does on a bad day.
+/// </summary>
 public sealed class S3FailureTests : IAsyncLifetime
 {
     private const int MiB = 1024 * 1024;
@@ -39,11 +41,11 @@ public sealed class S3FailureTests : IAsyncLifetime
     [MemberData(nameof(Failures))]
     public async Task A_failed_create_is_what_its_kind_says(string name, FaultPlan plan, ObjectStoreErrorKind kind, string message)
     {
-        using var store = new S3ObjectStore(
-            Options(_double.Endpoint) with { AttemptTimeout = name.StartsWith("hanging", StringComparison.Ordinal) ? TimeSpan.FromMilliseconds(300) : TimeSpan.FromSeconds(60) },
-            TimeProvider.System);
+        TimeSpan timeout = name.StartsWith("hanging", StringComparison.Ordinal) ? TimeSpan.FromMilliseconds(300) : TimeSpan.FromSeconds(60);
+        using var store = new S3ObjectStore(Options(_double.Endpoint) with { AttemptTimeout = timeout }, TimeProvider.System);
         _double.Faults = plan;
-        var failed = await Assert.ThrowsAsync<ObjectStoreException>(async () => await store.PutAsync("wal/1", [new byte[] { 1 }], PutCondition.IfAbsent));
+        async Task CreateAsync() => await store.PutAsync("wal/1", [new byte[] { 1 }], PutCondition.IfAbsent);
+        var failed = await Assert.ThrowsAsync<ObjectStoreException>(CreateAsync);
         Assert.Equal(kind, failed.Kind);
         Assert.Contains(message, failed.Message);
         Assert.Contains("put wal/1", failed.Message);
@@ -55,7 +57,7 @@ public sealed class S3FailureTests : IAsyncLifetime
         if (tookEffect)
         {
             // Whoever tries again reads back what is there.
-            var exists = await Assert.ThrowsAsync<ObjectStoreException>(async () => await store.PutAsync("wal/1", [new byte[] { 1 }], PutCondition.IfAbsent));
+            var exists = await Assert.ThrowsAsync<ObjectStoreException>(CreateAsync);
             Assert.Equal(ObjectStoreErrorKind.AlreadyExists, exists.Kind);
         }
     }

@@ -124,6 +124,7 @@ public sealed class S3ObjectStoreTests(RgwFixture rgw) : ObjectStoreContract, IA
         Assert.Equal(keys[..1200], (await Store.ListAsync("many/", "", 1200)).Select(o => o.Key));
         Assert.Equal(keys[701..], (await Store.ListAsync("many/", keys[700], 5000)).Select(o => o.Key));
         await Store.DeleteAsync([.. keys, "many/not-there"]);
+        Assert.False(_store.DeletesOneByOne);
         Assert.Equal("other", Assert.Single(await Store.ListAsync("", "", 5000)).Key);
     }
 
@@ -167,7 +168,8 @@ public sealed class S3ObjectStoreTests(RgwFixture rgw) : ObjectStoreContract, IA
     {
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Store.PutAsync("a", [new byte[1]], PutCondition.None, cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            async () => await Store.PutAsync("a", [new byte[1]], PutCondition.None, cancelled.Token));
     }
 
     private static async Task RefusedAsync(S3ObjectStore store, string advice)

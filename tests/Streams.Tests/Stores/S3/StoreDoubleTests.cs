@@ -19,9 +19,8 @@ public sealed class StoreDoubleTests : ObjectStoreContract, IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _double = await StoreDoubleServer.StartAsync();
-        _store = new S3ObjectStore(
-            new S3StoreOptions { Endpoint = _double.Endpoint, Bucket = "bucket", AccessKey = "any", SecretKey = "any", AttemptTimeout = TimeSpan.FromSeconds(60) },
-            TimeProvider.System);
+        var options = new S3StoreOptions { Endpoint = _double.Endpoint, Bucket = "bucket", AccessKey = "any", SecretKey = "any" };
+        _store = new S3ObjectStore(options with { AttemptTimeout = TimeSpan.FromSeconds(60) }, TimeProvider.System);
     }
 
     public async ValueTask DisposeAsync()
