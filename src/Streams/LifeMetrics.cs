@@ -46,7 +46,8 @@ internal sealed class LifeMetrics
         _meter.CreateObservableGauge("piperoll.handover.uploads", releases, "{stream}", "Streams handed over that are still to be uploaded");
         _meter.CreateObservableGauge("piperoll.handover.gaps", gaps, "{stream}", "Streams of which an earlier owner's part is not yet committed");
         _meter.CreateObservableGauge("piperoll.compaction.backlog", backlog, "{object}", "Objects that may be worth compacting");
-        _meter.CreateObservableGauge("piperoll.wal.latency", () => storage.WalLatencyMs, "ms", "Time to make a group durable, 99th percentile of half a minute");
+        _meter.CreateObservableGauge(
+            "piperoll.wal.latency", () => storage.WalLatencyMs, "ms", "Time to make a group durable, 99th percentile of half a minute");
         _meter.CreateObservableGauge(
             "piperoll.metadata.away", () => storage.Health.MetadataAwaySeconds, "s", "How long the metadata database has not answered");
     }

@@ -207,39 +207,9 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
         bool complete = true;
         try
         {
-            long bytes = 0;
             var taken = new List<(StreamCore Core, long Target)>();
             var again = new List<(StreamCore, long)>();
-            while (bytes < storage.Options.UploadBytes && left.TryDequeue(out (StreamCore Core, long Target) next))
-            {
-                if (next.Core.HasGap)
-                {
-                    complete = false;
-                    continue;
-                }
-
-                if (cuts.Exists(cut => cut.Core.Id == next.Core.Id))
-                {
-                    again.Add(next);
-                    break; // one part of a stream after the other
-                }
-
-                List<CachedBatch> batches = next.Core.Cut(next.Core.UploadFrom, Math.Min(storage.Options.UploadBytes, storage.Options.UploadObjectBytesMax));
-                if (batches.Count == 0)
-                {
-                    continue;
-                }
-
-                var cut = new StreamCut(next.Core, next.Core.Epoch, batches);
-                cuts.Add(cut);
-                taken.Add(next);
-                bytes += cut.Bytes;
-                if (cut.EndOffset < next.Target)
-                {
-                    again.Add(next);
-                }
-            }
-
+            complete = Gather(left, cuts, taken, again);
             if (cuts.Count > 0)
             {
                 List<ObjectCommit> commits = await storage.UploadInTimeAsync(inTime => WriteAsync(cuts, inTime), cancellation);
@@ -275,6 +245,45 @@ internal sealed partial class Uploader(StreamStorage storage, ILogger logger) : 
         {
             cuts.ForEach(c => c.Release());
         }
+    }
+
+    /// <returns>False when a stream was left out whose earlier owner's part must be committed first.</returns>
+    private bool Gather(
+        Queue<(StreamCore Core, long Target)> left, List<StreamCut> cuts, List<(StreamCore Core, long Target)> taken, List<(StreamCore, long)> again)
+    {
+        bool complete = true;
+        long bytes = 0;
+        while (bytes < storage.Options.UploadBytes && left.TryDequeue(out (StreamCore Core, long Target) next))
+        {
+            if (next.Core.HasGap)
+            {
+                complete = false;
+                continue;
+            }
+
+            if (cuts.Exists(cut => cut.Core.Id == next.Core.Id))
+            {
+                again.Add(next);
+                break; // one part of a stream after the other
+            }
+
+            List<CachedBatch> batches = next.Core.Cut(next.Core.UploadFrom, Math.Min(storage.Options.UploadBytes, storage.Options.UploadObjectBytesMax));
+            if (batches.Count == 0)
+            {
+                continue;
+            }
+
+            var cut = new StreamCut(next.Core, next.Core.Epoch, batches);
+            cuts.Add(cut);
+            taken.Add(next);
+            bytes += cut.Bytes;
+            if (cut.EndOffset < next.Target)
+            {
+                again.Add(next);
+            }
+        }
+
+        return complete;
     }
 
     private async ValueTask<List<ObjectCommit>> WriteAsync(List<StreamCut> cuts, CancellationToken cancellation)

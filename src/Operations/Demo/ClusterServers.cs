@@ -75,7 +75,8 @@ internal sealed class ClusterServers : IDemoServers
             if (_time.GetElapsedTime(killed) > FailoverPatience)
             {
                 throw new DemoException(
-                    $"{FailoverPatience.TotalSeconds:0} s after broker {victim.NodeId} was killed, not all of its partitions are led by others:\n" + string.Join('\n', others.Select(other => other.LastLines())));
+                    $"{FailoverPatience.TotalSeconds:0} s after broker {victim.NodeId} was killed, not all of its partitions are led by others:\n"
+                    + string.Join('\n', others.Select(other => other.LastLines())));
             }
 
             await Task.Delay(Poll, _time, stop);
