@@ -17,7 +17,7 @@ public static class TaskFollowing
 
     /// <summary>
     /// Takes a place in <paramref name="gate"/>, or gives up when cancelled, on the present scheduler.
-    /// <see cref="SemaphoreSlim.WaitAsync(CancellationToken)"/> leaves it when it has to wait under a token.
+    /// <c>SemaphoreSlim.WaitAsync(CancellationToken)</c> leaves it when it has to wait under a token.
     /// </summary>
     public static async Task EnterAsync(this SemaphoreSlim gate, CancellationToken cancellation)
     {
