@@ -73,25 +73,27 @@ public sealed class ObjectCompactorTests
         await using ClusterHarness cluster = await ClusterHarness.StartAsync();
         IStream? busy = null;
         IStream? quiet = null;
+        bool armed = false;
         bool meanwhile = false;
         IMetadataStore metadata = PartialFake.Of<IMetadataStore>((name, arguments) =>
         {
             object? Call() => typeof(IMetadataStore).GetInterfaces().Append(typeof(IMetadataStore))
                 .Select(i => i.GetMethod(name)).First(m => m is not null)!.Invoke(cluster.Metadata, arguments);
 
-            if (name != nameof(IMetadataStore.RelocateRangesAsync) || meanwhile)
+            // The compactor has read what it will rewrite, and is about to write it.
+            if (name != nameof(IMetadataStore.PrepareObjectsAsync) || !armed || meanwhile)
             {
                 return Call();
             }
 
             meanwhile = true;
-            return new ValueTask<CommitOutcome>(ChangeFirstAsync());
+            return new ValueTask<long>(ChangeFirstAsync());
 
-            async Task<CommitOutcome> ChangeFirstAsync()
+            async Task<long> ChangeFirstAsync()
             {
                 await quiet!.TrimAsync(5);
                 await busy!.ReplaceAsync(0, busy.CommittedOffset, One(busy.Id));
-                return await (ValueTask<CommitOutcome>)Call()!;
+                return await (ValueTask<long>)Call()!;
             }
         });
         TestBroker a = await cluster.AddAsync(Options, metadata: metadata, isCleaner: true);
@@ -99,6 +101,7 @@ public sealed class ObjectCompactorTests
         quiet = await cluster.CreateAsync(a);
         await UploadManyAsync(a, 12, busy, quiet, bytes: 900);
         cluster.Time.Advance(Options.CompactionAge);
+        armed = true;
         Assert.True(await a.Storage.CompactNowAsync());
         Assert.True(meanwhile);
         Assert.Equal(Batches.ExpectedRange(quiet.Id, 5, 12, 1, 100), await quiet.ReadAllAsync(5));
