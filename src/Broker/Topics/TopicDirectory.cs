@@ -141,6 +141,7 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
         return await VisibleAsync(made, cancellation);
     }
 
+    /// <param name="change">Makes the new configs of what the topic is; asked again when another broker was faster.</param>
     public ValueTask<TopicChange> SetConfigsAsync(
         string name, Func<Topic, IReadOnlyDictionary<string, string>> change, string principal, CancellationToken cancellation) => ChangeAsync(
             async () =>
@@ -151,14 +152,19 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
                     await RefreshAsync(name, cancellation);
                 }
 
-                if (Find(name) is not { } topic)
+                while (Find(name) is { } topic)
                 {
-                    return Refused(CatalogError.NotFound, name);
+                    (CatalogError error, TopicRecord? record) =
+                        await _services.Catalog.SetTopicConfigsAsync(name, change(topic), principal, topic.Configs, cancellation);
+                    if (error != CatalogError.Conflict)
+                    {
+                        return error == CatalogError.None ? TopicChange.Done(Publish(record!, topic.Partitions)) : Refused(error, name);
+                    }
+
+                    Apply(record!);
                 }
 
-                (CatalogError error, TopicRecord? record) =
-                    await _services.Catalog.SetTopicConfigsAsync(name, change(topic), principal, cancellation);
-                return error == CatalogError.None ? TopicChange.Done(Publish(record!, topic.Partitions)) : Refused(error, name);
+                return Refused(CatalogError.NotFound, name);
             },
             cancellation);
 

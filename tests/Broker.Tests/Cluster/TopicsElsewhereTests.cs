@@ -147,5 +147,28 @@ public sealed class TopicsElsewhereTests
         Assert.All(partitions, partition => Assert.Equal(PartitionState.Deleted, partition.State));
     }
 
+    [Fact]
+    public async Task Two_brokers_that_change_configs_of_a_topic_at_the_same_time_both_have_their_way()
+    {
+        await using TwoBrokers pair = await TwoBrokers.StartAsync();
+        await pair.CreateAsync("t", ("retention.ms", "77"));
+        TopicDirectory first = pair.First.Services!.Topics;
+        bool isFirst = true;
+        pair.Catalog.SettingConfigs = name =>
+        {
+            if (isFirst)
+            {
+                isFirst = false;
+                pair.Catalog.SetTopicConfigsAsync(
+                    name, new Dictionary<string, string> { ["retention.ms"] = "77", ["cleanup.policy"] = "compact" }, "User:other").AsTask().Wait();
+            }
+        };
+        TopicChange change = await first.SetConfigsAsync(
+            "t", topic => new Dictionary<string, string>(topic.Configs) { ["retention.bytes"] = "9" }, "User:test", CancellationToken.None);
+        Assert.Equal(["cleanup.policy", "retention.bytes", "retention.ms"], change.Topic!.Configs.Keys.Order());
+        Assert.Equal(change.Topic.Configs, (await pair.Catalog.ListTopicsAsync()).Single().Configs);
+        Assert.Same(change.Topic, first.Find("t"));
+    }
+
     private static PartitionState[] StatesOf(TopicDirectory topics) => [.. topics.Find("t")!.Partitions.Select(partition => partition.State)];
 }
