@@ -31,7 +31,7 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
     public GroupCoordinator(GroupServices services)
     {
         _services = services;
-        _loader = new OffsetsLoader(services, new LoaderCallbacks(Loaded, Unloaded), _stopping.Token);
+        _loader = new OffsetsLoader(services, new LoaderCallbacks(LoadedAsync, Unloaded), _stopping.Token);
     }
 
     public int GroupCount => _groups.Count;
@@ -299,7 +299,7 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
         }
     }
 
-    private void Loaded(int partition, int term, LoadedGroups loaded)
+    private async Task LoadedAsync(int partition, int term, LoadedGroups loaded)
     {
         lock (_gate)
         {
@@ -310,6 +310,17 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
                 {
                     added.Dispose();
                 }
+            }
+        }
+
+        // Topics that were deleted while nobody coordinated these groups: one of the same name would begin at offset 0. Those that are
+        // deleted from here on are told to the groups that are in place now.
+        string[] topics = [.. loaded.Groups.Values.SelectMany(static group => group.Offsets.Keys).Select(static of => of.Topic).Distinct()];
+        foreach (string topic in topics)
+        {
+            if (await _services.IsTopicGone(topic, _stopping.Token))
+            {
+                await TopicDeletedAsync(topic);
             }
         }
 

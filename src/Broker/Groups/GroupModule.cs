@@ -21,7 +21,7 @@ internal sealed class GroupModule : IBrokerModule
         _log = new PartitionOffsetsLog(services.Topics, services.Partitions, options, services.Time);
         Coordinator = new GroupCoordinator(new GroupServices(
             options, _log, services.Time, new GroupClock(services.Time),
-            new GroupBudget(options.GroupsBytesMax), services.NewGuid, services.Loggers.CreateLogger<GroupCoordinator>()));
+            new GroupBudget(options.GroupsBytesMax), services.NewGuid, services.Topics.IsGoneAsync, services.Loggers.CreateLogger<GroupCoordinator>()));
     }
 
     public GroupCoordinator Coordinator { get; }

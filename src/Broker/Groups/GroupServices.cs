@@ -5,6 +5,7 @@ namespace PipeRoll.Broker.Groups;
 
 /// <summary>What groups need from outside.</summary>
 /// <param name="NewGuid">Makes the unique part of member ids.</param>
+/// <param name="IsTopicGone">Whether there is no topic of the name any more, for certain. Throws when that can't be told now.</param>
 internal sealed record GroupServices(
     GroupOptions Options,
     IOffsetsLog Log,
@@ -12,6 +13,7 @@ internal sealed record GroupServices(
     GroupClock Clock,
     GroupBudget Budget,
     Func<Guid> NewGuid,
+    Func<string, CancellationToken, ValueTask<bool>> IsTopicGone,
     ILogger Logger);
 
 /// <summary>

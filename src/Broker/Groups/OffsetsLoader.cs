@@ -14,9 +14,9 @@ internal enum LoadState
 }
 
 /// <summary>What a loader tells the coordinator.</summary>
-/// <param name="Loaded">The groups of a partition, read under a term: to be served from now on.</param>
+/// <param name="Loaded">The groups of a partition, read under a term: to be served when the task has ended; when it fails, it comes again.</param>
 /// <param name="Unloaded">The term is over: the groups that were loaded under it are somebody else's.</param>
-internal sealed record LoaderCallbacks(Action<int, int, LoadedGroups> Loaded, Action<int, int> Unloaded);
+internal sealed record LoaderCallbacks(Func<int, int, LoadedGroups, Task> Loaded, Action<int, int> Unloaded);
 
 /// <summary>
 /// Makes the offsets topic if it is missing and reads those of its partitions that this broker leads, a few at a time, each until it
@@ -162,9 +162,9 @@ internal sealed partial class OffsetsLoader(GroupServices services, LoaderCallba
             slot.IsLoaded |= isServed;
         }
 
-        if (isRead && !isServed)
+        if (!isServed)
         {
-            // The term ended while its groups were handed in.
+            // The term ended while its groups were handed in, or had been by a try that failed.
             callbacks.Unloaded(partition, term);
         }
     }
@@ -182,7 +182,7 @@ internal sealed partial class OffsetsLoader(GroupServices services, LoaderCallba
 
             if (Volatile.Read(ref slot.Term) == term)
             {
-                callbacks.Loaded(partition, term, groups);
+                await callbacks.Loaded(partition, term, groups);
             }
         }
         finally

@@ -146,40 +146,25 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
         }
     }
 
-    /// <summary>Closes the stream of a partition whose topic is gone, and has its records deleted if it is this broker's to do.</summary>
-    /// <remarks>In a cluster only the leader does it, and whatever is left is found by the storage's cleaner.</remarks>
-    public async ValueTask DestroyAsync(Partition partition, CancellationToken cancellation)
+    /// <summary>
+    /// Gives up a partition whose topic is gone: at once for whoever calls; its stream is closed, and its records are deleted if that is this
+    /// broker's to do, in the background.
+    /// </summary>
+    /// <remarks>In a cluster only the leader deletes, and whatever is left or fails is found by the storage's cleaner.</remarks>
+    /// <returns>Ends when all of it was tried; never fails.</returns>
+    public Task Destroy(Partition partition)
     {
         IStream? stream = partition.ReadableStream;
         bool isOurs = !IsClustered || partition.AssignedEpoch >= 0;
         partition.MarkDeleted();
-        if (stream is not null)
+        var tried = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _background.Start(async () =>
         {
-            await stream.CloseAsync(cancellation);
-        }
-
-        if (isOurs)
-        {
-            await _services.Storage.DestroyAsync(partition.Identity.Stream, cancellation);
-        }
+            await DestroyAsync(partition, stream, isOurs);
+            tried.TrySetResult();
+        });
+        return tried.Task;
     }
-
-    /// <summary>As <see cref="DestroyAsync"/>, in the background: what fails is left to the storage's cleaner.</summary>
-    public void Destroy(Partition partition) => _background.Start(async () =>
-    {
-        try
-        {
-            await DestroyAsync(partition, _stopping.Token);
-        }
-        catch (OperationCanceledException) when (IsStopping)
-        {
-            // The cleaner of the next start, or of another broker, goes on.
-        }
-        catch (Exception error)
-        {
-            LogDestroyFailed(_services.Logger, error, partition.Identity);
-        }
-    });
 
     /// <summary>Applies retention to one partition after the other, every so often, until the broker stops.</summary>
     public void StartRetention(Func<IEnumerable<Partition>> partitions) => _background.Start(() => RetentionLoopAsync(partitions));
@@ -198,6 +183,30 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
         _stopping.Dispose();
         _opens.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private async Task DestroyAsync(Partition partition, IStream? stream, bool isOurs)
+    {
+        try
+        {
+            if (stream is not null)
+            {
+                await stream.CloseAsync(_stopping.Token);
+            }
+
+            if (isOurs)
+            {
+                await _services.Storage.DestroyAsync(partition.Identity.Stream, _stopping.Token);
+            }
+        }
+        catch (OperationCanceledException) when (IsStopping)
+        {
+            // The cleaner of the next start, or of another broker, goes on.
+        }
+        catch (Exception error)
+        {
+            LogDestroyFailed(_services.Logger, error, partition.Identity);
+        }
     }
 
     private async Task StoreCheckpointAsync(Partition partition, PartitionCheckpoint checkpoint)

@@ -77,17 +77,26 @@ internal sealed partial class TopicDirectory
         Deleted?.Invoke(topic);
     }
 
+    /// <summary>
+    /// Whether there is no topic of the name any more: word of one that was just made may not have come here yet, so the catalog says.
+    /// </summary>
+    /// <exception cref="MetadataUnavailableException">The database is away.</exception>
+    public async ValueTask<bool> IsGoneAsync(string name, CancellationToken cancellation) =>
+        Find(name) is null && await ReadAsync(name, cancellation) is null;
+
     /// <summary>Looks whether the catalog knows more of the topic than has come here. Under the changes' turn.</summary>
     private async ValueTask RefreshAsync(string name, CancellationToken cancellation)
     {
-        TopicRecord? record = _services.Catalog is IClusterCatalog cluster
-            ? await cluster.ReadTopicAsync(name, cancellation)
-            : (await _services.Catalog.ListTopicsAsync(cancellation)).FirstOrDefault(topic => topic.Name == name);
-        if (record is not null)
+        if (await ReadAsync(name, cancellation) is { } record)
         {
             Apply(record);
         }
     }
+
+    private async ValueTask<TopicRecord?> ReadAsync(string name, CancellationToken cancellation) =>
+        _services.Catalog is IClusterCatalog cluster
+            ? await cluster.ReadTopicAsync(name, cancellation)
+            : (await _services.Catalog.ListTopicsAsync(cancellation)).FirstOrDefault(topic => topic.Name == name);
 
     /// <summary>An own change is answered when the leaders of what it made are known here; the change stands, whatever comes of that.</summary>
     private async ValueTask<TopicChange> VisibleAsync(TopicChange change, CancellationToken cancellation)

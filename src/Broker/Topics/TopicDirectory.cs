@@ -141,6 +141,7 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
         return await VisibleAsync(made, cancellation);
     }
 
+    /// <param name="change">Makes the new configs of what the topic is; asked again when another broker was faster.</param>
     public ValueTask<TopicChange> SetConfigsAsync(
         string name, Func<Topic, IReadOnlyDictionary<string, string>> change, string principal, CancellationToken cancellation) => ChangeAsync(
             async () =>
@@ -151,36 +152,46 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
                     await RefreshAsync(name, cancellation);
                 }
 
-                if (Find(name) is not { } topic)
+                while (Find(name) is { } topic)
                 {
-                    return Refused(CatalogError.NotFound, name);
+                    (CatalogError error, TopicRecord? record) =
+                        await _services.Catalog.SetTopicConfigsAsync(name, change(topic), principal, topic.Configs, cancellation);
+                    if (error != CatalogError.Conflict)
+                    {
+                        return error == CatalogError.None ? TopicChange.Done(Publish(record!, topic.Partitions)) : Refused(error, name);
+                    }
+
+                    Apply(record!);
                 }
 
-                (CatalogError error, TopicRecord? record) =
-                    await _services.Catalog.SetTopicConfigsAsync(name, change(topic), principal, cancellation);
-                return error == CatalogError.None ? TopicChange.Done(Publish(record!, topic.Partitions)) : Refused(error, name);
+                return Refused(CatalogError.NotFound, name);
             },
             cancellation);
 
-    /// <summary>Takes the topic away; its records are deleted in the background of the store.</summary>
-    public ValueTask<TopicChange> DeleteAsync(string name, string principal, CancellationToken cancellation) => ChangeAsync(
-        async () =>
-        {
-            (CatalogError error, _) = await _services.Catalog.DeleteTopicAsync(name, principal, cancellation);
-            if (error != CatalogError.None || Take(name) is not { } topic)
+    /// <summary>
+    /// Takes the topic away, and has its records given up. Its partitions are closed outside of the turn: they may wait for a store that is
+    /// away, and changes that others make must not wait for that too. What fails of it is left to the storage's cleaner.
+    /// </summary>
+    public async ValueTask<TopicChange> DeleteAsync(string name, string principal, CancellationToken cancellation)
+    {
+        Task closed = Task.CompletedTask;
+        TopicChange deleted = await ChangeAsync(
+            async () =>
             {
-                return Refused(error == CatalogError.None ? CatalogError.NotFound : error, name);
-            }
+                (CatalogError error, _) = await _services.Catalog.DeleteTopicAsync(name, principal, cancellation);
+                if (error != CatalogError.None || Take(name) is not { } topic)
+                {
+                    return Refused(error == CatalogError.None ? CatalogError.NotFound : error, name);
+                }
 
-            foreach (Partition partition in topic.Partitions)
-            {
-                await _services.Registry.DestroyAsync(partition, cancellation);
-            }
-
-            Deleted?.Invoke(topic);
-            return TopicChange.Done(topic);
-        },
-        cancellation);
+                closed = Task.WhenAll(topic.Partitions.Select(_services.Registry.Destroy));
+                Deleted?.Invoke(topic);
+                return TopicChange.Done(topic);
+            },
+            cancellation);
+        await closed.Follow().WaitAsync(cancellation);
+        return deleted;
+    }
 
     /// <returns>Another topic whose name differs only in '.' and '_', or null.</returns>
     public string? Colliding(string name) =>

@@ -43,8 +43,13 @@ public interface ITopicCatalog
         string name, string principal, CancellationToken cancellation = default);
 
     /// <summary>Replaces all explicitly set configs of the topic.</summary>
+    /// <param name="before">
+    /// What they were when the change was thought of: <see cref="CatalogError.Conflict"/>, with the topic as it is, when they are others by
+    /// now. Null replaces whatever is there.
+    /// </param>
     ValueTask<(CatalogError Error, TopicRecord? Topic)> SetTopicConfigsAsync(
-        string name, IReadOnlyDictionary<string, string> configs, string principal, CancellationToken cancellation = default);
+        string name, IReadOnlyDictionary<string, string> configs, string principal, IReadOnlyDictionary<string, string>? before = null,
+        CancellationToken cancellation = default);
 
     /// <summary>The cluster's id, made at first start: 22 characters, base64url of a UUID, as Kafka has it.</summary>
     ValueTask<string> GetClusterIdAsync(CancellationToken cancellation = default);

@@ -110,5 +110,65 @@ public sealed class TopicsElsewhereTests
         Assert.Null(pair.First.Services.Topics.Find("t"));
     }
 
+    [Fact]
+    public async Task A_deletion_that_waits_for_the_store_keeps_no_word_of_other_changes_waiting()
+    {
+        await using TwoBrokers pair = await TwoBrokers.StartAsync();
+        await pair.CreateAsync("t");
+        TopicDirectory first = pair.First.Services!.Topics;
+        List<string> forgotten = [];
+        first.Deleted += topic => forgotten.Add(topic.Name);
+        var store = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        pair.Storage.DestroyGate = store.Task;
+        Task<TopicChange> deleting = first.DeleteAsync("t", "User:test", CancellationToken.None).AsTask();
+        await BrokerHost.UntilAsync(() => first.Find("t") is null);
+
+        // The image of the cluster is brought up to date by the same thread that brings this word: deaths would wait too.
+        var other = new TopicRecord(Guid.NewGuid(), "other", [new StreamId(77)], NoConfigs, false);
+        await first.ApplyAsync(other).AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.NotNull(first.Find("other"));
+        Assert.False(deleting.IsCompleted);
+        store.SetResult();
+        Assert.Equal((KafkaError.None, 1), ((await deleting).Error, forgotten.Count));
+    }
+
+    [Fact]
+    public async Task A_topic_whose_records_can_not_be_deleted_now_is_gone_all_the_same_with_its_groups_offsets()
+    {
+        await using TwoBrokers pair = await TwoBrokers.StartAsync();
+        await pair.First.Services!.Topics.CreateAsync("t", 3, NoConfigs, false, "User:test", CancellationToken.None);
+        TopicDirectory first = pair.First.Services.Topics;
+        Partition[] partitions = [.. first.Find("t")!.Partitions];
+        List<string> forgotten = [];
+        first.Deleted += topic => forgotten.Add(topic.Name);
+        pair.Storage.DestroyGate = Task.FromException(new MetadataUnavailableException("away"));
+        Assert.Equal(KafkaError.None, (await first.DeleteAsync("t", "User:test", CancellationToken.None)).Error);
+        Assert.Equal(["t"], forgotten);
+        Assert.All(partitions, partition => Assert.Equal(PartitionState.Deleted, partition.State));
+    }
+
+    [Fact]
+    public async Task Two_brokers_that_change_configs_of_a_topic_at_the_same_time_both_have_their_way()
+    {
+        await using TwoBrokers pair = await TwoBrokers.StartAsync();
+        await pair.CreateAsync("t", ("retention.ms", "77"));
+        TopicDirectory first = pair.First.Services!.Topics;
+        bool isFirst = true;
+        pair.Catalog.SettingConfigs = name =>
+        {
+            if (isFirst)
+            {
+                isFirst = false;
+                pair.Catalog.SetTopicConfigsAsync(
+                    name, new Dictionary<string, string> { ["retention.ms"] = "77", ["cleanup.policy"] = "compact" }, "User:other").AsTask().Wait();
+            }
+        };
+        TopicChange change = await first.SetConfigsAsync(
+            "t", topic => new Dictionary<string, string>(topic.Configs) { ["retention.bytes"] = "9" }, "User:test", CancellationToken.None);
+        Assert.Equal(["cleanup.policy", "retention.bytes", "retention.ms"], change.Topic!.Configs.Keys.Order());
+        Assert.Equal(change.Topic.Configs, (await pair.Catalog.ListTopicsAsync()).Single().Configs);
+        Assert.Same(change.Topic, first.Find("t"));
+    }
+
     private static PartitionState[] StatesOf(TopicDirectory topics) => [.. topics.Find("t")!.Partitions.Select(partition => partition.State)];
 }

@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Tests.Groups;
@@ -14,6 +15,8 @@ public sealed class CoordinatorMoveTests : IAsyncDisposable
     private readonly MemoryOffsetsLog _old = new(1) { IsShared = true };
     private readonly MemoryOffsetsLog _new;
     private readonly List<GroupCoordinator> _started = [];
+    private readonly HashSet<string> _gone = [];
+    private int _catalogFailures;
     private int _lastGuid;
 
     public CoordinatorMoveTests()
@@ -126,6 +129,56 @@ public sealed class CoordinatorMoveTests : IAsyncDisposable
         Assert.Equal(KafkaError.NotCoordinator, (await failing).Error);
     }
 
+    [Fact]
+    public async Task Offsets_of_a_topic_that_was_deleted_between_two_coordinators_do_not_come_back()
+    {
+        GroupCoordinator before = Start(_old);
+        GroupCoordinator after = Start(_new);
+        await UntilAsync(() => before.Status("g") == KafkaError.None);
+        (string id, int generation) = await StableAsync(before);
+        Assert.Equal(KafkaError.None, await CommitAsync(before, 42, id, generation));
+        Assert.Equal(KafkaError.None, await before.CommitAsync(
+            "g", id, null, generation, [new OffsetCommitEntry(new GroupPartition("other", 0), new CommittedOffset(7, -1, "", 0))], By));
+        Assert.Equal(KafkaError.None, await before.CommitAsync(
+            "simple", "", null, -1, [new OffsetCommitEntry(new GroupPartition("t", 1), new CommittedOffset(8, -1, "", 0))], By));
+        _old.SetTerm(0, -1);
+        await before.TopicDeletedAsync("t");
+        _gone.Add("t");
+        _catalogFailures = 1;
+
+        _new.SetTerm(0, 2);
+        await UntilAsync(() => _catalogFailures == 0);
+        Assert.Equal(KafkaError.CoordinatorLoadInProgress, after.Status("g"));
+        await UntilAsync(() =>
+        {
+            _time.Pass(100);
+            return after.Status("g") == KafkaError.None;
+        });
+        FetchedOffset left = Assert.Single(after.FetchOffsets("g", null, true).Offsets);
+        Assert.Equal(("other", 7L), (left.Partition.Topic, left.Committed!.Offset));
+        Assert.Empty(after.FetchOffsets("simple", null, true).Offsets);
+        Assert.Equal(["g"], after.List().Groups.Select(group => group.GroupId));
+
+        // For good: whoever reads the log next does not see them either.
+        _gone.Clear();
+        _new.SetTerm(0, -1);
+        _old.SetTerm(0, 3);
+        await UntilAsync(() => before.Status("g") == KafkaError.None);
+        Assert.Single(before.FetchOffsets("g", null, true).Offsets);
+        Assert.Equal(["g"], before.List().Groups.Select(group => group.GroupId));
+    }
+
+    private ValueTask<bool> IsTopicGoneAsync(string topic, CancellationToken cancellation)
+    {
+        if (_catalogFailures > 0)
+        {
+            _catalogFailures--;
+            throw new MetadataUnavailableException("away");
+        }
+
+        return ValueTask.FromResult(_gone.Contains(topic));
+    }
+
     private async Task MoveAsync(GroupCoordinator to)
     {
         _old.SetTerm(0, -1);
@@ -138,7 +191,7 @@ public sealed class CoordinatorMoveTests : IAsyncDisposable
         GroupOptions options = new() { InitialRebalanceDelayMs = 100 };
         GroupCoordinator coordinator = new(new GroupServices(
             options, log, _time, new GroupClock(_time), new GroupBudget(options.GroupsBytesMax), () => new Guid(++_lastGuid, 0, 0, new byte[8]),
-            NullLogger.Instance));
+            IsTopicGoneAsync, NullLogger.Instance));
         _started.Add(coordinator);
         coordinator.Start();
         return coordinator;

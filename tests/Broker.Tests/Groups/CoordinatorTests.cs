@@ -275,7 +275,8 @@ public sealed class CoordinatorTests : IAsyncDisposable
     {
         GroupCoordinator coordinator = new(new GroupServices(
             _options, _log, _time, new GroupClock(_time), new GroupBudget(_options.GroupsBytesMax),
-            () => new Guid(Interlocked.Increment(ref _lastGuid), 0, 0, new byte[8]), NullLogger.Instance));
+            () => new Guid(Interlocked.Increment(ref _lastGuid), 0, 0, new byte[8]), static (_, _) => ValueTask.FromResult(false),
+            NullLogger.Instance));
         _started.Add(coordinator);
         coordinator.Start();
         return coordinator;

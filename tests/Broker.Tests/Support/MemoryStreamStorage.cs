@@ -30,6 +30,9 @@ internal sealed class MemoryStreamStorage : IStreamStorage
 
     public HashSet<StreamId> Destroyed { get; } = [];
 
+    /// <summary>Deletions wait for it, and fail as it does.</summary>
+    public Task DestroyGate { get; set; } = Task.CompletedTask;
+
     public MemoryLogStream this[StreamId id]
     {
         get
@@ -96,15 +99,14 @@ internal sealed class MemoryStreamStorage : IStreamStorage
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask DestroyAsync(StreamId id, CancellationToken cancellation = default)
+    public async ValueTask DestroyAsync(StreamId id, CancellationToken cancellation = default)
     {
+        await DestroyGate.WaitAsync(cancellation);
         lock (_gate)
         {
             Destroyed.Add(id);
             _streams.Remove(id);
         }
-
-        return ValueTask.CompletedTask;
     }
 
     public ValueTask StopAsync(CancellationToken cancellation = default) => ValueTask.CompletedTask;

@@ -14,6 +14,9 @@ internal sealed class MemoryTopicCatalog : ITopicCatalog
 
     /// <summary>Told of each topic as it is after a change, with the owners of what was added; before the change is answered.</summary>
     public Action<TopicRecord, IReadOnlyList<BrokerEpoch>?> Changed { get; set; } = static (_, _) => { };
+
+    /// <summary>A change of a topic's configs has come as far as the catalog.</summary>
+    public Action<string> SettingConfigs { get; set; } = static _ => { };
     private long _nextProducerId;
 
     public ValueTask<IReadOnlyList<TopicRecord>> ListTopicsAsync(CancellationToken cancellation = default)
@@ -52,8 +55,17 @@ internal sealed class MemoryTopicCatalog : ITopicCatalog
     }
 
     public ValueTask<(CatalogError Error, TopicRecord? Topic)> SetTopicConfigsAsync(
-        string name, IReadOnlyDictionary<string, string> configs, string principal, CancellationToken cancellation = default) =>
-        Change(name, topic => topic with { Configs = configs });
+        string name, IReadOnlyDictionary<string, string> configs, string principal, IReadOnlyDictionary<string, string>? before = null,
+        CancellationToken cancellation = default)
+    {
+        SettingConfigs(name);
+        lock (_gate)
+        {
+            return before is not null && _topics.TryGetValue(name, out TopicRecord? topic) && !IsSame(before, topic.Configs)
+                ? Answer(CatalogError.Conflict, topic)
+                : Change(name, topic => topic with { Configs = configs });
+        }
+    }
 
     public ValueTask<string> GetClusterIdAsync(CancellationToken cancellation = default) => ValueTask.FromResult(ClusterId);
 
@@ -80,6 +92,9 @@ internal sealed class MemoryTopicCatalog : ITopicCatalog
             return change(topic) is { } changed ? Store(changed, owners) : Answer(CatalogError.Conflict, null);
         }
     }
+
+    private static bool IsSame(IReadOnlyDictionary<string, string> one, IReadOnlyDictionary<string, string> other) =>
+        one.OrderBy(c => c.Key, StringComparer.Ordinal).SequenceEqual(other.OrderBy(c => c.Key, StringComparer.Ordinal));
 
     private ValueTask<(CatalogError Error, TopicRecord? Topic)> Store(TopicRecord topic, IReadOnlyList<BrokerEpoch>? owners)
     {

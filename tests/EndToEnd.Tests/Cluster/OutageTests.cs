@@ -7,18 +7,19 @@ namespace PipeRoll.EndToEnd.Tests.Cluster;
 public sealed class OutageTests(ClusterBackends backends)
 {
     private const int Partitions = 6;
+    private const int PerPause = 20;
 
     [Fact]
     public async Task ADatabaseThatIsAwayStopsNobody()
     {
         await using ClusterProcesses cluster = await ClusterProcesses.StartAsync(backends);
         await SequenceLoad.CreateTopicAsync(cluster.Bootstrap, "database-away", Partitions);
-        using var load = new SequenceLoad(cluster.Bootstrap, "database-away", Partitions);
+        using var load = new SequenceLoad(cluster.Bootstrap, "database-away", Partitions, PerPause);
         await load.RunForAsync(TimeSpan.FromSeconds(2));
         await backends.Database.StopAsync();
-        int before = load.Acknowledged.Sum(acks => acks.Count);
+        int before = load.AcknowledgedCount;
         await load.RunForAsync(TimeSpan.FromSeconds(8));
-        int meanwhile = load.Acknowledged.Sum(acks => acks.Count);
+        int meanwhile = load.AcknowledgedCount;
         string readiness = await cluster.ReadinessAsync(cluster.Brokers[0]);
         await backends.Database.StartAgainAsync();
         await load.RunForAsync(TimeSpan.FromSeconds(6));
@@ -36,7 +37,7 @@ public sealed class OutageTests(ClusterBackends backends)
     {
         await using ClusterProcesses cluster = await ClusterProcesses.StartAsync(backends);
         await SequenceLoad.CreateTopicAsync(cluster.Bootstrap, "store-away", Partitions);
-        using var load = new SequenceLoad(cluster.Bootstrap, "store-away", Partitions);
+        using var load = new SequenceLoad(cluster.Bootstrap, "store-away", Partitions, PerPause);
         await load.RunForAsync(TimeSpan.FromSeconds(2));
         await backends.Store.KillAsync();
         await load.RunForAsync(TimeSpan.FromSeconds(3));

@@ -7,13 +7,14 @@ namespace PipeRoll.EndToEnd.Tests.Cluster;
 public sealed class ZombieTests(ClusterBackends backends, ITestOutputHelper output)
 {
     private const int Partitions = 6;
+    private const int PerPause = 20;
 
     [Fact]
     public async Task AStoppedBrokerThatGoesOnIsFencedAndEnds()
     {
         await using ClusterProcesses cluster = await ClusterProcesses.StartAsync(backends);
         await SequenceLoad.CreateTopicAsync(cluster.Bootstrap, "zombies", Partitions);
-        using var load = new SequenceLoad(cluster.Bootstrap, "zombies", Partitions);
+        using var load = new SequenceLoad(cluster.Bootstrap, "zombies", Partitions, PerPause);
         await load.RunForAsync(TimeSpan.FromSeconds(2));
         ServerProcess sleeper = cluster.Brokers[2];
         sleeper.Pause();

@@ -14,12 +14,15 @@ internal sealed class SequenceLoad : IDisposable
     private readonly IProducer<Null, long> _producer;
     private readonly string _topic;
     private readonly int _partitions;
+    private readonly int _perPause;
     private readonly Lock _gate = new();
     private int _inFlight;
     private int _failed;
 
-    public SequenceLoad(string bootstrap, string topic, int partitions)
+    /// <param name="perPause">Records between two pauses of a millisecond or more: with 10 some thousands a second.</param>
+    public SequenceLoad(string bootstrap, string topic, int partitions, int perPause = 100)
     {
+        _perPause = perPause;
         _topic = topic;
         _partitions = partitions;
         Acknowledged = [.. Enumerable.Range(0, partitions).Select(_ => new List<(long, long)>())];
@@ -40,6 +43,17 @@ internal sealed class SequenceLoad : IDisposable
 
     public long Produced { get; private set; }
 
+    public int AcknowledgedCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return Acknowledged.Sum(acks => acks.Count);
+            }
+        }
+    }
+
     public int Failed => Volatile.Read(ref _failed);
 
     /// <summary>By partition: offset and value of each acknowledged record.</summary>
@@ -59,7 +73,7 @@ internal sealed class SequenceLoad : IDisposable
             Interlocked.Increment(ref _inFlight);
             long value = ++Produced;
             _producer.Produce(new TopicPartition(_topic, (int)(value % _partitions)), new Message<Null, long> { Value = value }, Delivered);
-            if (value % 100 == 0)
+            if (value % _perPause == 0)
             {
                 await Task.Delay(1);
             }

@@ -13,22 +13,24 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     private readonly string _dataFolder;
     private readonly string[] _flags;
+    private readonly ServerPlace _place;
     private readonly List<string> _log = [];
     private Process? _process;
 
-    private ServerProcess(string dataFolder, string[] flags)
+    private ServerProcess(string dataFolder, string[] flags, ServerPlace place)
     {
         _dataFolder = dataFolder;
         _flags = flags;
+        _place = place;
     }
 
     public int KafkaPort { get; private set; }
 
     public int HttpPort { get; private set; }
 
-    public string Bootstrap => $"127.0.0.1:{KafkaPort}";
+    public string Bootstrap => $"{_place.Address}:{KafkaPort}";
 
-    public Uri Http => new($"http://127.0.0.1:{HttpPort}");
+    public Uri Http => new($"http://{_place.Address}:{HttpPort}");
 
     public int ProcessId => _process?.Id ?? throw new InvalidOperationException("the server does not run");
 
@@ -46,9 +48,11 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         }
     }
 
-    public static async Task<ServerProcess> StartAsync(string dataFolder, params string[] flags)
+    public static Task<ServerProcess> StartAsync(string dataFolder, params string[] flags) => StartAsync(ServerPlace.Here, dataFolder, flags);
+
+    public static async Task<ServerProcess> StartAsync(ServerPlace place, string dataFolder, params string[] flags)
     {
-        var server = new ServerProcess(dataFolder, flags);
+        var server = new ServerProcess(dataFolder, flags, place);
         await server.StartAgainAsync();
         return server;
     }
@@ -60,11 +64,15 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             _log.Clear();
         }
 
-        var start = new ProcessStartInfo(Checkout.Server) { RedirectStandardOutput = true, RedirectStandardError = true };
-        string[] arguments = ["up", "--data", _dataFolder, "--kafka-port", $"{KafkaPort}", "--http-port", $"{HttpPort}", "--advertise", "127.0.0.1", .. _flags];
-        foreach (string argument in arguments)
+        string[] command =
+        [
+            .. _place.Prefix, Checkout.Server, "up", "--data", _dataFolder, "--kafka-port", $"{KafkaPort}", "--http-port", $"{HttpPort}",
+            "--listen", _place.Address, "--advertise", _place.Address, .. _flags,
+        ];
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach ((string name, string value) in _place.Environment)
         {
-            start.ArgumentList.Add(argument);
+            start.Environment[name] = value;
         }
 
         var ready = new TaskCompletionSource<Match>(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -124,8 +124,9 @@ internal sealed partial class FaultyMetadataStore(
         CallAsync("meta.topic.delete", () => inner.DeleteTopicAsync(name, principal));
 
     public ValueTask<(CatalogError Error, TopicRecord? Topic)> SetTopicConfigsAsync(
-        string name, IReadOnlyDictionary<string, string> configs, string principal, CancellationToken cancellation = default) =>
-        CallAsync("meta.topic.configs", () => inner.SetTopicConfigsAsync(name, configs, principal));
+        string name, IReadOnlyDictionary<string, string> configs, string principal, IReadOnlyDictionary<string, string>? before = null,
+        CancellationToken cancellation = default) =>
+        CallAsync("meta.topic.configs", () => inner.SetTopicConfigsAsync(name, configs, principal, before));
 
     public ValueTask<string> GetClusterIdAsync(CancellationToken cancellation = default) =>
         CallAsync("meta.cluster", () => inner.GetClusterIdAsync());

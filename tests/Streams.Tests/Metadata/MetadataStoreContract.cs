@@ -180,6 +180,9 @@ public abstract class MetadataStoreContract : MetadataContract
         Assert.Equal(CatalogError.Conflict, (await Store.CreatePartitionsAsync("payments", 2, "bob")).Error);
         Assert.Equal(3, (await Store.CreatePartitionsAsync("payments", 3, "bob")).Topic!.Partitions.Count);
         await Store.SetTopicConfigsAsync("payments", new Dictionary<string, string> { ["cleanup.policy"] = "compact" }, "carol");
+        (CatalogError late, TopicRecord? present) = await Store.SetTopicConfigsAsync(
+            "payments", new Dictionary<string, string> { ["retention.ms"] = "2" }, "erin", before: new Dictionary<string, string> { ["retention.ms"] = "1" });
+        Assert.Equal((CatalogError.Conflict, "cleanup.policy"), (late, Assert.Single(present!.Configs).Key));
         TopicRecord listed = Assert.Single(await Store.ListTopicsAsync());
         Assert.Equal((topicId, "payments", 3, false), (listed.Id, listed.Name, listed.Partitions.Count, listed.IsInternal));
         Assert.Equal("compact", Assert.Single(listed.Configs).Value);

@@ -26,8 +26,9 @@ public abstract partial class SqlMetadataStore
         RunAsync(TransactionKind.Control, tx => TopicTables.Delete(tx, name, principal), cancellation);
 
     public ValueTask<(CatalogError Error, TopicRecord? Topic)> SetTopicConfigsAsync(
-        string name, IReadOnlyDictionary<string, string> configs, string principal, CancellationToken cancellation = default) =>
-        RunAsync(TransactionKind.Control, tx => TopicTables.SetConfigs(tx, name, configs, principal), cancellation);
+        string name, IReadOnlyDictionary<string, string> configs, string principal, IReadOnlyDictionary<string, string>? before = null,
+        CancellationToken cancellation = default) =>
+        RunAsync(TransactionKind.Control, tx => TopicTables.SetConfigs(tx, name, configs, principal, before), cancellation);
 
     public ValueTask<string> GetClusterIdAsync(CancellationToken cancellation = default) =>
         RunAsync(TransactionKind.Control, tx => TopicTables.ReadOrMakeClusterId(tx, _newGuid), cancellation);

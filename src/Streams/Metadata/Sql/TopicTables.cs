@@ -84,11 +84,17 @@ internal static class TopicTables
     }
 
     public static (CatalogError Error, TopicRecord? Topic) SetConfigs(
-        MetadataTransaction tx, string name, IReadOnlyDictionary<string, string> configs, string principal)
+        MetadataTransaction tx, string name, IReadOnlyDictionary<string, string> configs, string principal,
+        IReadOnlyDictionary<string, string>? before)
     {
         if (Find(tx, name) is not { } topic)
         {
             return (CatalogError.NotFound, null);
+        }
+
+        if (before is not null && !AreSame(before, topic.Configs))
+        {
+            return (CatalogError.Conflict, topic);
         }
 
         string id = topic.Id.ToString();
@@ -144,6 +150,9 @@ internal static class TopicTables
         Dictionary<long, BrokerTables.BrokerRow> brokers = BrokerTables.Read(tx, owners.Select(o => o.Value));
         return [.. owners.Select(o => brokers.TryGetValue(o.Value, out BrokerTables.BrokerRow? row) && row.IsAlive ? o : BrokerEpoch.None)];
     }
+
+    private static bool AreSame(IReadOnlyDictionary<string, string> one, IReadOnlyDictionary<string, string> other) =>
+        one.Count == other.Count && one.All(config => other.TryGetValue(config.Key, out string? value) && value == config.Value);
 
     private static void WriteConfigs(MetadataTransaction tx, string topicId, IReadOnlyDictionary<string, string> configs) => tx.ExecuteRows(
         "INSERT INTO topic_configs (topic_id, name, config_value) {rows}", configs, c => [topicId, c.Key, c.Value]);

@@ -5,7 +5,7 @@ const snappy = require('kafkajs-snappy');
 const { ZstdCodec } = require('zstd-codec');
 
 const [bootstrap, topic, mode, argument] = process.argv.slice(2);
-const kafka = new Kafka({ clientId: 'kafkajs-e2e', brokers: [bootstrap], logLevel: logLevel.ERROR, retry: { retries: 8 } });
+const kafka = new Kafka({ clientId: 'kafkajs-e2e', brokers: bootstrap.split(','), logLevel: logLevel.ERROR, retry: { retries: 8 } });
 
 CompressionCodecs[CompressionTypes.Snappy] = snappy;
 CompressionCodecs[CompressionTypes.LZ4] = () => ({
@@ -124,6 +124,56 @@ const modes = {
     const offsets = await admin.fetchTopicOffsets(topic);
     await admin.disconnect();
     print({ tail: records.slice(-10).map((r) => r.value), byTime: byTime[0].offset, low: offsets[0].low, high: offsets[0].high });
+  },
+
+  // Produces and consumes for `argument` seconds, whatever happens to the brokers meanwhile; then consumes the rest.
+  async endure() {
+    const patient = new Kafka({
+      clientId: 'kafkajs-endures', brokers: bootstrap.split(','), logLevel: logLevel.NOTHING, retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 60 },
+    });
+    const producer = patient.producer({ idempotent: true, maxInFlightRequests: 1 });
+    const consumer = patient.consumer({ groupId: `kafkajs-${topic}`, sessionTimeout: 6000, rebalanceTimeout: 6000, heartbeatInterval: 500 });
+    await Promise.all([producer.connect(), consumer.connect()]);
+    const seen = new Set();
+    const last = {};
+    const disorder = new Set();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({
+      eachMessage: async ({ partition, message }) => {
+        const value = Number(message.value.toString());
+        if (!seen.has(value)) {
+          if (value < (last[partition] || 0)) disorder.add(value);
+          last[partition] = value;
+        }
+        seen.add(value);
+      },
+    });
+    let sent = 0;
+    for (const end = Date.now() + Number(argument) * 1000; Date.now() < end; ) {
+      const messages = [...Array(30).keys()].map(() => ({ partition: (sent + 1) % 3, value: `${++sent}` }));
+      await producer.send({ topic, acks: -1, messages });
+      await new Promise((wake) => setTimeout(wake, 20));
+    }
+    for (const limit = Date.now() + 30000; seen.size < sent && Date.now() < limit; ) await new Promise((wake) => setTimeout(wake, 100));
+    print({ sent, seen: seen.size, disorder: disorder.size });
+  },
+
+  // Has every partition led by the broker whose id is `argument`, and waits until that is so.
+  async reassign() {
+    const admin = kafka.admin();
+    await admin.connect();
+    const partitions = (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0].partitions.map((p) => p.partitionId);
+    await admin.alterPartitionReassignments({
+      topics: [{ topic, partitionAssignment: partitions.map((partition) => ({ partition, replicas: [Number(argument)] })) }],
+    });
+    const leaders = async () => (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0].partitions.map((p) => p.leader);
+    const going = async () => (await admin.listPartitionReassignments({})).topics.length;
+    const limit = Date.now() + 20000;
+    while (((await going()) > 0 || (await leaders()).some((leader) => leader !== Number(argument))) && Date.now() < limit) {
+      await new Promise((wake) => setTimeout(wake, 100));
+    }
+    print({ leaders: await leaders(), going: await going() });
+    await admin.disconnect();
   },
 
   // The admin calls of a user interface.

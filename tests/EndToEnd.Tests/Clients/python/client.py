@@ -1,4 +1,4 @@
-"""A user's python3-kafka program: client.py BOOTSTRAP TOPIC MODE; prints one line of JSON."""
+"""A user's python3-kafka program: client.py BOOTSTRAP TOPIC MODE [ARGUMENT]; prints one line of JSON."""
 import json
 import sys
 import threading
@@ -107,4 +107,39 @@ def admin():
     return {"retention": retention, "partitions": partitions, "gone": name not in client.list_topics()}
 
 
-print(json.dumps({"roundTrip": round_trip, "group": group, "seek": seek, "admin": admin}[MODE]()))
+def endure():
+    """Produces and consumes for so many seconds, whatever happens to the brokers meanwhile; then consumes the rest."""
+    producer = KafkaProducer(bootstrap_servers=BOOTSTRAP, acks="all", retries=1000, retry_backoff_ms=100, max_in_flight_requests_per_connection=1,
+                             request_timeout_ms=10000)
+    reader = KafkaConsumer(TOPIC, bootstrap_servers=BOOTSTRAP, group_id="python-" + TOPIC, auto_offset_reset="earliest",
+                           session_timeout_ms=6000, heartbeat_interval_ms=500)
+    seen, last, disorder, stop = set(), {}, set(), threading.Event()
+
+    def read():
+        while not stop.is_set():
+            for partition, records in reader.poll(timeout_ms=200).items():
+                for record in records:
+                    value = int(record.value)
+                    if value not in seen:
+                        # Without idempotence a record may be stored twice, but the first of each comes in order.
+                        if value < last.get(partition, 0):
+                            disorder.add(value)
+                        last[partition] = value
+                    seen.add(value)
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    answers, end = [], time.time() + float(sys.argv[4])
+    while time.time() < end:
+        answers.append(producer.send(TOPIC, value=b"%d" % (len(answers) + 1), partition=len(answers) % 3))
+        time.sleep(0.002)
+    producer.flush(timeout=60)
+    limit = time.time() + 30
+    while len(seen) < len(answers) and time.time() < limit:
+        time.sleep(0.1)
+    stop.set()
+    reading.join()
+    return {"sent": len(answers), "acknowledged": sum(a.succeeded() for a in answers), "seen": len(seen), "disorder": len(disorder)}
+
+
+print(json.dumps({"endure": endure, "roundTrip": round_trip, "group": group, "seek": seek, "admin": admin}[MODE]()))

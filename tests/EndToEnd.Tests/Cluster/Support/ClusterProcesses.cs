@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Confluent.Kafka;
 using PipeRoll.EndToEnd.Tests.Support;
 
 namespace PipeRoll.EndToEnd.Tests.Cluster.Support;
@@ -10,36 +11,42 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(60);
     private readonly TemporaryFolder _folder = new();
     private readonly List<ServerProcess> _brokers = [];
-    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(5) };
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
+    private readonly string[] _settings;
 
-    private ClusterProcesses()
-    {
-    }
+    private ClusterProcesses(string[] settings) => _settings = settings;
 
     public IReadOnlyList<ServerProcess> Brokers => _brokers;
 
     public string Bootstrap => string.Join(',', _brokers.Select(broker => broker.Bootstrap));
 
+    private string ConfigFile => Path.Combine(_folder.Path, "piperoll.yaml");
+
     public string HttpAddresses => string.Join(',', _brokers.Select(broker => broker.Http.ToString().TrimEnd('/')));
 
+    /// <param name="backends">Real ones, shared by all tests.</param>
     /// <param name="endpoint">Another address of the store, such as one that injects faults; null for the real one itself.</param>
+    /// <param name="places">Of the brokers, from the first on; those that are not named run in the ordinary place.</param>
+    /// <param name="settings">Such as <c>cluster/balance=false</c>.</param>
     public static async Task<ClusterProcesses> StartAsync(
-        ClusterBackends backends, int brokers = 3, string? endpoint = null, params string[] settings)
+        ClusterBackends backends, int brokers = 3, string? endpoint = null, ServerPlace[]? places = null, params string[] settings)
     {
         (string bucket, string connection) = await backends.NewAsync();
-        var cluster = new ClusterProcesses();
+        return await StartAsync(backends, bucket, connection, brokers, endpoint, places, settings);
+    }
+
+    /// <summary>The same, over a bucket and a database that the caller has had made.</summary>
+    public static async Task<ClusterProcesses> StartAsync(
+        ClusterBackends backends, string bucket, string connection, int brokers = 3, string? endpoint = null, ServerPlace[]? places = null,
+        params string[] settings)
+    {
+        var cluster = new ClusterProcesses(settings);
         try
         {
-            string config = Path.Combine(cluster._folder.Path, "piperoll.yaml");
-            await File.WriteAllTextAsync(config, Config(backends, bucket, connection, endpoint ?? backends.Store.Endpoint));
+            await File.WriteAllTextAsync(cluster.ConfigFile, Config(backends, bucket, connection, endpoint ?? backends.Store.Endpoint));
             for (int node = 1; node <= brokers; node++)
             {
-                string[] flags =
-                [
-                    "--config", config, "--set", $"cluster/node.id={node}", "--set", $"cluster/rack=rack-{node}",
-                    .. settings.SelectMany(setting => new[] { "--set", setting }),
-                ];
-                cluster._brokers.Add(await ServerProcess.StartAsync(Path.Combine(cluster._folder.Path, $"data-{node}"), flags));
+                await cluster.AddBrokerAsync(places?.ElementAtOrDefault(node - 1));
             }
 
             await cluster.WhenSettledAsync();
@@ -52,13 +59,27 @@ internal sealed class ClusterProcesses : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts one more, with the next node id.</summary>
+    public async Task<ServerProcess> AddBrokerAsync(ServerPlace? place = null)
+    {
+        place ??= ServerPlace.Here;
+        int node = _brokers.Count + 1;
+        string[] flags =
+        [
+            "--config", ConfigFile, "--set", $"cluster/node.id={node}", "--set", $"cluster/rack=rack-{node}",
+            .. _settings.Concat(place.Settings).SelectMany(setting => new[] { "--set", setting }),
+        ];
+        ServerProcess broker = await ServerProcess.StartAsync(place, Path.Combine(_folder.Path, $"data-{node}"), flags);
+        _brokers.Add(broker);
+        return broker;
+    }
+
+    public ServerProcess Broker(int node) => _brokers[node - 1];
+
     /// <summary>Starts brokers that have ended, as their supervisors would.</summary>
     public async Task RestartEndedAsync()
     {
-        foreach (ServerProcess broker in _brokers.Where(broker => broker.HasExited))
-        {
-            await broker.StartAgainAsync();
-        }
+        await Task.WhenAll(_brokers.Where(broker => broker.HasExited).Select(broker => broker.StartAgainAsync()));
     }
 
     /// <summary>A fenced broker must end by itself; waits for that.</summary>
@@ -99,6 +120,39 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     {
         ServerProcess broker = _brokers.First(candidate => !candidate.HasExited);
         return JsonDocument.Parse(await _http.GetStringAsync(new Uri(broker.Http, "/api/v1/cluster"))).RootElement;
+    }
+
+    /// <summary>Node id of the controller.</summary>
+    public async Task<int> ControllerAsync() => (await StatusAsync()).GetProperty("controller").GetInt32();
+
+    /// <summary>By node id: how many partitions each serving broker leads.</summary>
+    public async Task<IReadOnlyDictionary<int, int>> LedAsync() => (await StatusAsync()).GetProperty("brokers").EnumerateArray()
+        .Where(broker => broker.GetProperty("state").GetString() is "alive" or "draining")
+        .ToDictionary(broker => broker.GetProperty("nodeId").GetInt32(), broker => broker.GetProperty("partitions").GetInt32());
+
+    /// <summary><c>piperoll cluster</c> with these arguments, to a broker that runs.</summary>
+    public async Task<CommandResult> OrderAsync(params string[] arguments) => (await Piperoll.RunAsync(
+        ["cluster", .. arguments, "--http", _brokers.First(broker => !broker.HasExited).Http.ToString().TrimEnd('/')])).Succeeded();
+
+    /// <summary>Asks for a planned move.</summary>
+    public Task MoveAsync(string topic, int partition, int node) => OrderAsync("move", $"{topic}/{partition}", "--to", $"{node}");
+
+    /// <summary>Ends when no planned move is under way.</summary>
+    public async Task WhenMovedAsync()
+    {
+        long started = System.Diagnostics.Stopwatch.GetTimestamp();
+        while ((await StatusAsync()).GetProperty("moves").GetArrayLength() > 0)
+        {
+            Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(started) < Settled, $"moves are still under way after {Settled}");
+            await Task.Delay(50);
+        }
+    }
+
+    /// <summary>Node id of each partition's leader, as clients are told.</summary>
+    public IReadOnlyList<int> Leaders(string topic)
+    {
+        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Bootstrap }).Build();
+        return [.. admin.GetMetadata(topic, TimeSpan.FromSeconds(10)).Topics.Single().Partitions.OrderBy(p => p.PartitionId).Select(p => p.Leader)];
     }
 
     /// <summary>What the broker says of its readiness, whatever it is.</summary>
