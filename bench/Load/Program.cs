@@ -12,6 +12,9 @@ Dictionary<string, Action<BenchContext>> benchmarks = new(StringComparer.Ordinal
     ["partitions"] = RecoveryBenchmark.Partitions,
     ["engine"] = EngineBenchmark.Decisions,
     ["decisions"] = WorkflowBenchmark.EndToEnd,
+    ["cluster-produce"] = ClusterProduceBenchmark.Latency,
+    ["cluster-puts"] = ClusterProduceBenchmark.Puts,
+    ["cluster-failover"] = ClusterFailoverBenchmark.Run,
 };
 
 var names = new List<string>();
@@ -41,6 +44,12 @@ try
     {
         benchmarks[name](context);
     }
+}
+catch (Exception failed)
+{
+    // Caught here, so that what was started is ended: without a handler, nothing would be disposed.
+    Console.Error.WriteLine($"bench: {failed}");
+    return 1;
 }
 finally
 {

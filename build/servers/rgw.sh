@@ -2,15 +2,17 @@
 # A Ceph RADOS Gateway (S3) on 127.0.0.1 for tests, samples and the demo: one monitor, one OSD, one gateway, no manager, no cephx.
 #   rgw.sh up|down|kill|status|env|wipe [-d DIR] [-p PORT] [-s memstore|bluestore]
 #   rgw.sh bucket NAME [-d DIR]      makes a bucket; no harm when it is there
+#   rgw.sh quota BYTES|off [-d DIR]  what all buckets together may hold: beyond it writing is answered 403 QuotaExceeded
 # PORT is the S3 port, PORT+1 the monitor's, PORT+2..PORT+6 the OSD's; 0 looks for seven free ones. `up` and `down` may be repeated.
 # `up` and `env` print S3_ENDPOINT, S3_ACCESS_KEY, S3_SECRET_KEY and S3_REGION. Processes are known by their pid files in DIR/run alone.
 # One copy of everything and no authentication between the daemons: never use it for data that matters.
 set -euo pipefail
 umask 077
-usage() { sed -n 2,7p "$0" | cut -c3-; exit 2; }
+usage() { sed -n 2,8p "$0" | cut -c3-; exit 2; }
 cmd=${1:-}; shift || true
-bucket=
+bucket= quota=
 if [ "$cmd" = bucket ]; then bucket=${1:?the name of the bucket}; shift; fi
+if [ "$cmd" = quota ]; then quota=${1:?bytes, or off}; shift; fi
 DIR=${RGW_DIR:-${TMPDIR:-/tmp}/piperoll-rgw}; PORT=${RGW_PORT:-7480}; STORE=${RGW_STORE:-bluestore}
 while getopts d:p:s: option; do
   case $option in d) DIR=$OPTARG ;; p) PORT=$OPTARG ;; s) STORE=$OPTARG ;; *) usage ;; esac
@@ -191,6 +193,13 @@ make_bucket() {
   case $status in 200 | 409) ;; *) log "making the bucket $bucket was answered $status"; exit 1 ;; esac
 }
 
+set_quota() {
+  local admin="timeout 60 radosgw-admin -c $CONF -n client.rgw quota" scope="--quota-scope=user --uid=piperoll"
+  if [ "$quota" = off ]; then $admin disable $scope >/dev/null 2>>"$DIR/log/cli.log"; return; fi
+  $admin set $scope --max-size="$quota" >/dev/null 2>>"$DIR/log/cli.log"
+  $admin enable $scope >/dev/null 2>>"$DIR/log/cli.log"
+}
+
 # stop SIGNAL: the gateway first, the monitor last; whoever does not end within 20 seconds is killed
 stop() {
   local daemon name pid
@@ -227,6 +236,7 @@ case $cmd in
   status) status ;;
   env) show ;;
   bucket) make_bucket ;;
+  quota) set_quota ;;
   wipe) stop TERM; if [ -f "$CONF" ] && grep -q $FSID "$CONF"; then rm -rf "$DIR"; fi ;;
   *) usage ;;
 esac

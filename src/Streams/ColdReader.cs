@@ -11,6 +11,12 @@ namespace PipeRoll.Streams;
 internal sealed class ColdReader(StreamId id, IMetadataStore metadata, BlockCache blocks, StreamStorageOptions options, StreamMetrics metrics)
 {
     private const int RangesPerPage = 64;
+
+    /// <summary>
+    /// The part of the block cache that one read may take. Whoever gave up waiting for a slow store comes again for the same, and must
+    /// find it: a read of more than the cache holds would push out its own beginning, and never end.
+    /// </summary>
+    private const int CacheShare = 4;
     private readonly ReadAhead _readAhead = new(options.ReadAheadBytesMin, options.ReadAheadBytesMax);
     private readonly Lock _lock = new();
     private RangePage? _page;
@@ -117,7 +123,7 @@ internal sealed class ColdReader(StreamId id, IMetadataStore metadata, BlockCach
             try
             {
                 last = i;
-                if (!AddBatches(bytes, index.Blocks[i].BatchCount, offset, builder))
+                if (!AddBatches(bytes, index.Blocks[i].BatchCount, offset, builder) || builder.Total >= options.BlockCacheBytesMax / CacheShare)
                 {
                     break;
                 }

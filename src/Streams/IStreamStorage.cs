@@ -25,6 +25,13 @@ public interface IStreamStorage
     /// <exception cref="Metadata.BrokerFencedException">Somebody else is to recover it now, or this broker was fenced itself.</exception>
     ValueTask RecoverAsync(Metadata.BrokerEpoch dead, CancellationToken cancellation = default);
 
+    /// <summary>
+    /// Looks whether others have ended this broker's log: who writes nothing would not notice, and serve on what others lead by now. When
+    /// they have, the storage ends as it does when it meets their fence with a write. Nothing happens without a cluster.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">The bucket did not answer in the caller's time.</exception>
+    ValueTask LookForFenceAsync(CancellationToken cancellation = default);
+
     /// <summary>How long the log took to make a group durable, in milliseconds: the 99th percentile of the last half minute; 0 when idle.</summary>
     double WalLatencyMs { get; }
 

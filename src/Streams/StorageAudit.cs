@@ -166,7 +166,8 @@ public static class StorageAudit
                 }
                 else if (stored.Bytes == ObjectWalFormat.FenceBytes)
                 {
-                    fences[log] = number;
+                    // The lowest ends the log; those put ahead of a fast writer lie above it.
+                    fences[log] = Math.Min(number, fences.GetValueOrDefault(log, number));
                     Needed(stored);
                 }
                 else

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Wal;
+using PipeRoll.Streams.Wal.Objects;
 
 namespace PipeRoll.Streams;
 
@@ -42,6 +43,9 @@ public sealed partial class StreamStorage
 
         await TakeOverAsync(record, cancellation);
     }
+
+    public ValueTask LookForFenceAsync(CancellationToken cancellation = default) =>
+        Wal is ObjectWriteAheadLog log ? log.LookForFenceAsync(cancellation) : ValueTask.CompletedTask;
 
     /// <summary>What waits for nothing but its upload.</summary>
     internal List<StreamCore> ReleasedCores()

@@ -37,6 +37,9 @@ public sealed class RgwServer : IAsyncDisposable
     /// <summary>Makes an ordinary bucket: unversioned, without Object Lock.</summary>
     public Task CreateBucketAsync(string bucket) => _script.RunAsync("bucket", bucket);
 
+    /// <summary>All buckets together may hold so much: writing beyond it is answered with 403 <c>QuotaExceeded</c>. Null lifts that.</summary>
+    public Task SetQuotaAsync(long? bytes) => _script.RunAsync("quota", bytes is { } max ? $"{max}" : "off");
+
     /// <summary>Ends it in order; its data stay for <see cref="StartAgainAsync"/>.</summary>
     public Task StopAsync() => _script.RunAsync("down");
 

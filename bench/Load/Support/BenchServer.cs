@@ -6,12 +6,14 @@ namespace PipeRoll.Load;
 /// <summary>The real server as a process of its own, in a folder of its own, on free loopback ports.</summary>
 internal sealed class BenchServer : IDisposable
 {
+    private readonly string[] _flags;
     private readonly string[] _settings;
     private Process _process;
 
-    private BenchServer(string folder, string[] settings)
+    private BenchServer(string folder, string[] flags, string[] settings)
     {
         Folder = folder;
+        _flags = flags;
         _settings = settings;
         _process = Start();
     }
@@ -39,12 +41,29 @@ internal sealed class BenchServer : IDisposable
         }
     }
 
-    public static BenchServer Run(string folder, params string[] settings) => new(folder, settings);
+    public bool HasExited => _process.HasExited;
+
+    public static BenchServer Run(string folder, params string[] settings) => new(folder, [], settings);
+
+    /// <param name="flags">As on the command line.</param>
+    /// <param name="settings">Each NAME=VALUE.</param>
+    public static BenchServer RunWith(string folder, string[] flags, string[] settings) => new(folder, flags, settings);
 
     public void KillAndStartAgain()
     {
+        Kill();
+        StartAgain();
+    }
+
+    public void Kill()
+    {
         _process.Kill();
         _process.WaitForExit();
+    }
+
+    /// <summary>After it has ended, on the same ports.</summary>
+    public void StartAgain()
+    {
         _process.Dispose();
         _process = Start();
     }
@@ -75,17 +94,19 @@ internal sealed class BenchServer : IDisposable
     {
         string[] arguments =
         [
-            "up", "--data", Folder, "--kafka-port", $"{KafkaPort}", "--http-port", $"{HttpPort}", "--advertise", "127.0.0.1",
+            "up", "--data", Folder, "--kafka-port", $"{KafkaPort}", "--http-port", $"{HttpPort}", "--advertise", "127.0.0.1", .. _flags,
             .. _settings.SelectMany(setting => new[] { "--set", setting }),
         ];
         var start = new ProcessStartInfo(Path.Combine(Root(), "src", "Server", "bin", "Release", "net10.0", "PipeRoll.Server"), arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         long before = Stopwatch.GetTimestamp();
         Process process = Process.Start(start) ?? throw new InvalidOperationException("the server did not start");
-        process.ErrorDataReceived += (_, _) => { };
+        string log = Folder + ".log";
+        File.WriteAllText(log, "");
+        process.ErrorDataReceived += (_, line) => File.AppendAllText(log, line.Data + "\n");
         process.BeginErrorReadLine();
         while (true)
         {
-            string line = process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the server ended before it was ready");
+            string line = process.StandardOutput.ReadLine() ?? throw Ended(process, log);
             if (line.StartsWith("ready ", StringComparison.Ordinal))
             {
                 StartSeconds = Stopwatch.GetElapsedTime(before).TotalSeconds;
@@ -94,6 +115,12 @@ internal sealed class BenchServer : IDisposable
                 return process;
             }
         }
+    }
+
+    private static InvalidOperationException Ended(Process process, string log)
+    {
+        process.WaitForExit(); // for what it said last
+        return new InvalidOperationException($"the server ended before it was ready: {string.Join('\n', File.ReadLines(log).TakeLast(5))}");
     }
 
     private long Read(string field) =>

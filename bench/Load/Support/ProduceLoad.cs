@@ -29,10 +29,14 @@ internal sealed class ProduceLoad
         new(port, [Frame(topic, Enumerable.Range(0, partitions), Batch(recordsPerBatch))], (long)partitions * recordsPerBatch * RecordBytes);
 
     /// <summary>Every request has one batch for one partition, each in turn.</summary>
-    public static ProduceLoad InTurn(int port, string topic, int partitions, int recordsPerBatch)
+    public static ProduceLoad InTurn(int port, string topic, int partitions, int recordsPerBatch) =>
+        InTurn(port, topic, Enumerable.Range(0, partitions), recordsPerBatch);
+
+    /// <summary>Every request has one batch for one of the partitions named, each in turn.</summary>
+    public static ProduceLoad InTurn(int port, string topic, IEnumerable<int> partitions, int recordsPerBatch)
     {
         byte[] batch = Batch(recordsPerBatch);
-        byte[][] frames = [.. Enumerable.Range(0, partitions).Select(partition => Frame(topic, [partition], batch))];
+        byte[][] frames = [.. partitions.Select(partition => Frame(topic, [partition], batch))];
         return new(port, frames, (long)recordsPerBatch * RecordBytes);
     }
 
@@ -69,30 +73,57 @@ internal sealed class ProduceLoad
     /// </summary>
     public Percentiles RunOpen(double requestsPerSecond, TimeSpan time)
     {
+        double[] latencies = MeasureOpen(requestsPerSecond, time, CancellationToken.None);
+        return Percentiles.Of([.. latencies.Skip(latencies.Length / 10)]);
+    }
+
+    /// <summary>As <see cref="RunOpen"/>, until told to stop.</summary>
+    /// <returns>Milliseconds by request, in order.</returns>
+    /// <exception cref="IOException">The server went away.</exception>
+    public double[] MeasureOpen(double requestsPerSecond, TimeSpan time, CancellationToken stop)
+    {
         using var connection = new RawConnection(_port);
         int total = (int)(requestsPerSecond * time.TotalSeconds);
         double ticksPerRequest = Stopwatch.Frequency / requestsPerSecond;
         long started = Stopwatch.GetTimestamp() + (Stopwatch.Frequency / 100);
         double[] latencies = new double[total];
+        int answered = 0;
+        Exception? failure = null;
         var receiver = new Thread(() =>
         {
-            for (int i = 0; i < total; i++)
+            try
             {
-                Check(connection.Receive());
-                latencies[i] = (Stopwatch.GetTimestamp() - started - (long)(i * ticksPerRequest)) * 1000.0 / Stopwatch.Frequency;
+                for (int i = 0; i < Volatile.Read(ref total); i++)
+                {
+                    Check(connection.Receive());
+                    latencies[i] = (Stopwatch.GetTimestamp() - started - (long)(i * ticksPerRequest)) * 1000.0 / Stopwatch.Frequency;
+                    answered = i + 1;
+                }
+            }
+            catch (Exception failed) when (failed is IOException or System.Net.Sockets.SocketException or InvalidOperationException)
+            {
+                Volatile.Write(ref failure, failed);
             }
         });
         receiver.Start();
-        for (int i = 0; i < total; i++)
+        for (int i = 0; i < total && Volatile.Read(ref failure) is null; i++)
         {
+            if (stop.IsCancellationRequested)
+            {
+                Volatile.Write(ref total, i + 1); // this one is the last: the receiver may be waiting for it
+            }
+
             WaitUntil(started + (long)(i * ticksPerRequest));
             byte[] frame = _frames[i % _frames.Length];
             RawConnection.SetCorrelation(frame, i);
-            connection.Send(frame);
+            if (!connection.TrySend(frame))
+            {
+                break;
+            }
         }
 
         receiver.Join();
-        return Percentiles.Of([.. latencies.Skip(total / 10)]);
+        return failure is null ? latencies[..answered] : throw new IOException("the load was cut off: " + failure.Message, failure);
     }
 
     public static byte[] Batch(int records)

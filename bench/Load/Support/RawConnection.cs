@@ -34,6 +34,23 @@ internal sealed class RawConnection : IDisposable
         }
     }
 
+    /// <returns>False when the server has gone.</returns>
+    public bool TrySend(ReadOnlySpan<byte> frame)
+    {
+        try
+        {
+            Send(frame);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Ends a <see cref="Receive"/> on another thread.</summary>
+    public void Abort() => _socket.Close();
+
     /// <summary>The next response without its length prefix, valid until the next call.</summary>
     public ReadOnlyMemory<byte> Receive()
     {

@@ -111,6 +111,7 @@ public sealed partial class ClusterMember : IAsyncDisposable
         Start(_tail.RunAsync);
         Start(_controller.RunAsync);
         Start(_loads.RunAsync);
+        Start(new FenceWatch(_options, storage, _membership, _dependencies.Time).RunAsync);
     }
 
     /// <summary>

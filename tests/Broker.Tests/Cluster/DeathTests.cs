@@ -46,6 +46,26 @@ public sealed class DeathTests
     });
 
     [Fact]
+    public void WhoIsCutOffFromTheDatabaseLooksIntoTheBucketWhetherItWasDeclaredDead() => ClusterHarness.Run(async cluster =>
+    {
+        ClusterTestNode[] nodes = await cluster.StartAsync(1, 2, 3);
+        await cluster.PassAsync(20);
+        Assert.All(nodes, node => Assert.Empty(node.Storage.FenceLooks));
+        nodes[1].Line.IsCut = true;
+        nodes[1].Storage.HangsLooks = true;
+        await cluster.PassAsync(20);
+
+        // Also when the bucket does not answer, again and again.
+        Assert.InRange(nodes[1].Storage.FenceLooks.Count, 2, 7);
+        nodes[1].Storage.HangsLooks = false;
+        nodes[1].Storage.FenceLooks.Clear();
+        await cluster.PassAsync(10);
+        Assert.InRange(nodes[1].Storage.FenceLooks.Count, 2, 4);
+        Assert.Empty(nodes[0].Storage.FenceLooks);
+        Assert.Empty(nodes[1].Fenced);
+    });
+
+    [Fact]
     public void OneSurvivorRecoversSeveralAtTheSameTime() => ClusterHarness.Run(async cluster =>
     {
         ClusterTestNode[] nodes = await cluster.StartAsync(1, 2, 3);

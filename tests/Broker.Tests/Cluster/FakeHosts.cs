@@ -142,6 +142,21 @@ internal sealed class FakeRecoveringStorage(SimulatedProcess process) : IStreamS
 
     public bool HasRoom => true;
 
+    /// <summary>When it was asked to look for a fence.</summary>
+    public List<DateTimeOffset> FenceLooks { get; } = [];
+
+    /// <summary>The bucket does not answer either: looks hang until they are given up.</summary>
+    public bool HangsLooks { get; set; }
+
+    public async ValueTask LookForFenceAsync(CancellationToken cancellation = default)
+    {
+        FenceLooks.Add(process.Time.GetUtcNow());
+        if (HangsLooks)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, process.Time, cancellation);
+        }
+    }
+
     public async ValueTask RecoverAsync(BrokerEpoch dead, CancellationToken cancellation = default)
     {
         Started.Add(dead);

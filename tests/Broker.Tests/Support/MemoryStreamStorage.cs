@@ -99,6 +99,8 @@ internal sealed class MemoryStreamStorage : IStreamStorage
         return ValueTask.CompletedTask;
     }
 
+    public ValueTask LookForFenceAsync(CancellationToken cancellation = default) => ValueTask.CompletedTask;
+
     public async ValueTask DestroyAsync(StreamId id, CancellationToken cancellation = default)
     {
         await DestroyGate.WaitAsync(cancellation);

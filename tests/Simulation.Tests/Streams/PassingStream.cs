@@ -64,6 +64,8 @@ internal class PassingStorage(IStreamStorage inner, Func<IStream, IStream> chang
     public virtual ValueTask RecoverAsync(PipeRoll.Streams.Metadata.BrokerEpoch dead, CancellationToken cancellation = default) =>
         inner.RecoverAsync(dead, cancellation);
 
+    public ValueTask LookForFenceAsync(CancellationToken cancellation = default) => inner.LookForFenceAsync(cancellation);
+
     public ValueTask DestroyAsync(StreamId id, CancellationToken cancellation = default) => inner.DestroyAsync(id, cancellation);
 
     public ValueTask WaitForRoomAsync(CancellationToken cancellation = default) => inner.WaitForRoomAsync(cancellation);

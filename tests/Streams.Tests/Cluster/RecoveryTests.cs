@@ -49,6 +49,28 @@ public sealed class RecoveryTests
     }
 
     [Fact]
+    public async Task A_zombie_that_writes_nothing_finds_its_fence_when_it_looks_for_it()
+    {
+        await using ClusterHarness cluster = await ClusterHarness.StartAsync();
+        TestBroker a = await cluster.AddAsync();
+        TestBroker b = await cluster.AddAsync();
+        IStream stream = await cluster.CreateAsync(a);
+        await stream.AppendAsync(2);
+        await a.Storage.LookForFenceAsync();
+        await stream.AppendAsync(1);
+        await a.Storage.LookForFenceAsync();
+        Assert.False(a.Fatal.Task.IsCompleted);
+
+        await cluster.FailOverAsync(a, b, stream.Id);
+        await b.Storage.LookForFenceAsync();
+        Assert.False(a.Fatal.Task.IsCompleted || b.Fatal.Task.IsCompleted);
+        await a.Storage.LookForFenceAsync();
+        Assert.IsType<BrokerFencedException>(await a.Fatal.Task);
+        await Assert.ThrowsAsync<StreamUnavailableException>(async () => await stream.ReadAllAsync(0));
+        await a.Storage.LookForFenceAsync();
+    }
+
+    [Fact]
     public async Task A_zombie_that_uploads_commits_nothing_and_is_told_to_end()
     {
         await using ClusterHarness cluster = await ClusterHarness.StartAsync();

@@ -1,6 +1,7 @@
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Stores;
 using PipeRoll.Streams.Tests.Support;
+using PipeRoll.Streams.Wal.Objects;
 
 namespace PipeRoll.Streams.Tests.Cluster;
 
@@ -19,13 +20,19 @@ public sealed class StorageAuditTests
         Assert.Equal((1, 0), (live.LogObjects, live.DeadLogObjects));
         Assert.True(live.LogBytes > 100);
 
-        // Above the fence, then of a log that is gone, then of one that was forgotten.
+        // Above the fence, then of a log that is gone, then of one that was forgotten. A fence put ahead of the writer ends nothing.
         await a.Storage.DisposeAsync();
-        await cluster.FailOverAsync(a, b, stream.Id);
-        await cluster.Objects.PutAsync($"wal/{a.Epoch.Value:x16}/{9:x16}", [new byte[200]]);
+        await cluster.FenceAsync(a, b);
+        await cluster.Objects.PutAsync($"wal/{a.Epoch.Value:x16}/{2:x16}", [ObjectWalFormat.Fence(a.Epoch, 2, b.Epoch)]);
+        await cluster.Objects.PutAsync($"wal/{a.Epoch.Value:x16}/{3:x16}", [new byte[200]]);
+        await cluster.Objects.PutAsync($"wal/{a.Epoch.Value:x16}/{0x42:x16}", [ObjectWalFormat.Fence(a.Epoch, 0x42, b.Epoch)]);
+        StorageAuditReport fenced = await StorageAudit.RunAsync(cluster.Objects, cluster.Metadata);
+        Assert.Equal((3, 1), (fenced.LogObjects, fenced.DeadLogObjects));
+        await b.Storage.RecoverAsync(a.Epoch);
+        await cluster.Metadata.FinishRecoveryAsync(a.Epoch, b.Epoch);
         StorageAuditReport gone = await StorageAudit.RunAsync(cluster.Objects, cluster.Metadata);
         Assert.True(gone.IsClean);
-        Assert.Equal((1, 2), (gone.LogObjects, gone.DeadLogObjects));
+        Assert.Equal((3, 2), (gone.LogObjects, gone.DeadLogObjects));
         Assert.Equal(1, gone.Objects);
 
         cluster.Time.Advance(ClusterHarness.Options.GoneBrokerGrace);

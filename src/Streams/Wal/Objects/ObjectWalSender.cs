@@ -47,6 +47,16 @@ internal sealed class ObjectWalSender(ObjectWalContext context)
         }
     }
 
+    /// <summary>The fence that stands where the group of this number would go; null when there is none.</summary>
+    public async ValueTask<BrokerFencedException?> FindFenceAsync(long number, CancellationToken cancellation)
+    {
+        string key = ObjectWalFormat.KeyOf(context.Broker, number);
+        return await TryReadHeaderAsync(key, cancellation) is { } found
+            && WalFormat.TryReadGroupHeader(found, out WalGroupHeader header) && header.Fence
+            ? new BrokerFencedException(Describe(key, found))
+            : null;
+    }
+
     /// <summary>The header names log, number and, by its checksums, everything that the object holds. Null when the object is gone again.</summary>
     private async ValueTask<byte[]?> TryReadHeaderAsync(string key, CancellationToken cancellation)
     {

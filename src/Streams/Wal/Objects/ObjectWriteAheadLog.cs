@@ -152,6 +152,29 @@ internal sealed partial class ObjectWriteAheadLog : IWriteAheadLog, IDisposable
         _trimmer.Trim((long)group);
     }
 
+    /// <summary>
+    /// Looks whether the fence stands under the next number: where it does when everything sent before was stored. What is under way finds out
+    /// by itself.
+    /// </summary>
+    public async ValueTask LookForFenceAsync(CancellationToken cancellation)
+    {
+        long next;
+        lock (_lock)
+        {
+            if (_inFlight > 0 || _failure is not null || _stopped)
+            {
+                return;
+            }
+
+            next = _nextNumber;
+        }
+
+        if (await _sender.FindFenceAsync(next, cancellation) is { } fenced)
+        {
+            Fail(next, fenced);
+        }
+    }
+
     public Task DrainAsync()
     {
         lock (_lock)
