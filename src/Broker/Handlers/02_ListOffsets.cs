@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Streams;
 using PipeRoll.Wire;
@@ -13,7 +14,7 @@ namespace PipeRoll.Broker.Handlers;
 /// local (8, KIP-405): the earliest, for everything is where it is served; -5 latest tiered (9, KIP-1005): none, as Kafka
 /// answers without tiered storage. read_committed is the same as read_uncommitted: there are no transactions.
 /// </remarks>
-internal sealed class ListOffsetsHandler(BrokerServices services, DecompressorPool decompressors)
+internal sealed partial class ListOffsetsHandler(BrokerServices services, DecompressorPool decompressors)
     : Handler<ListOffsetsRequest, ListOffsetsResponse>
 {
     private const long Latest = -1;
@@ -21,6 +22,7 @@ internal sealed class ListOffsetsHandler(BrokerServices services, DecompressorPo
     private const long MaxTimestamp = -3;
     private const long EarliestLocal = -4;
     private const long LatestTiered = -5;
+    private readonly ILogger _logger = services.Loggers.CreateLogger<ListOffsetsHandler>();
 
     public override async ValueTask<ListOffsetsResponse> HandleAsync(ListOffsetsRequest request, RequestContext context)
     {
@@ -79,6 +81,12 @@ internal sealed class ListOffsetsHandler(BrokerServices services, DecompressorPo
             // Closed, or trimmed while it was searched: the client asks again.
             answer.ErrorCode = (short)KafkaError.NotLeaderOrFollower;
         }
+        catch (Exception failure) when (failure is not OperationCanceledException)
+        {
+            // What an earlier leader has yet to commit was waited for too long, or store or database do not answer: for the client to retry.
+            answer.ErrorCode = (short)StreamErrors.ErrorOf(failure);
+            LogSearchFailed(_logger, failure, partition!.Identity, wanted.Timestamp);
+        }
     }
 
     private ValueTask<TimestampedOffset> FindAsync(Partition partition, long timestamp, CancellationToken cancellation)
@@ -96,6 +104,9 @@ internal sealed class ListOffsetsHandler(BrokerServices services, DecompressorPo
             _ => TimestampSearch.FirstAtOrAfterAsync(stream, timestamp, decompressors, cancellation),
         };
     }
+
+    [LoggerMessage(62, LogLevel.Warning, "{Partition} could not be searched for the time {Timestamp}")]
+    private static partial void LogSearchFailed(ILogger logger, Exception failure, PartitionIdentity partition, long timestamp);
 
     /// <summary>A negative time that means nothing here.</summary>
     private sealed class UnsupportedTimestampException : Exception;

@@ -1,6 +1,7 @@
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Streams;
+using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -78,6 +79,11 @@ internal sealed class DeleteRecordsHandler(BrokerServices services) : Handler<De
         catch (Exception error) when (error is StreamUnavailableException or OffsetOutOfRangeException)
         {
             return (StreamErrors.ErrorOf(error), -1);
+        }
+        catch (MetadataUnavailableException)
+        {
+            // It may have happened: doing it once more does no harm.
+            return (KafkaError.RequestTimedOut, -1);
         }
     }
 }

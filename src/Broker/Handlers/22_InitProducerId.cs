@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -31,7 +32,15 @@ internal sealed partial class InitProducerIdHandler(BrokerServices services) : H
             return new InitProducerIdResponse { ProducerId = request.ProducerId, ProducerEpoch = (short)(request.ProducerEpoch + 1) };
         }
 
-        return new InitProducerIdResponse { ProducerId = await services.ProducerIds.NextAsync(CancellationToken.None), ProducerEpoch = 0 };
+        try
+        {
+            return new InitProducerIdResponse { ProducerId = await services.ProducerIds.NextAsync(CancellationToken.None), ProducerEpoch = 0 };
+        }
+        catch (MetadataUnavailableException)
+        {
+            // Retried after a pause by all clients, without looking for a coordinator, which producers without transactions have none of.
+            return Refused(KafkaError.CoordinatorLoadInProgress);
+        }
     }
 
     private static InitProducerIdResponse Refused(KafkaError error) =>

@@ -184,7 +184,7 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
                     return Refused(error == CatalogError.None ? CatalogError.NotFound : error, name);
                 }
 
-                closed = Task.WhenAll(topic.Partitions.Select(_services.Registry.Destroy));
+                closed = Task.WhenAll(topic.Partitions.Select(partition => _services.Registry.Destroy(partition).Follow()));
                 Deleted?.Invoke(topic);
                 return TopicChange.Done(topic);
             },

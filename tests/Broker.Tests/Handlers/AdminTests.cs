@@ -1,6 +1,7 @@
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Tests.Support;
+using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -295,6 +296,47 @@ public sealed class AdminTests
 
     private static Task<MetadataResponse> Metadata(RawClient client, MetadataRequest request) =>
         client.CallAsync<MetadataRequest, MetadataResponse>(request, 12);
+
+    [Fact]
+    public async Task What_needs_a_database_that_is_away_is_to_be_tried_again_and_the_connection_stays()
+    {
+        await using BrokerHost host = await BrokerHost.StartAsync();
+        Topics.Topic topic = await host.CreateTopicAsync("t");
+        await host.AllOpenAsync();
+        using RawClient client = await RawClient.ConnectAsync(host);
+        await client.ProduceAsync("t", Batches.Of(5));
+        var away = new MetadataUnavailableException("away");
+        MemoryLogStream stream = host.Storage[topic.Partitions[0].Identity.Stream];
+        stream.Failure = away;
+        host.Catalog.ProducerIdFailure = away;
+        var search = new ListOffsetsRequest
+        {
+            ReplicaId = -1,
+            Topics = [new() { Name = "t", Partitions = [new() { Timestamp = 1, CurrentLeaderEpoch = -1 }] }],
+        };
+        short[] found = new short[2];
+        found[0] = (await client.CallAsync<ListOffsetsRequest, ListOffsetsResponse>(search, 7)).Topics[0].Partitions[0].ErrorCode;
+        stream.Failure = new TimeoutException("an earlier leader has not committed its part");
+        found[1] = (await client.CallAsync<ListOffsetsRequest, ListOffsetsResponse>(search, 7)).Topics[0].Partitions[0].ErrorCode;
+        Assert.Equal([(short)KafkaError.KafkaStorageError, (short)KafkaError.KafkaStorageError], found);
+        stream.Failure = away;
+        Assert.Equal((KafkaError.RequestTimedOut, -1), await DeleteRecords(client, "t", 3));
+
+        // The first block of ids was taken at the start.
+        short error = 0;
+        for (int i = 0; i <= 1000 && error == 0; i++)
+        {
+            error = (await client.CallAsync<InitProducerIdRequest, InitProducerIdResponse>(
+                new InitProducerIdRequest { TransactionalId = null, ProducerId = -1, ProducerEpoch = -1 }, 4)).ErrorCode;
+        }
+
+        Assert.Equal((short)KafkaError.CoordinatorLoadInProgress, error);
+        stream.Failure = null;
+        host.Catalog.ProducerIdFailure = null;
+        Assert.Equal((KafkaError.None, 3), await DeleteRecords(client, "t", 3));
+        Assert.Equal(0, (await client.CallAsync<InitProducerIdRequest, InitProducerIdResponse>(
+            new InitProducerIdRequest { TransactionalId = null, ProducerId = -1, ProducerEpoch = -1 }, 4)).ErrorCode);
+    }
 
     private static async Task<(KafkaError Error, long LowWatermark)> DeleteRecords(RawClient client, string topic, long offset)
     {

@@ -168,8 +168,11 @@ internal sealed class MemoryLogStream(StreamId id, MemoryStreamStorage storage) 
         }
     }
 
+    /// <summary>What searches and trims throw while it is set.</summary>
+    public Exception? Failure { get; set; }
+
     public ValueTask<long?> FindBlockByTimestampAsync(long timestamp, CancellationToken cancellation = default) =>
-        ValueTask.FromResult(Locked(() =>
+        Failure is { } failure ? throw failure : ValueTask.FromResult(Locked(() =>
         {
             int at = _log.Batches.FindIndex(batch => batch.EndOffset > _log.Start && batch.MaxTimestamp >= timestamp);
             return at < 0 ? (long?)null : _log.Batches[at].BaseOffset;
@@ -180,6 +183,11 @@ internal sealed class MemoryLogStream(StreamId id, MemoryStreamStorage storage) 
         lock (_gate)
         {
             ThrowIfUnavailable();
+            if (Failure is { } failure)
+            {
+                throw failure;
+            }
+
             if (newStartOffset > End)
             {
                 throw new OffsetOutOfRangeException(newStartOffset, _log.Start, End);

@@ -69,8 +69,16 @@ internal sealed class MemoryTopicCatalog : ITopicCatalog
 
     public ValueTask<string> GetClusterIdAsync(CancellationToken cancellation = default) => ValueTask.FromResult(ClusterId);
 
+    /// <summary>What asking for producer ids throws while it is set.</summary>
+    public Exception? ProducerIdFailure { get; set; }
+
     public ValueTask<long> AllocateProducerIdsAsync(int count, CancellationToken cancellation = default)
     {
+        if (ProducerIdFailure is { } failure)
+        {
+            throw failure;
+        }
+
         lock (_gate)
         {
             long first = _nextProducerId;
