@@ -1,7 +1,8 @@
 using PipeRoll.Load;
 using PipeRoll.Load.Benchmarks;
 
-// bench [NAME...] [--root DIR] [--quick] [--json FILE]: every figure is a ratio to, or stands beside, a yardstick of the same run.
+// bench [NAME...] [--root DIR] [--quick] [--keep] [--json FILE]; without a name all but those of clusters, `cluster` for those; --keep leaves
+// the servers' folders and logs. Every figure is a ratio to, or stands beside, a yardstick of the same run.
 Dictionary<string, Action<BenchContext>> benchmarks = new(StringComparer.Ordinal)
 {
     ["produce"] = ProduceBenchmark.Throughput,
@@ -15,12 +16,16 @@ Dictionary<string, Action<BenchContext>> benchmarks = new(StringComparer.Ordinal
     ["cluster-produce"] = ClusterProduceBenchmark.Latency,
     ["cluster-puts"] = ClusterProduceBenchmark.Puts,
     ["cluster-failover"] = ClusterFailoverBenchmark.Run,
+    ["cluster-move"] = ClusterMoveBenchmark.Run,
+    ["cluster-cold"] = ClusterReadBenchmark.Cold,
+    ["cluster-storm"] = ClusterStormBenchmark.Run,
 };
 
 var names = new List<string>();
 string root = Path.Combine(Path.GetTempPath(), $"piperoll-bench-{Environment.ProcessId}");
 string? json = null;
 double scale = 1;
+bool keep = false;
 for (int i = 0; i < args.Length; i++)
 {
     switch (args[i])
@@ -28,6 +33,8 @@ for (int i = 0; i < args.Length; i++)
         case "--root" when i + 1 < args.Length: root = Path.Combine(args[++i], $"piperoll-bench-{Environment.ProcessId}"); break;
         case "--json" when i + 1 < args.Length: json = args[++i]; break;
         case "--quick": scale = 0.2; break;
+        case "--keep": keep = true; break;
+        case "cluster": names.AddRange(benchmarks.Keys.Where(name => name.StartsWith("cluster-", StringComparison.Ordinal))); break;
         case var name when benchmarks.ContainsKey(name): names.Add(name); break;
         default:
             Console.Error.WriteLine($"bench: no benchmark is called '{args[i]}'; there are {string.Join(", ", benchmarks.Keys)}");
@@ -40,7 +47,7 @@ var context = new BenchContext(root, scale, report);
 Directory.CreateDirectory(root);
 try
 {
-    foreach (string name in names.Count > 0 ? names : [.. benchmarks.Keys])
+    foreach (string name in names.Count > 0 ? names : [.. benchmarks.Keys.Where(name => !name.StartsWith("cluster-", StringComparison.Ordinal))])
     {
         benchmarks[name](context);
     }
@@ -53,7 +60,10 @@ catch (Exception failed)
 }
 finally
 {
-    Directory.Delete(root, recursive: true);
+    if (!keep)
+    {
+        Directory.Delete(root, recursive: true);
+    }
 }
 
 if (json is not null)
