@@ -54,6 +54,7 @@ public sealed class CompactionModuleTests
     public async Task OffsetsAreTheSameAfterTheirTopicWasCompactedAndTheBrokerRestarted()
     {
         await using BrokerHost host = await BrokerHost.StartAsync(BrokerHost.Options with { Groups = new() { OffsetsTopicPartitions = 2 } });
+        await host.CreateTopicAsync("events", 4);
         await using (GroupCoordinatorLease before = await GroupCoordinatorLease.TakeAsync(host))
         {
             for (int index = 0; index < 200; index++)
