@@ -30,7 +30,7 @@ public sealed class BrokerDeathTests(ClusterBackends backends, ITestOutputHelper
                 _ => Enumerable.Range(1, 3).First(node => node != controller && node != coordinator),
             };
             await cluster.Broker(victim).KillAsync();
-            Task running = load.RunForAsync(TimeSpan.FromSeconds(6));
+            Task running = load.RunForAsync(TimeSpan.FromSeconds(5));
             TimeSpan settled = await cluster.WhenSettledAsync();
             output.WriteLine($"{kind} (broker {victim}) killed: every partition led again after {settled.TotalSeconds:F1} s");
             await running;
@@ -59,7 +59,7 @@ public sealed class BrokerDeathTests(ClusterBackends backends, ITestOutputHelper
         int coordinator = await CoordinatorAsync(cluster.Bootstrap, group.Name);
         int other = coordinator == controller ? controller % 3 + 1 : coordinator;
         await Task.WhenAll(cluster.Broker(controller).KillAsync(), cluster.Broker(other).KillAsync());
-        Task running = load.RunForAsync(TimeSpan.FromSeconds(7));
+        Task running = load.RunForAsync(TimeSpan.FromSeconds(5));
         TimeSpan settled = await cluster.WhenSettledAsync();
         output.WriteLine($"brokers {controller} and {other} killed: every partition led again after {settled.TotalSeconds:F1} s");
         await running;

@@ -28,7 +28,7 @@ public sealed class ClusterKillLoopTests(ClusterBackends backends, ITestOutputHe
             await victim.KillAsync();
 
             // Sometimes it is back before anybody has missed it, sometimes the others have taken over, and sometimes another goes meanwhile.
-            int awayMs = random.Next(3) switch { 0 => 0, 1 => random.Next(1_000), _ => 4_500 };
+            int awayMs = random.Next(4) switch { 0 => 0, 1 => 4_500, _ => random.Next(800) };
             Task away = load.RunForAsync(TimeSpan.FromMilliseconds(awayMs));
             if (random.Next(4) == 0)
             {

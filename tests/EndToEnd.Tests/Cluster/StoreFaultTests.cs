@@ -8,13 +8,13 @@ namespace PipeRoll.EndToEnd.Tests.Cluster;
 /// <summary>
 /// A store that answers, but not with what one wants: full, or overloaded. Producing waits, nothing is lost, and it goes on by itself.
 /// </summary>
-/// <remarks>PIPEROLL_TEST_STORM_SECONDS sets how long the storm of 503 lasts (10).</remarks>
+/// <remarks>PIPEROLL_TEST_STORM_SECONDS sets how long the storm of 503 lasts (8).</remarks>
 public sealed class StoreFaultTests(ClusterBackends backends, ITestOutputHelper output)
 {
     private const int Partitions = 6;
     private const int PerPause = 20;
     private static readonly TimeSpan Storm =
-        TimeSpan.FromSeconds(int.Parse(Environment.GetEnvironmentVariable("PIPEROLL_TEST_STORM_SECONDS") ?? "10"));
+        TimeSpan.FromSeconds(int.Parse(Environment.GetEnvironmentVariable("PIPEROLL_TEST_STORM_SECONDS") ?? "8"));
 
     [Fact]
     public async Task ABucketThatIsFullStopsProducingUntilThereIsRoom()
