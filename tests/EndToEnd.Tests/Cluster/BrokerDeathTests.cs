@@ -30,7 +30,7 @@ public sealed class BrokerDeathTests(ClusterBackends backends, ITestOutputHelper
                 _ => Enumerable.Range(1, 3).First(node => node != controller && node != coordinator),
             };
             await cluster.Broker(victim).KillAsync();
-            Task running = load.RunForAsync(TimeSpan.FromSeconds(6));
+            Task running = load.RunForAsync(TimeSpan.FromSeconds(5));
             TimeSpan settled = await cluster.WhenSettledAsync();
             output.WriteLine($"{kind} (broker {victim}) killed: every partition led again after {settled.TotalSeconds:F1} s");
             await running;
@@ -59,8 +59,9 @@ public sealed class BrokerDeathTests(ClusterBackends backends, ITestOutputHelper
         int coordinator = await CoordinatorAsync(cluster.Bootstrap, group.Name);
         int other = coordinator == controller ? controller % 3 + 1 : coordinator;
         await Task.WhenAll(cluster.Broker(controller).KillAsync(), cluster.Broker(other).KillAsync());
-        Task running = load.RunForAsync(TimeSpan.FromSeconds(7));
-        output.WriteLine($"brokers {controller} and {other} killed: every partition led again after {(await cluster.WhenSettledAsync()).TotalSeconds:F1} s");
+        Task running = load.RunForAsync(TimeSpan.FromSeconds(5));
+        TimeSpan settled = await cluster.WhenSettledAsync();
+        output.WriteLine($"brokers {controller} and {other} killed: every partition led again after {settled.TotalSeconds:F1} s");
         await running;
         await cluster.RestartEndedAsync();
         await cluster.WhenSettledAsync();
@@ -69,7 +70,8 @@ public sealed class BrokerDeathTests(ClusterBackends backends, ITestOutputHelper
         await Task.Delay(TimeSpan.FromSeconds(1));
         await Task.WhenAll(cluster.Brokers.Select(broker => broker.KillAsync()));
         await cluster.RestartEndedAsync();
-        output.WriteLine($"all killed and started: every partition led {(await cluster.WhenSettledAsync()).TotalSeconds:F1} s after the start");
+        settled = await cluster.WhenSettledAsync();
+        output.WriteLine($"all killed and started: every partition led {settled.TotalSeconds:F1} s after the start");
         await running;
         await load.RunForAsync(TimeSpan.FromSeconds(1));
         await load.FinishAsync();

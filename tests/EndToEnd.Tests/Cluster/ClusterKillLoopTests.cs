@@ -23,12 +23,13 @@ public sealed class ClusterKillLoopTests(ClusterBackends backends, ITestOutputHe
         using var load = new SequenceLoad(cluster.Bootstrap, "kill-loop", Partitions, PerPause);
         for (int kill = 0; kill < Kills; kill++)
         {
-            await load.RunForAsync(TimeSpan.FromMilliseconds(random.Next(50, 1_500)));
+            await load.RunForAsync(TimeSpan.FromMilliseconds(random.Next(50, 1_000)));
             ServerProcess victim = cluster.Brokers[random.Next(cluster.Brokers.Count)];
             await victim.KillAsync();
 
             // Sometimes it is back before anybody has missed it, sometimes the others have taken over, and sometimes another goes meanwhile.
-            Task away = load.RunForAsync(TimeSpan.FromMilliseconds(random.Next(3) switch { 0 => 0, 1 => random.Next(1_000), _ => 5_000 }));
+            int awayMs = random.Next(4) switch { 0 => 0, 1 => 4_500, _ => random.Next(800) };
+            Task away = load.RunForAsync(TimeSpan.FromMilliseconds(awayMs));
             if (random.Next(4) == 0)
             {
                 await cluster.Brokers[random.Next(cluster.Brokers.Count)].KillAsync();

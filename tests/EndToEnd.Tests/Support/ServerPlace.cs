@@ -7,7 +7,7 @@ internal sealed record ServerPlace(string Address)
     /// <summary>In the test's own network and time.</summary>
     public static ServerPlace Here { get; } = new("127.0.0.1");
 
-    /// <summary>A command that becomes the server (by exec, so that signals reach it), such as one that enters a network namespace.</summary>
+    /// <summary>A command that becomes the server (by exec, so that signals reach it), as one that enters a network namespace.</summary>
     public string[] Prefix { get; init; } = [];
 
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();

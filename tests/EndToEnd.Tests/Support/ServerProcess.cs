@@ -53,8 +53,16 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     public static async Task<ServerProcess> StartAsync(ServerPlace place, string dataFolder, params string[] flags)
     {
         var server = new ServerProcess(dataFolder, flags, place);
-        await server.StartAgainAsync();
-        return server;
+        try
+        {
+            await server.StartAgainAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
     }
 
     public async Task StartAgainAsync()
@@ -83,7 +91,9 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         _process.Start();
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-        Match match = await ready.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        await Task.WhenAny(ready.Task, Task.Delay(TimeSpan.FromSeconds(60)));
+        Assert.True(ready.Task.IsCompleted, $"the server is not ready after 60 s; it said:{Environment.NewLine}{Log}");
+        Match match = await ready.Task;
         KafkaPort = int.Parse(match.Groups["kafka"].Value);
         HttpPort = int.Parse(match.Groups["http"].Value);
     }

@@ -44,11 +44,14 @@ internal sealed class ClusterProcesses : IAsyncDisposable
         try
         {
             await File.WriteAllTextAsync(cluster.ConfigFile, Config(backends, bucket, connection, endpoint ?? backends.Store.Endpoint));
-            for (int node = 1; node <= brokers; node++)
-            {
-                await cluster.AddBrokerAsync(places?.ElementAtOrDefault(node - 1));
-            }
-
+            Task<ServerProcess>[] starting =
+            [
+                .. Enumerable.Range(1, brokers).Select(
+                    node => cluster.StartBrokerAsync(node, places?.ElementAtOrDefault(node - 1) ?? ServerPlace.Here)),
+            ];
+            await Task.WhenAny(Task.WhenAll(starting));
+            cluster._brokers.AddRange(starting.Where(start => start.IsCompletedSuccessfully).Select(start => start.Result));
+            await Task.WhenAll(starting);
             await cluster.WhenSettledAsync();
             return cluster;
         }
@@ -60,19 +63,7 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     }
 
     /// <summary>Starts one more, with the next node id.</summary>
-    public async Task<ServerProcess> AddBrokerAsync(ServerPlace? place = null)
-    {
-        place ??= ServerPlace.Here;
-        int node = _brokers.Count + 1;
-        string[] flags =
-        [
-            "--config", ConfigFile, "--set", $"cluster/node.id={node}", "--set", $"cluster/rack=rack-{node}",
-            .. _settings.Concat(place.Settings).SelectMany(setting => new[] { "--set", setting }),
-        ];
-        ServerProcess broker = await ServerProcess.StartAsync(place, Path.Combine(_folder.Path, $"data-{node}"), flags);
-        _brokers.Add(broker);
-        return broker;
-    }
+    public async Task AddBrokerAsync() => _brokers.Add(await StartBrokerAsync(_brokers.Count + 1, ServerPlace.Here));
 
     public ServerProcess Broker(int node) => _brokers[node - 1];
 
@@ -159,6 +150,10 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     public async Task<string> ReadinessAsync(ServerProcess broker) =>
         await (await _http.GetAsync(new Uri(broker.Http, "/readyz"))).Content.ReadAsStringAsync();
 
+    /// <summary>What time it is by the broker's own clock.</summary>
+    public async Task<DateTimeOffset> ClockAsync(ServerProcess broker) =>
+        (await _http.GetAsync(new Uri(broker.Http, "/healthz"))).Headers.Date ?? throw new InvalidOperationException("it does not say");
+
     /// <summary>Compares bucket and metadata; fails on anything that is missing.</summary>
     public async Task AuditAsync()
     {
@@ -177,6 +172,16 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 
         _http.Dispose();
         _folder.Dispose();
+    }
+
+    private Task<ServerProcess> StartBrokerAsync(int node, ServerPlace place)
+    {
+        string[] flags =
+        [
+            "--config", ConfigFile, "--set", $"cluster/node.id={node}", "--set", $"cluster/rack=rack-{node}",
+            .. _settings.Concat(place.Settings).SelectMany(setting => new[] { "--set", setting }),
+        ];
+        return ServerProcess.StartAsync(place, Path.Combine(_folder.Path, $"data-{node}"), flags);
     }
 
     private static string Config(ClusterBackends backends, string bucket, string connection, string endpoint) =>

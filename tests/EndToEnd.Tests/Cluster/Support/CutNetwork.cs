@@ -5,10 +5,12 @@ using PipeRoll.EndToEnd.Tests.Support;
 namespace PipeRoll.EndToEnd.Tests.Cluster.Support;
 
 /// <summary>
-/// A network namespace for one broker, with three cables to the outside: one for clients, one to the store, one to the database. Each of the
-/// latter two can be pulled out by itself; packets then vanish, as with a broken switch, and connections hang instead of ending.
+/// A network namespace for one broker, with three cables to the outside: one for clients, one to the store, one to the database. Each of
+/// the latter two can be pulled out by itself; packets then vanish, as with a broken switch, and connections hang instead of ending.
 /// </summary>
-/// <remarks>Needs root and iproute2. Store and database listen on loopback alone, so a relay stands at the outer end of their cables.</remarks>
+/// <remarks>
+/// Needs root and iproute2. Store and database listen on loopback alone, so a relay stands at the outer end of their cables.
+/// </remarks>
 internal sealed class CutNetwork : IAsyncDisposable
 {
     // Addresses that documentation and tests may use (RFC 2544, benchmarking); the first number of ours is the process's, more or less.

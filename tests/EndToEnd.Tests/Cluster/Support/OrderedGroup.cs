@@ -5,8 +5,8 @@ using PipeRoll.EndToEnd.Tests.Support;
 namespace PipeRoll.EndToEnd.Tests.Cluster.Support;
 
 /// <summary>
-/// A consumer group of two that checks what it is handed: within an assignment every offset follows the one before, a new assignment goes on
-/// between what was committed and what was read, and an offset that is read again has the same value.
+/// A consumer group of two that checks what it is handed: within an assignment every offset follows the one before, a new assignment goes
+/// on between what was committed and what was read, and an offset that is read again has the same value.
 /// </summary>
 /// <remarks>Members run on threads of their own until disposed. What is wrong is collected and fails <see cref="VerifyAsync"/>.</remarks>
 internal sealed class OrderedGroup : IAsyncDisposable
@@ -117,9 +117,10 @@ internal sealed class OrderedGroup : IAsyncDisposable
         lock (_gate)
         {
             List<long> read = _read[partition];
-            if (next.TryGetValue(partition, out long expected) ? offset != expected : offset < _committed[partition] || offset > read.Count)
+            long committed = _committed[partition];
+            if (next.TryGetValue(partition, out long expected) ? offset != expected : offset < committed || offset > read.Count)
             {
-                _wrong.Enqueue($"partition {partition}: offset {offset} came after {expected - 1}; {read.Count} read, {_committed[partition]} committed");
+                _wrong.Enqueue($"partition {partition}: offset {offset} came after {expected - 1}; {read.Count} read, {committed} committed");
             }
 
             if (offset < read.Count)
