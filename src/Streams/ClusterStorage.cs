@@ -26,6 +26,8 @@ public sealed class ClusterStorage : IAsyncDisposable
         LogCacheBytesMax = 512L * 1024 * 1024,
         UploadBytes = 192L * 1024 * 1024,
         StreamObjectBytes = 2L * 1024 * 1024,
+        // A dead broker's log is many small objects, and reading them waits for the store, not for bytes.
+        StoreRequestsMax = 96,
     };
 
     public IStreamStorage Streams => _streams;

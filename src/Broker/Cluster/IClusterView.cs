@@ -18,7 +18,7 @@ internal interface IClusterView
     /// <summary>Those that serve, this one among them, by node id.</summary>
     IReadOnlyList<ClusterNode> Nodes { get; }
 
-    /// <summary>Node id of the controller; -1 while there is none.</summary>
+    /// <summary>Node id of the controller; this broker's own while there is none, since each can do what clients ask a controller for.</summary>
     int ControllerId { get; }
 
     /// <summary>

@@ -10,12 +10,13 @@ internal sealed class ImageView(int nodeId, Func<BrokerEpoch> self, ImageHolder 
 
     public IReadOnlyList<ClusterNode> Nodes => images.Current.Nodes;
 
+    // Every broker takes what Kafka has its controller take. A client that is told of none would wait for its next refresh, minutes later.
     public int ControllerId
     {
         get
         {
             ClusterImage image = images.Current;
-            return image.NodeOf(image.Controller.Broker);
+            return image.NodeOf(image.Controller.Broker) is var controller && controller >= 0 ? controller : nodeId;
         }
     }
 

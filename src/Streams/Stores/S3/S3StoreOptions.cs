@@ -33,7 +33,7 @@ public sealed record S3StoreOptions
     public bool ForcePathStyle { get; init; } = true;
 
     /// <summary>Connections kept to the store: as many as the request budget lets through.</summary>
-    public int ConnectionsMax { get; init; } = 32;
+    public int ConnectionsMax { get; init; } = 96;
 
     /// <summary>Time for connecting, being queued and the answer's first byte; the transfer's own time is added to it.</summary>
     public TimeSpan AttemptTimeout { get; init; } = TimeSpan.FromSeconds(5);

@@ -209,7 +209,7 @@ internal sealed class DeadLogReader(ObjectWalContext context, BrokerEpoch dead, 
     /// <summary>Reads consecutive objects, several at a time.</summary>
     private sealed class ReadAhead(DeadLogReader log, long first, long end, CancellationToken cancellation) : IAsyncDisposable
     {
-        private const int ReadsMax = 64;
+        private const int ReadsMax = 96;
         private readonly Queue<(long Number, long Bytes, Task<WalObject?> Read)> _reads = new();
         private long _next = first;
         private long _bytes;
