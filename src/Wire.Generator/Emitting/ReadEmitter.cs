@@ -120,7 +120,7 @@ internal sealed class ReadEmitter(SourceWriter source, Message message)
         if (field.Type.Kind == Kind.Struct)
         {
             string structure = Element(field, compact);
-            return Nullable(field, $"reader.ReadInt8() < 0 ? null : {structure}", structure);
+            return Nullable(field, $"(reader.ReadInt8() < 0 ? null : {structure})", structure);
         }
 
         if (!Facts.HasLength(field.Type.Kind))
@@ -146,6 +146,6 @@ internal sealed class ReadEmitter(SourceWriter source, Message message)
             return required;
         }
 
-        return field.NullableSince <= field.Versions.Low ? nullable : $"version >= {field.NullableSince} ? ({nullable}) : {required}";
+        return field.NullableSince <= field.Versions.Low ? nullable : $"version >= {field.NullableSince} ? {nullable} : {required}";
     }
 }
