@@ -97,6 +97,9 @@ public sealed partial class Broker : IAsyncDisposable
     /// <summary>What handlers work with; for tests within the project. Null before the start.</summary>
     internal BrokerServices? Services { get; private set; }
 
+    /// <summary>For tests within the project. Empty before the start.</summary>
+    internal IReadOnlyList<IBrokerModule> Modules => _modules;
+
     /// <summary>The partitions as a cluster's machinery sees them. Null before the start.</summary>
     internal PartitionHost? PartitionHost { get; private set; }
 
