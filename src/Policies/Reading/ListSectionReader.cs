@@ -19,7 +19,7 @@ internal static class ListSectionReader
 
     public static List<PolicyList> Read(
         YamlNode node,
-        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
+        PolicySource source,
         ProblemList problems)
     {
         var lists = new List<PolicyList>();
@@ -31,7 +31,7 @@ internal static class ListSectionReader
         {
             if (Names.Check(entry.Key, "list", problems)
                 && YamlSection.Of(entry.Value, $"list '{entry.Key.Text}'", problems, Hint) is { } list
-                && ReadList(entry.Key.Text, list, files) is { } read)
+                && ReadList(entry.Key.Text, list, source) is { } read)
             {
                 lists.Add(read);
             }
@@ -61,7 +61,7 @@ internal static class ListSectionReader
         ];
     }
 
-    private static PolicyList? ReadList(string name, YamlSection section, IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files)
+    private static PolicyList? ReadList(string name, YamlSection section, PolicySource source)
     {
         string version = section.Text("version");
         ListMatch match = section.Word("match", ListMatch.Exact, Matches);
@@ -85,7 +85,11 @@ internal static class ListSectionReader
             }
         }
         section.Close();
-        ListDocument? document = file is null ? new ListDocument(values.Select(ListEntry.Of)) : ReadFile(file, section, files);
+        if (source.ListDocuments.TryGetValue(name, out ListDocument? given))
+        {
+            return new PolicyList(name, null, match, given, threshold);
+        }
+        ListDocument? document = file is null ? new ListDocument(values.Select(ListEntry.Of)) : ReadFile(file, section, source.ListFiles);
         return document is null || hasValues == (file is not null)
             ? null
             : new PolicyList(name, version.Length == 0 ? null : version, match, document, threshold);
