@@ -5,6 +5,7 @@ using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
@@ -160,7 +161,7 @@ public sealed partial class Broker : IAsyncDisposable
             var handlers = new HandlerTable(
                 [.. BrokerComposition.Handlers(Services, _decompressors), .. _modules.SelectMany(module => module.Handlers)]);
             var dispatcher = new RequestDispatcher(
-                handlers, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
+                handlers, AccessGuard.Open, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
             _listener = new BrokerListener(transport, new ConnectionServices(
                 _options, _dependencies.Time, _dependencies.Storage, dispatcher, _requestBytes, Metrics,
                 _dependencies.Loggers.CreateLogger<Connection>()));
