@@ -4,7 +4,7 @@ using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Tests.Support;
 using PipeRoll.Wire;
 
-namespace PipeRoll.Broker.Tests.Groups;
+namespace PipeRoll.Broker.Tests.Groups.Consumer;
 
 /// <summary>The consumer protocol (KIP-848) with a client that nobody here wrote, over a real socket.</summary>
 public sealed class ConsumerClientTests
