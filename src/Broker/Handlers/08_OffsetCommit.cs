@@ -1,5 +1,6 @@
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -19,6 +20,16 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
 {
     public override async ValueTask<OffsetCommitResponse> HandleAsync(OffsetCommitRequest request, RequestContext context)
     {
+        if (!context.Allows(AclOperation.Read, ResourceType.Group, request.GroupId))
+        {
+            return Answer(request, KafkaError.GroupAuthorizationFailed, null);
+        }
+
+        HashSet<string> denied =
+        [
+            .. request.Topics.Select(static topic => topic.Name)
+                .Where(topic => !context.Allows(AclOperation.Read, ResourceType.Topic, topic)),
+        ];
         long nowMs = time.GetUtcNow().ToUnixTimeMilliseconds();
         long expireMs = request.RetentionTimeMs < 0 ? -1 : nowMs + request.RetentionTimeMs;
         List<OffsetCommitEntry> entries = [];
@@ -26,7 +37,7 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
         {
             foreach (OffsetCommitRequest.OffsetCommitRequestPartition partition in topic.Partitions)
             {
-                if (Check(topic, partition) == KafkaError.None)
+                if (Check(topic, partition, denied) == KafkaError.None)
                 {
                     entries.Add(new OffsetCommitEntry(
                         new GroupPartition(topic.Name, partition.PartitionIndex),
@@ -40,12 +51,18 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
         KafkaError error = await groups.CommitAsync(
             request.GroupId, request.MemberId, request.GroupInstanceId, request.GenerationIdOrMemberEpoch, entries,
             new Committer(context.Client.Principal, context.ClientId ?? ""));
-        return Answer(request, error);
+        return Answer(request, error, denied);
     }
 
     private KafkaError Check(
-        OffsetCommitRequest.OffsetCommitRequestTopic topic, OffsetCommitRequest.OffsetCommitRequestPartition partition)
+        OffsetCommitRequest.OffsetCommitRequestTopic topic, OffsetCommitRequest.OffsetCommitRequestPartition partition,
+        HashSet<string> denied)
     {
+        if (denied.Contains(topic.Name))
+        {
+            return KafkaError.TopicAuthorizationFailed;
+        }
+
         if (topics.Find(topic.Name) is null)
         {
             return KafkaError.UnknownTopicOrPartition;
@@ -56,7 +73,7 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
             : KafkaError.None;
     }
 
-    private OffsetCommitResponse Answer(OffsetCommitRequest request, KafkaError error)
+    private OffsetCommitResponse Answer(OffsetCommitRequest request, KafkaError error, HashSet<string>? denied)
     {
         OffsetCommitResponse response = new() { Topics = new(request.Topics.Count) };
         foreach (OffsetCommitRequest.OffsetCommitRequestTopic topic in request.Topics)
@@ -64,7 +81,8 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
             OffsetCommitResponse.OffsetCommitResponseTopic answered = new() { Name = topic.Name, Partitions = new(topic.Partitions.Count) };
             foreach (OffsetCommitRequest.OffsetCommitRequestPartition partition in topic.Partitions)
             {
-                KafkaError own = Check(topic, partition);
+                // Of a group that may not be touched nothing else is told.
+                KafkaError own = denied is null ? KafkaError.None : Check(topic, partition, denied);
                 answered.Partitions.Add(new OffsetCommitResponse.OffsetCommitResponsePartition
                 {
                     PartitionIndex = partition.PartitionIndex,

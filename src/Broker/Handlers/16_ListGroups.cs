@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -18,8 +19,14 @@ internal sealed class ListGroupsHandler(GroupCoordinator groups) : Handler<ListG
             return ValueTask.FromResult(response);
         }
 
+        bool maySeeAll = context.MaySee(AclOperation.Describe, ResourceType.Cluster, AclNames.Cluster);
         foreach (ListedGroup group in listed)
         {
+            if (!maySeeAll && !context.MaySee(AclOperation.Describe, ResourceType.Group, group.GroupId))
+            {
+                continue;
+            }
+
             string state = group.Phase.ToString();
             if (request.StatesFilter.Count == 0 || request.StatesFilter.Contains(state, StringComparer.OrdinalIgnoreCase))
             {
