@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Topics;
@@ -24,7 +25,7 @@ internal sealed class ConsumerGroupDescribeHandler(GroupCoordinator groups, Topi
             ConsumerGroupDescribeResponse.DescribedGroup described = Describe(groupId);
             if (request.IncludeAuthorizedOperations)
             {
-                described.AuthorizedOperations = DescribeGroupsHandler.AllOperations;
+                described.AuthorizedOperations = context.AuthorizedOperations(ResourceType.Group, groupId);
             }
 
             response.Groups.Add(described);
