@@ -3,7 +3,14 @@ namespace PipeRoll.Cel;
 /// <summary>One field of a struct type.</summary>
 /// <param name="Name">As written after the dot.</param>
 /// <param name="Type">Its static type.</param>
-public sealed record CelField(string Name, CelType Type);
+public sealed record CelField(string Name, CelType Type)
+{
+    /// <summary>
+    /// How many elements, UTF-16 units or bytes a value has at most; null where that is not known. It is not enforced: the worst cost of
+    /// an expression is computed with it.
+    /// </summary>
+    public long? SizeMax { get; init; }
+}
 
 /// <summary>
 /// A named set of typed fields. The checker turns each <c>value.field</c> into the index of the field here, so that reading

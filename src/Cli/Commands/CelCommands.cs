@@ -39,21 +39,27 @@ internal static class CelCommands
             Description = "Protobuf messages to know: what protoc --include_imports --descriptor_set_out writes",
             HelpName = "FILE",
         };
+        var costMax = new Option<long?>("--cost-max")
+        {
+            Description = $"Refuse what can cost more in the worst case, in units of the evaluation budget ({CelLimits.Default.EvaluationBudget})",
+            HelpName = "UNITS",
+        };
         var strongEnums = new Option<bool>("--strong-enums") { Description = "Give protobuf enumerations types of their own instead of int" };
         var command = new Command("eval", "Evaluates one expression, or one per line of JSON: {\"id\", \"expr\", \"bindings\"}")
         {
-            expression, bindings, container, lenient, strict, descriptors, strongEnums,
+            expression, bindings, container, lenient, strict, costMax, descriptors, strongEnums,
         };
         command.SetAction(parsed =>
         {
             CelProtobuf messages = Messages(parsed.GetValue(descriptors) ?? [], parsed.GetValue(strongEnums));
+            var limits = new CelLimits { WorstCostMax = parsed.GetValue(costMax) ?? long.MaxValue };
             if (parsed.GetValue(expression) is not string source)
             {
-                return EvaluateLines(console, new CelJsonLines(messages, CelLimits.Default, parsed.GetValue(strict)));
+                return EvaluateLines(console, new CelJsonLines(messages, limits, parsed.GetValue(strict)));
             }
 
             string request = Request(source, parsed.GetValue(bindings), parsed.GetValue(container), parsed.GetValue(lenient));
-            return EvaluateOne(console, new CelJsonLines(messages, CelLimits.Default), request, parsed.IsJson());
+            return EvaluateOne(console, new CelJsonLines(messages, limits), request, parsed.IsJson());
         });
         return command;
     }
