@@ -81,7 +81,7 @@ internal sealed class PolicyCompiler
         string what = $"window '{window.Name}'";
         CelProgram? key = Compile(_overEvent, placed, "key", window.Key, $"the key of {what}", ExpressionCompiler.KeyTypes);
         CelProgram? where = Compile(_overEvent, placed, "where", window.Where, $"the `where` of {what}", [CelTypeKind.Bool]);
-        CelTypeKind[] valueTypes = window.Aggregate == WindowAggregate.Distinct
+        CelTypeKind[] valueTypes = window.Aggregate.TakesText()
             ? ExpressionCompiler.KeyTypes
             : ExpressionCompiler.NumberTypes;
         CelProgram? value = Compile(_overEvent, placed, "value", window.Value, $"the value of {what}", valueTypes);
@@ -194,6 +194,5 @@ internal sealed class PolicyCompiler
         _ => CelType.Timestamp,
     };
 
-    private static CelType TypeOf(WindowAggregate aggregate) =>
-        aggregate is WindowAggregate.Count or WindowAggregate.Distinct ? CelType.Int : CelType.Double;
+    private static CelType TypeOf(WindowAggregate aggregate) => aggregate.IsWhole() ? CelType.Int : CelType.Double;
 }
