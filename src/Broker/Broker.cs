@@ -5,6 +5,7 @@ using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Registry;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
@@ -92,6 +93,9 @@ public sealed partial class Broker : IAsyncDisposable
     public string ClusterId { get; private set; } = "";
 
     public BrokerMetrics Metrics { get; }
+
+    /// <summary>Null before the start.</summary>
+    public SchemaRegistry? Schemas => Services?.Schemas;
 
     /// <summary>What handlers work with; for tests within the project. Null before the start.</summary>
     internal BrokerServices? Services { get; private set; }
@@ -214,6 +218,7 @@ public sealed partial class Broker : IAsyncDisposable
             await _partitions.DisposeAsync();
         }
 
+        Services?.Schemas.Dispose();
         _topics?.Dispose();
         _producerIds.Dispose();
         _decompressors.Dispose();
@@ -241,6 +246,8 @@ public sealed partial class Broker : IAsyncDisposable
             Partitions = partitions,
             ProducerIds = _producerIds,
             Admission = _dependencies.Admission,
+            Schemas = new SchemaRegistry(
+                topics, partitions, cluster ?? alone, _dependencies.Time, _dependencies.Loggers.CreateLogger<SchemaRegistry>()),
             FetchBytes = _fetchBytes,
             Metrics = Metrics,
             Loggers = _dependencies.Loggers,
