@@ -5,6 +5,7 @@ using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Registry;
 using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Security.Audit;
 using PipeRoll.Broker.Topics;
@@ -105,6 +106,9 @@ public sealed partial class Broker : IAsyncDisposable
     public string ClusterId { get; private set; } = "";
 
     public BrokerMetrics Metrics { get; }
+
+    /// <summary>Null before the start.</summary>
+    public SchemaRegistry? Schemas => Services?.Schemas;
 
     /// <summary>What handlers work with; for tests within the project. Null before the start.</summary>
     internal BrokerServices? Services { get; private set; }
@@ -232,6 +236,7 @@ public sealed partial class Broker : IAsyncDisposable
             await _partitions.DisposeAsync();
         }
 
+        Services?.Schemas.Dispose();
         _topics?.Dispose();
         _producerIds.Dispose();
         _decompressors.Dispose();
@@ -260,6 +265,8 @@ public sealed partial class Broker : IAsyncDisposable
             Partitions = partitions,
             ProducerIds = _producerIds,
             Admission = _dependencies.Admission,
+            Schemas = new SchemaRegistry(
+                topics, partitions, cluster ?? alone, _dependencies.Time, _dependencies.Loggers.CreateLogger<SchemaRegistry>()),
             FetchBytes = _fetchBytes,
             Security = _security,
             Metrics = Metrics,
