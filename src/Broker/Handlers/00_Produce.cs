@@ -1,5 +1,6 @@
 using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
@@ -87,14 +88,17 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
                 PartitionResponses = new(topicData.PartitionData.Count),
             };
             response.Responses.Add(topicAnswer);
+            KafkaError error = refused == KafkaError.None && !context.Allows(AclOperation.Write, ResourceType.Topic, topicData.Name)
+                ? KafkaError.TopicAuthorizationFailed
+                : refused;
             Topic? topic = services.Topics.Find(topicData.Name);
             foreach (ProduceRequest.PartitionProduceData data in topicData.PartitionData)
             {
                 var answer = new ProduceResponse.PartitionProduceResponse { Index = data.Index, BaseOffset = -1, RecordErrors = [] };
                 topicAnswer.PartitionResponses.Add(answer);
-                if (refused != KafkaError.None)
+                if (error != KafkaError.None)
                 {
-                    Refuse(answer, refused, RefusalText(refused));
+                    Refuse(answer, error, RefusalText(error));
                 }
                 else if (Start(topic, data, answer, context) is { } append)
                 {
@@ -251,6 +255,7 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
 
     private static string RefusalText(KafkaError error) => error == KafkaError.InvalidRequiredAcks
         ? "acks must be -1, 0 or 1"
+        : error == KafkaError.TopicAuthorizationFailed ? "not allowed to write to this topic"
         : "transactions are not supported: produce without a transactional.id";
 
     private readonly record struct PendingAnswer(
