@@ -22,6 +22,7 @@ internal static class BrokerComposition
         new DescribeConfigsHandler(services),
         new AlterConfigsHandler(services),
         new CreatePartitionsHandler(services),
+        .. SecurityHandlers(services),
         new ElectLeadersHandler(services),
         new IncrementalAlterConfigsHandler(services),
         new AlterPartitionReassignmentsHandler(services),
@@ -29,10 +30,26 @@ internal static class BrokerComposition
         new DescribeClusterHandler(services),
     ];
 
+    private static IEnumerable<IHandler> SecurityHandlers(BrokerServices services) =>
+    [
+        new SaslHandshakeHandler(services.Security),
+        new SaslAuthenticateHandler(services.Security, services.Time),
+        new DescribeAclsHandler(services.Security),
+        new CreateAclsHandler(services.Security),
+        new DeleteAclsHandler(services.Security),
+        new CreateDelegationTokenHandler(services.Security, services.Time, services.NewGuid),
+        new RenewDelegationTokenHandler(services.Security, services.Time),
+        new ExpireDelegationTokenHandler(services.Security, services.Time),
+        new DescribeDelegationTokenHandler(services.Security, services.Time),
+        new DescribeUserScramCredentialsHandler(services.Security),
+        new AlterUserScramCredentialsHandler(services.Security),
+    ];
+
     /// <summary>In the order in which they are started.</summary>
     public static IEnumerable<IBrokerModule> Modules(BrokerServices services) =>
     [
         new Groups.GroupModule(services, services.Options.Groups),
         new Compaction.CompactionModule(services, services.Options.Compaction),
+        new Security.Audit.AuditModule(services),
     ];
 }

@@ -4,6 +4,7 @@ using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 
 namespace PipeRoll.Broker;
@@ -38,8 +39,13 @@ internal sealed record BrokerServices
 
     public required IProduceAdmission Admission { get; init; }
 
+    public required Registry.SchemaRegistry Schemas { get; init; }
+
     /// <summary>Bounds the records that fetches hold.</summary>
     public required ByteBudget FetchBytes { get; init; }
+
+    /// <summary>Who is who, and who may what.</summary>
+    public required BrokerSecurity Security { get; init; }
 
     public required BrokerMetrics Metrics { get; init; }
 

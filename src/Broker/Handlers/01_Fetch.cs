@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
 using PipeRoll.Wire.Messages;
@@ -64,7 +65,13 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
         await context.WhenNextInLineAsync();
         var limits = new FetchLimits(
             Math.Max(request.MaxWaitMs, 0), request.MinBytes, Math.Clamp(request.MaxBytes, 0, _services.Options.FetchBytesMax));
-        var operation = new FetchOperation(_services, plan.Items, limits);
+        Dictionary<string, bool>? mayRead = context.Guard.Authorizer.AllowsEverything ? null : new(StringComparer.Ordinal);
+        var operation = new FetchOperation(_services, plan.Items, limits)
+        {
+            MayRead = mayRead is null ? null : topic => mayRead.TryGetValue(topic, out bool may)
+                ? may
+                : mayRead[topic] = context.Allows(AclOperation.Read, ResourceType.Topic, topic),
+        };
         FetchResponse.PartitionData[] answers = await operation.RunAsync(context.Cancellation);
         var hints = new LeaderHints(_cluster, _metrics);
         FetchResponse.FetchableTopicResponse? topic = null;

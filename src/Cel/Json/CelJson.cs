@@ -88,7 +88,8 @@ public static class CelJson
                 "mapValue" => CelValue.Map(CelMap.Of(Items(value, "entries").Select(entry =>
                     KeyValuePair.Create(ReadTyped(entry.GetProperty("key"), messages), ReadTyped(entry.GetProperty("value"), messages))))),
                 "objectValue" => ProtoJson.ReadAny((messages ?? CelProtobuf.WellKnown).Messages, value),
-                _ => throw new FormatException($"\"{property.Name}\" is no kind of value; the kinds are {string.Join(", ", Kinds.Order(StringComparer.Ordinal))}."),
+                _ => throw new FormatException(
+                    $"\"{property.Name}\" is no kind of value; the kinds are {string.Join(", ", Kinds.Order(StringComparer.Ordinal))}."),
             };
         }
         catch (Exception error) when (error is InvalidOperationException or KeyNotFoundException or ArgumentException or OverflowException)

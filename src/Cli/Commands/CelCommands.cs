@@ -22,8 +22,16 @@ internal static class CelCommands
 
     private static Command Eval(CliConsole console)
     {
-        var expression = new Option<string?>("--expr", "-e") { Description = "The expression; without it, requests are read as JSON Lines from stdin", HelpName = "CEL" };
-        var bindings = new Option<string?>("--bindings") { Description = "Variables as a JSON object, plain or as cel.expr.Value: {\"x\": 1}", HelpName = "JSON" };
+        var expression = new Option<string?>("--expr", "-e")
+        {
+            Description = "The expression; without it, requests are read as JSON Lines from stdin",
+            HelpName = "CEL",
+        };
+        var bindings = new Option<string?>("--bindings")
+        {
+            Description = "Variables as a JSON object, plain or as cel.expr.Value: {\"x\": 1}",
+            HelpName = "JSON",
+        };
         var container = new Option<string?>("--container") { Description = "The namespace that names are looked up in first", HelpName = "NAME" };
         var lenient = new Option<bool>("--no-check") { Description = "Leave the types to run time" };
         var strict = new Option<bool>("--check") { Description = "Refuse what the checker refuses in requests that declare no types, too" };
