@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Partitions;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups;
@@ -24,6 +25,9 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
     private readonly GroupServices _services;
     private readonly OffsetsLoader _loader;
     private readonly ConcurrentDictionary<string, GroupLoop> _groups = new(StringComparer.Ordinal);
+
+    // The groups that have offsets in an open transaction, by the partition of the offsets topic and the producer.
+    private readonly Dictionary<(int Partition, long ProducerId), HashSet<GroupLoop>> _enlisted = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private Task? _expiring;
@@ -185,6 +189,67 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
             : group.CommitAsync(memberId, instanceId, generation, entries, by);
     }
 
+    /// <summary>As <see cref="CommitAsync"/>, for entries that count when the producer's transaction is committed.</summary>
+    public Task<AppendResult> CommitInTransactionAsync(
+        string groupId, string memberId, string? instanceId, int generation, IReadOnlyList<OffsetCommitEntry> entries, Committer by,
+        TransactionalAppend transaction)
+    {
+        KafkaError error = Status(groupId);
+        GroupLoop? group = error == KafkaError.None ? Find(groupId) : null;
+        if (error == KafkaError.None && group is null && generation >= 0)
+        {
+            error = KafkaError.IllegalGeneration;
+        }
+        else if (error == KafkaError.None && _services.Budget.IsExhausted)
+        {
+            LogFull(_services.Logger, groupId);
+            error = KafkaError.InvalidCommitOffsetSize;
+        }
+        else if (error == KafkaError.None && group is null)
+        {
+            (group, error) = TryAdd(groupId);
+        }
+
+        if (group is null || error != KafkaError.None)
+        {
+            return Task.FromResult(AppendResult.Failed(error, $"group {groupId} does not take the offsets"));
+        }
+
+        lock (_gate)
+        {
+            Enlist(group, transaction.ProducerId);
+        }
+
+        return group.CommitInTransactionAsync(memberId, instanceId, generation, entries, by, transaction);
+    }
+
+    /// <summary>The marker of a transaction is in a partition of the offsets topic: its groups count what it committed, or drop it.</summary>
+    public void TransactionEnded(int partition, long producerId, bool isCommit)
+    {
+        HashSet<GroupLoop>? enlisted;
+        lock (_gate)
+        {
+            _enlisted.Remove((partition, producerId), out enlisted);
+        }
+
+        foreach (GroupLoop group in enlisted ?? [])
+        {
+            group.EndTransaction(producerId, isCommit);
+        }
+    }
+
+    /// <summary>As <see cref="Status"/>, of a whole partition of the offsets topic.</summary>
+    public KafkaError StatusOf(int partition) => _stopping.IsCancellationRequested ? KafkaError.CoordinatorNotAvailable
+        : _loader.StateOf(partition) switch
+        {
+            LoadState.Loaded => KafkaError.None,
+            LoadState.Loading => KafkaError.CoordinatorLoadInProgress,
+            _ => KafkaError.NotCoordinator,
+        };
+
+    /// <summary>The partition of the offsets topic that keeps the group. The topic must be there.</summary>
+    public int PartitionOf(string groupId) => _loader.PartitionOf(groupId);
+
     /// <param name="partitions">Null for all that have a committed offset.</param>
     public (KafkaError Error, IReadOnlyList<FetchedOffset> Offsets) FetchOffsets(
         string groupId, IReadOnlyList<GroupPartition>? partitions, bool requireStable)
@@ -270,6 +335,13 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
         _stopping.Dispose();
     }
 
+    /// <summary>Under the lock.</summary>
+    private void Enlist(GroupLoop group, long producerId)
+    {
+        var key = (group.Home.Partition, producerId);
+        (_enlisted.TryGetValue(key, out HashSet<GroupLoop>? enlisted) ? enlisted : _enlisted[key] = []).Add(group);
+    }
+
     private GroupLoop? Find(string groupId) => _groups.GetValueOrDefault(groupId);
 
     private (GroupLoop? Group, KafkaError Error) TryAdd(string groupId)
@@ -309,6 +381,12 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
                 if (!_groups.TryAdd(groupId, added))
                 {
                     added.Dispose();
+                    continue;
+                }
+
+                foreach ((long producerId, _) in group.Undecided)
+                {
+                    Enlist(added, producerId);
                 }
             }
         }
@@ -337,6 +415,11 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
             foreach (GroupLoop group in gone)
             {
                 _groups.TryRemove(KeyValuePair.Create(group.GroupId, group));
+            }
+
+            foreach ((int Partition, long ProducerId) key in _enlisted.Keys.Where(key => key.Partition == partition).ToArray())
+            {
+                _enlisted.Remove(key);
             }
         }
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Partitions;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups;
@@ -48,6 +49,11 @@ internal sealed partial class GroupLoop : IDisposable
             foreach ((GroupPartition of, CommittedOffset offset) in loaded?.Offsets ?? [])
             {
                 _offsets.Load(of, offset);
+            }
+
+            foreach ((long producerId, OffsetCommitEntry entry) in loaded?.Undecided ?? [])
+            {
+                _offsets.LoadInTransaction(producerId, entry);
             }
 
             Settle(services.Clock.NowMs);
@@ -181,6 +187,63 @@ internal sealed partial class GroupLoop : IDisposable
         return GroupErrors.OfCommit(error);
     }
 
+    /// <summary>
+    /// As <see cref="CommitAsync"/>, but the entries count when the producer's transaction is committed. A member that was replaced commits
+    /// nothing (KIP-447); who names no member is not asked whether the group has any.
+    /// </summary>
+    public async Task<AppendResult> CommitInTransactionAsync(
+        string memberId, string? instanceId, int generation, IReadOnlyList<OffsetCommitEntry> entries, Committer by,
+        TransactionalAppend transaction)
+    {
+        PendingCommit commit;
+        Task<AppendResult> append;
+        lock (_gate)
+        {
+            long nowMs = Advance();
+            bool namesNobody = generation < 0 && memberId.Length == 0 && instanceId is null;
+            KafkaError refused = _hasMoved ? KafkaError.NotCoordinator
+                : namesNobody ? KafkaError.None
+                : _state.CheckCommit(memberId, instanceId, generation, nowMs);
+            if (refused == KafkaError.None && _offsets.CountWith(entries) > _services.Options.OffsetsPerGroupMax)
+            {
+                refused = KafkaError.InvalidCommitOffsetSize;
+            }
+
+            Settle(nowMs);
+            if (refused != KafkaError.None)
+            {
+                return AppendResult.Failed(refused, $"group {GroupId} does not take the offsets");
+            }
+
+            GroupLogRecord[] records = [.. entries.Select(entry => GroupLogCodec.Offset(GroupId, entry.Partition, entry.Offset, by))];
+            commit = _offsets.BeginInTransaction(transaction.ProducerId, entries);
+            append = _services.Log.AppendAsync(Home.Partition, Home.Term, records, transaction);
+        }
+
+        AppendResult result = await append;
+        if (result.Error == KafkaError.None)
+        {
+            return result;
+        }
+
+        lock (_gate)
+        {
+            _offsets.Fail(transaction.ProducerId, commit);
+        }
+
+        return result.LacksPermit || IsOfProducer(result.Error) ? result : result with { Error = GroupErrors.OfCommit(result.Error) };
+    }
+
+    /// <summary>The producer's transaction has ended: the offsets that it committed count from now on, or never.</summary>
+    public void EndTransaction(long producerId, bool isCommit)
+    {
+        lock (_gate)
+        {
+            _offsets.EndTransaction(producerId, isCommit);
+            Account();
+        }
+    }
+
     /// <param name="partitions">Null for all that have a committed offset.</param>
     public IReadOnlyList<FetchedOffset> FetchOffsets(IReadOnlyList<GroupPartition>? partitions, bool requireStable)
     {
@@ -229,6 +292,8 @@ internal sealed partial class GroupLoop : IDisposable
         _timer.Dispose();
         _services.Budget.Change(-Interlocked.Exchange(ref _budgeted, 0));
     }
+
+    private static bool IsOfProducer(KafkaError error) => error is KafkaError.InvalidProducerEpoch or KafkaError.InvalidTxnState;
 
     private GroupState NewState(GroupSnapshot? snapshot)
     {

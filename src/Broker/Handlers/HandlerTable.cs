@@ -8,6 +8,8 @@ internal readonly record struct HandlerEntry(ApiSupport Api, IHandler Handler);
 /// <summary>Which handler serves which API. Immutable.</summary>
 internal sealed class HandlerTable
 {
+    private const string TransactionVersion = "transaction.version";
+
     private readonly Dictionary<short, HandlerEntry> _entries = [];
 
     /// <exception cref="ArgumentException">Two handlers serve the same API.</exception>
@@ -29,7 +31,14 @@ internal sealed class HandlerTable
     /// <summary>The body of an ApiVersions response: exactly the APIs that have a handler.</summary>
     public ApiVersionsResponse SupportedVersions(KafkaError error)
     {
-        var response = new ApiVersionsResponse { ErrorCode = (short)error, ApiKeys = new(_entries.Count) };
+        var response = new ApiVersionsResponse
+        {
+            ErrorCode = (short)error,
+            ApiKeys = new(_entries.Count),
+            SupportedFeatures = [new() { Name = TransactionVersion, MinVersion = 0, MaxVersion = 2 }],
+            FinalizedFeatures = [new() { Name = TransactionVersion, MinVersionLevel = 2, MaxVersionLevel = 2 }],
+            FinalizedFeaturesEpoch = 0,
+        };
         foreach ((short key, HandlerEntry entry) in _entries.OrderBy(pair => pair.Key))
         {
             response.ApiKeys.Add(new ApiVersionsResponse.ApiVersion
