@@ -5,6 +5,7 @@ using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
@@ -100,6 +101,9 @@ public sealed partial class Broker : IAsyncDisposable
     /// <summary>What handlers work with; for tests within the project. Null before the start.</summary>
     internal BrokerServices? Services { get; private set; }
 
+    /// <summary>For tests within the project. Empty before the start.</summary>
+    internal IReadOnlyList<IBrokerModule> Modules => _modules;
+
     /// <summary>The partitions as a cluster's machinery sees them. Null before the start.</summary>
     internal PartitionHost? PartitionHost { get; private set; }
 
@@ -162,7 +166,7 @@ public sealed partial class Broker : IAsyncDisposable
                 [.. BrokerComposition.Handlers(Services, _decompressors, _modules), .. _modules.SelectMany(module => module.Handlers)]);
             _peers!.Attach(handlers);
             var dispatcher = new RequestDispatcher(
-                handlers, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
+                handlers, AccessGuard.Open, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
             _listener = new BrokerListener(transport, new ConnectionServices(
                 _options, _dependencies.Time, _dependencies.Storage, dispatcher, _requestBytes, Metrics,
                 _dependencies.Loggers.CreateLogger<Connection>()));

@@ -31,7 +31,10 @@ public enum CelExtensions
 
     /// <summary><c>ip('10.0.0.1')</c>, <c>cidr('10.0.0.0/8').containsIP(…)</c>…</summary>
     Network = 512,
-    All = Strings | Math | Lists | Sets | Encoders | Bindings | TwoVariables | Optionals | Blocks | Network,
+
+    /// <summary><c>proto.getExt(message, acme.extension)</c>, <c>proto.hasExt</c>.</summary>
+    Protobuf = 1024,
+    All = Strings | Math | Lists | Sets | Encoders | Bindings | TwoVariables | Optionals | Blocks | Network | Protobuf,
 }
 
 /// <summary>
@@ -121,6 +124,7 @@ public sealed class CelEnvironment
         macros |= extensions.HasFlag(CelExtensions.Lists) ? MacroSet.Lists : 0;
         macros |= extensions.HasFlag(CelExtensions.Math) ? MacroSet.Math : 0;
         macros |= extensions.HasFlag(CelExtensions.Blocks) ? MacroSet.Blocks : 0;
+        macros |= extensions.HasFlag(CelExtensions.Protobuf) ? MacroSet.Protobuf : 0;
         return macros;
     }
 
@@ -181,6 +185,13 @@ public sealed class CelEnvironment
         public Builder Struct(CelStructType type)
         {
             Structs[type.Name] = type;
+            return this;
+        }
+
+        /// <summary>Declares protobuf messages and enumerations; <see cref="CelProtobuf.WellKnown"/> for those of <c>google.protobuf</c> alone.</summary>
+        public Builder Protobuf(CelProtobuf messages)
+        {
+            messages.AddTo(this);
             return this;
         }
 

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Groups.Offsets;
-using PipeRoll.Broker.Partitions;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups;
@@ -39,13 +38,19 @@ internal sealed partial class GroupLoop : IDisposable
     {
         GroupId = groupId;
         Home = home;
-        _generationLogged = loaded?.Snapshot?.Generation ?? 0;
+        _generationLogged = Math.Max(loaded?.Snapshot?.Generation ?? 0, loaded?.Consumer.Epoch ?? 0);
         _services = services;
         _timer = services.Time.CreateTimer(
             static loop => ((GroupLoop)loop!).TimePassed(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         lock (_gate)
         {
             _state = NewState(loaded?.Snapshot);
+            if (loaded?.Consumer.Epoch is not null)
+            {
+                _consumer = NewConsumer(0);
+                _consumer.Restore(loaded.Consumer, services.Clock.NowMs);
+            }
+
             foreach ((GroupPartition of, CommittedOffset offset) in loaded?.Offsets ?? [])
             {
                 _offsets.Load(of, offset);
@@ -87,6 +92,11 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
+            if (_consumer is not null && !TryBecomeClassic(nowMs))
+            {
+                return Task.FromResult(new JoinResult(KafkaError.InconsistentGroupProtocol, call.MemberId));
+            }
+
             _joins.Add(++_lastTicket, answer);
             _state.Join(call, _lastTicket, nowMs);
             Settle(nowMs);
@@ -106,6 +116,11 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
+            if (_consumer is not null)
+            {
+                return Task.FromResult(new SyncResult(KafkaError.UnknownMemberId));
+            }
+
             _syncs.Add(++_lastTicket, answer);
             _state.Sync(call, _lastTicket, nowMs);
             Settle(nowMs);
@@ -124,6 +139,11 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
+            if (_consumer is not null)
+            {
+                return KafkaError.UnknownMemberId;
+            }
+
             KafkaError error = _state.Heartbeat(memberId, instanceId, generation, nowMs);
             Settle(nowMs);
             return error;
@@ -140,6 +160,11 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
+            if (_consumer is not null)
+            {
+                return [.. leaving.Select(static _ => KafkaError.UnknownMemberId)];
+            }
+
             IReadOnlyList<KafkaError> results = _state.Leave(leaving, nowMs);
             Settle(nowMs);
             return results;
@@ -148,7 +173,7 @@ internal sealed partial class GroupLoop : IDisposable
 
     /// <summary>All entries are committed, durably, or none is.</summary>
     public async Task<KafkaError> CommitAsync(
-        string memberId, string? instanceId, int generation, IReadOnlyList<OffsetCommitEntry> entries, Committer by)
+        CommitIdentity from, IReadOnlyList<OffsetCommitEntry> entries, Committer by)
     {
         PendingCommit commit;
         Task<KafkaError> append;
@@ -160,7 +185,7 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            KafkaError refused = _state.CheckCommit(memberId, instanceId, generation, nowMs);
+            KafkaError refused = CheckCommit(from, entries, nowMs);
             if (refused == KafkaError.None && _offsets.CountWith(entries) > _services.Options.OffsetsPerGroupMax)
             {
                 refused = KafkaError.InvalidCommitOffsetSize;
@@ -187,84 +212,36 @@ internal sealed partial class GroupLoop : IDisposable
         return GroupErrors.OfCommit(error);
     }
 
-    /// <summary>
-    /// As <see cref="CommitAsync"/>, but the entries count when the producer's transaction is committed. A member that was replaced commits
-    /// nothing (KIP-447); who names no member is not asked whether the group has any.
-    /// </summary>
-    public async Task<AppendResult> CommitInTransactionAsync(
-        string memberId, string? instanceId, int generation, IReadOnlyList<OffsetCommitEntry> entries, Committer by,
-        TransactionalAppend transaction)
+    /// <param name="partitions">Null for all that have a committed offset.</param>
+    /// <param name="memberId">Null, with epoch -1, for who is no member.</param>
+    public (KafkaError Error, IReadOnlyList<FetchedOffset> Offsets) FetchOffsets(
+        IReadOnlyList<GroupPartition>? partitions, bool requireStable, string? memberId, int epoch)
     {
-        PendingCommit commit;
-        Task<AppendResult> append;
         lock (_gate)
         {
-            long nowMs = Advance();
-            bool namesNobody = generation < 0 && memberId.Length == 0 && instanceId is null;
-            KafkaError refused = _hasMoved ? KafkaError.NotCoordinator
-                : namesNobody ? KafkaError.None
-                : _state.CheckCommit(memberId, instanceId, generation, nowMs);
-            if (refused == KafkaError.None && _offsets.CountWith(entries) > _services.Options.OffsetsPerGroupMax)
-            {
-                refused = KafkaError.InvalidCommitOffsetSize;
-            }
-
-            Settle(nowMs);
+            KafkaError refused = _consumer?.CheckFetch(memberId, epoch) ?? KafkaError.None;
             if (refused != KafkaError.None)
             {
-                return AppendResult.Failed(refused, $"group {GroupId} does not take the offsets");
+                return (refused, []);
             }
 
-            GroupLogRecord[] records = [.. entries.Select(entry => GroupLogCodec.Offset(GroupId, entry.Partition, entry.Offset, by))];
-            commit = _offsets.BeginInTransaction(transaction.ProducerId, entries);
-            append = _services.Log.AppendAsync(Home.Partition, Home.Term, records, transaction);
-        }
-
-        AppendResult result = await append;
-        if (result.Error == KafkaError.None)
-        {
-            return result;
-        }
-
-        lock (_gate)
-        {
-            _offsets.Fail(transaction.ProducerId, commit);
-        }
-
-        return result.LacksPermit || IsOfProducer(result.Error) ? result : result with { Error = GroupErrors.OfCommit(result.Error) };
-    }
-
-    /// <summary>The producer's transaction has ended: the offsets that it committed count from now on, or never.</summary>
-    public void EndTransaction(long producerId, bool isCommit)
-    {
-        lock (_gate)
-        {
-            _offsets.EndTransaction(producerId, isCommit);
-            Account();
-        }
-    }
-
-    /// <param name="partitions">Null for all that have a committed offset.</param>
-    public IReadOnlyList<FetchedOffset> FetchOffsets(IReadOnlyList<GroupPartition>? partitions, bool requireStable)
-    {
-        lock (_gate)
-        {
             bool isDead = _state.Phase == GroupPhase.Dead;
             IEnumerable<GroupPartition> wanted = partitions ?? (isDead ? [] : _offsets.Partitions);
-            return
+            return (KafkaError.None,
             [
                 .. wanted.Select(partition => requireStable && _offsets.IsPending(partition)
                     ? new FetchedOffset(partition, null, KafkaError.UnstableOffsetCommit)
                     : new FetchedOffset(partition, isDead ? null : _offsets.Find(partition), KafkaError.None)),
-            ];
+            ]);
         }
     }
 
-    public GroupDescription Describe()
+    /// <summary>Null when it is no classic group.</summary>
+    public GroupDescription? Describe()
     {
         lock (_gate)
         {
-            return _state.Describe();
+            return _consumer is null ? _state.Describe() : null;
         }
     }
 
@@ -292,8 +269,6 @@ internal sealed partial class GroupLoop : IDisposable
         _timer.Dispose();
         _services.Budget.Change(-Interlocked.Exchange(ref _budgeted, 0));
     }
-
-    private static bool IsOfProducer(KafkaError error) => error is KafkaError.InvalidProducerEpoch or KafkaError.InvalidTxnState;
 
     private GroupState NewState(GroupSnapshot? snapshot)
     {
@@ -326,9 +301,9 @@ internal sealed partial class GroupLoop : IDisposable
     private long Advance()
     {
         long nowMs = _services.Clock.NowMs;
-        while (_state.NextDeadlineMs <= nowMs)
+        while (NextDeadlineMs <= nowMs)
         {
-            _state.Tick(nowMs);
+            Tick(nowMs);
         }
 
         return nowMs;
@@ -340,16 +315,17 @@ internal sealed partial class GroupLoop : IDisposable
         while (true)
         {
             Dispatch();
-            if (_state.NextDeadlineMs > nowMs)
+            if (NextDeadlineMs > nowMs)
             {
                 break;
             }
 
-            _state.Tick(nowMs);
+            Tick(nowMs);
         }
 
+        Journal();
         Account();
-        long next = _state.NextDeadlineMs;
+        long next = NextDeadlineMs;
         if (next < _armedMs)
         {
             _armedMs = next;
@@ -466,7 +442,7 @@ internal sealed partial class GroupLoop : IDisposable
 
     private void Account()
     {
-        long bytes = _state.Bytes + _offsets.Bytes;
+        long bytes = _state.Bytes + (_consumer?.Bytes ?? 0) + _offsets.Bytes;
         _services.Budget.Change(bytes - Interlocked.Exchange(ref _budgeted, bytes));
     }
 

@@ -81,7 +81,9 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
         ReadOnlyMemory<byte> records = data.Records ?? default;
         if (Validate(topic, partition, records, context.Version) is { } refusal)
         {
-            Refuse(answer, refusal.Error, refusal.Message, refusal.RecordIndex);
+            Refuse(answer, refusal.Error, refusal.Message);
+            answer.RecordErrors = [.. refusal.Faults.Select(static fault =>
+                new ProduceResponse.BatchIndexAndErrorMessage { BatchIndex = fault.RecordIndex, BatchIndexErrorMessage = fault.Reason })];
             return null;
         }
 
@@ -228,14 +230,10 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
         return null;
     }
 
-    private static void Refuse(ProduceResponse.PartitionProduceResponse answer, KafkaError error, string message, int recordIndex = -1)
+    private static void Refuse(ProduceResponse.PartitionProduceResponse answer, KafkaError error, string message)
     {
         answer.ErrorCode = (short)error;
         answer.ErrorMessage = message;
-        if (recordIndex >= 0)
-        {
-            answer.RecordErrors = [new() { BatchIndex = recordIndex, BatchIndexErrorMessage = message }];
-        }
     }
 
     private readonly record struct PendingAnswer(

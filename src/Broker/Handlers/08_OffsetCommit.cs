@@ -12,13 +12,22 @@ namespace PipeRoll.Broker.Handlers;
 /// <remarks>
 /// A generation of -1 is a simple consumer or an administrator: good while the group is empty. Offsets of topics that do
 /// not exist, and notes that are too long, are refused one by one; everything else is taken whole or not at all. The
-/// retention of version 2 to 4 becomes an expiry of these offsets alone.
+/// retention of version 2 to 4 becomes an expiry of these offsets alone. Version 9 on can be told of stale member epochs, version 10 names
+/// topics by id.
 /// </remarks>
 internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirectory topics, GroupOptions options, TimeProvider time)
     : Handler<OffsetCommitRequest, OffsetCommitResponse>
 {
     public override async ValueTask<OffsetCommitResponse> HandleAsync(OffsetCommitRequest request, RequestContext context)
     {
+        if (context.Version >= 10)
+        {
+            foreach (OffsetCommitRequest.OffsetCommitRequestTopic topic in request.Topics)
+            {
+                topic.Name = topics.Find(topic.TopicId)?.Name ?? "";
+            }
+        }
+
         long nowMs = time.GetUtcNow().ToUnixTimeMilliseconds();
         long expireMs = request.RetentionTimeMs < 0 ? -1 : nowMs + request.RetentionTimeMs;
         List<OffsetCommitEntry> entries = [];
@@ -38,7 +47,8 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
         }
 
         KafkaError error = await groups.CommitAsync(
-            request.GroupId, request.MemberId, request.GroupInstanceId, request.GenerationIdOrMemberEpoch, entries,
+            request.GroupId,
+            new CommitIdentity(request.MemberId, request.GroupInstanceId, request.GenerationIdOrMemberEpoch, context.Version >= 9), entries,
             new Committer(context.Client.Principal, context.ClientId ?? ""));
         return Answer(request, error);
     }
@@ -48,7 +58,7 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
     {
         if (topics.Find(topic.Name) is null)
         {
-            return KafkaError.UnknownTopicOrPartition;
+            return topic.TopicId == Guid.Empty ? KafkaError.UnknownTopicOrPartition : KafkaError.UnknownTopicId;
         }
 
         return partition.CommittedMetadata?.Length > options.OffsetMetadataBytesMax
@@ -61,7 +71,12 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
         OffsetCommitResponse response = new() { Topics = new(request.Topics.Count) };
         foreach (OffsetCommitRequest.OffsetCommitRequestTopic topic in request.Topics)
         {
-            OffsetCommitResponse.OffsetCommitResponseTopic answered = new() { Name = topic.Name, Partitions = new(topic.Partitions.Count) };
+            OffsetCommitResponse.OffsetCommitResponseTopic answered = new()
+            {
+                Name = topic.Name,
+                TopicId = topic.TopicId,
+                Partitions = new(topic.Partitions.Count),
+            };
             foreach (OffsetCommitRequest.OffsetCommitRequestPartition partition in topic.Partitions)
             {
                 KafkaError own = Check(topic, partition);

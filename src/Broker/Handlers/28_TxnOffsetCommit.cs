@@ -62,7 +62,7 @@ internal sealed class TxnOffsetCommitHandler(BrokerServices services, GroupCoord
         AppendResult result = await gate.AppendAsync(
             partition, writer,
             permit => new ValueTask<AppendResult>(groups.CommitInTransactionAsync(
-                request.GroupId, request.MemberId, request.GroupInstanceId, request.GenerationId, entries, by,
+                request.GroupId, new CommitIdentity(request.MemberId, request.GroupInstanceId, request.GenerationId), entries, by,
                 new TransactionalAppend(request.ProducerId, request.ProducerEpoch, permit))));
         return result.LacksPermit ? KafkaError.NotEnoughReplicas : result.Error;
     }

@@ -8,8 +8,6 @@ internal readonly record struct HandlerEntry(ApiSupport Api, IHandler Handler);
 /// <summary>Which handler serves which API. Immutable.</summary>
 internal sealed class HandlerTable
 {
-    private const string TransactionVersion = "transaction.version";
-
     private readonly Dictionary<short, HandlerEntry> _entries = [];
 
     /// <exception cref="ArgumentException">Two handlers serve the same API.</exception>
@@ -35,9 +33,9 @@ internal sealed class HandlerTable
         {
             ErrorCode = (short)error,
             ApiKeys = new(_entries.Count),
-            SupportedFeatures = [new() { Name = TransactionVersion, MinVersion = 0, MaxVersion = 2 }],
-            FinalizedFeatures = [new() { Name = TransactionVersion, MinVersionLevel = 2, MaxVersionLevel = 2 }],
-            FinalizedFeaturesEpoch = 0,
+            FinalizedFeaturesEpoch = BrokerFeatures.Epoch,
+            SupportedFeatures = BrokerFeatures.Supported(),
+            FinalizedFeatures = BrokerFeatures.Finalized(),
         };
         foreach ((short key, HandlerEntry entry) in _entries.OrderBy(pair => pair.Key))
         {

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Handlers;
+using PipeRoll.Broker.Security;
 using PipeRoll.Foundation.Buffers;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
@@ -16,7 +17,7 @@ internal sealed record InFlightRequest(
 
 /// <summary>Turns a frame into a started request: header, version check, handler.</summary>
 /// <remarks>Immutable; any thread.</remarks>
-internal sealed partial class RequestDispatcher(HandlerTable handlers, TimeProvider time, BrokerMetrics metrics, ILogger logger)
+internal sealed partial class RequestDispatcher(HandlerTable handlers, AccessGuard guard, TimeProvider time, BrokerMetrics metrics, ILogger logger)
 {
     public static bool IsProduce(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadInt16BigEndian(frame) == (short)ApiKey.Produce;
 
@@ -50,6 +51,7 @@ internal sealed partial class RequestDispatcher(HandlerTable handlers, TimeProvi
                 CorrelationId = header.CorrelationId,
                 ClientId = header.ClientId,
                 Client = client,
+                Guard = guard,
                 Buffer = buffer,
                 Cancellation = gone,
             };

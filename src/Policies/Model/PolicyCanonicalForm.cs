@@ -63,6 +63,10 @@ internal static class PolicyCanonicalForm
             Member(json, ",\"version\":"u8, lists[i].Version);
             Member(json, ",\"match\":"u8, lists[i].Match.ToString());
             Member(json, ",\"hash\":"u8, lists[i].Hash);
+            if (lists[i].Match == ListMatch.Fuzzy)
+            {
+                Member(json, ",\"threshold\":"u8, lists[i].Threshold);
+            }
             json.Raw("}"u8);
         }
         json.Raw("]"u8);

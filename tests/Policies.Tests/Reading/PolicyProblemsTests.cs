@@ -54,7 +54,7 @@ public class PolicyProblemsTests
     [InlineData("{ values: [a, b] }", "{ }", 11, 12, "needs either `file` or `values`", "file: names.csv")]
     [InlineData("{ values: [a, b] }", "{ file: ../x.csv }", 11, 20, "not beside the policy", "without `..`")]
     [InlineData("{ values: [a, b] }", "{ file: x.csv }", 11, 20, "no file 'x.csv'", "beside the policy")]
-    [InlineData("{ values: [a, b] }", "{ values: [a], match: fuzzy }", 11, 34, "'fuzzy'", "exact, name")]
+    [InlineData("{ values: [a, b] }", "{ values: [a], match: roughly }", 11, 34, "'roughly'", "exact, name, prefix, fuzzy")]
     [InlineData("aggregate: count", "aggregate: cout", 13, 42, "'cout'", "Did you mean `count`?")]
     [InlineData("aggregate: count", "aggregate: sum", 13, 9, "has no `value`", "value: event.amount")]
     [InlineData("over: 10m", "over: 10 minutes", 13, 55, "'10 minutes'", "10m")]
