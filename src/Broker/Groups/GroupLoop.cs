@@ -56,6 +56,11 @@ internal sealed partial class GroupLoop : IDisposable
                 _offsets.Load(of, offset);
             }
 
+            foreach ((long producerId, OffsetCommitEntry entry) in loaded?.Undecided ?? [])
+            {
+                _offsets.LoadInTransaction(producerId, entry);
+            }
+
             Settle(services.Clock.NowMs);
         }
     }
