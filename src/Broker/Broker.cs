@@ -5,6 +5,7 @@ using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Registry;
 using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Security.Audit;
 using PipeRoll.Broker.Topics;
@@ -106,8 +107,14 @@ public sealed partial class Broker : IAsyncDisposable
 
     public BrokerMetrics Metrics { get; }
 
+    /// <summary>Null before the start.</summary>
+    public SchemaRegistry? Schemas => Services?.Schemas;
+
     /// <summary>What handlers work with; for tests within the project. Null before the start.</summary>
     internal BrokerServices? Services { get; private set; }
+
+    /// <summary>For tests within the project. Empty before the start.</summary>
+    internal IReadOnlyList<IBrokerModule> Modules => _modules;
 
     /// <summary>The partitions as a cluster's machinery sees them. Null before the start.</summary>
     internal PartitionHost? PartitionHost { get; private set; }
@@ -229,6 +236,7 @@ public sealed partial class Broker : IAsyncDisposable
             await _partitions.DisposeAsync();
         }
 
+        Services?.Schemas.Dispose();
         _topics?.Dispose();
         _producerIds.Dispose();
         _decompressors.Dispose();
@@ -257,6 +265,8 @@ public sealed partial class Broker : IAsyncDisposable
             Partitions = partitions,
             ProducerIds = _producerIds,
             Admission = _dependencies.Admission,
+            Schemas = new SchemaRegistry(
+                topics, partitions, cluster ?? alone, _dependencies.Time, _dependencies.Loggers.CreateLogger<SchemaRegistry>()),
             FetchBytes = _fetchBytes,
             Security = _security,
             Metrics = Metrics,

@@ -39,6 +39,8 @@ internal sealed record BrokerServices
 
     public required IProduceAdmission Admission { get; init; }
 
+    public required Registry.SchemaRegistry Schemas { get; init; }
+
     /// <summary>Bounds the records that fetches hold.</summary>
     public required ByteBudget FetchBytes { get; init; }
 

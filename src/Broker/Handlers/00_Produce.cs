@@ -23,7 +23,56 @@ namespace PipeRoll.Broker.Handlers;
 /// </remarks>
 internal sealed class ProduceHandler(BrokerServices services, DecompressorPool decompressors) : Handler<ProduceRequest, ProduceResponse>
 {
-    public override ValueTask<ProduceResponse> HandleAsync(ProduceRequest request, RequestContext context)
+    public override ValueTask<ProduceResponse> HandleAsync(ProduceRequest request, RequestContext context) =>
+        IsAheadOfUs(request) ? CatchUpAndAppendAsync(request, context) : AppendAsync(request, context);
+
+    /// <summary>
+    /// Whether it asks for something this broker has not heard of: a new topic, mostly, of which the client knows through the broker that
+    /// made it. Refused, it would come again; a producer with several requests in flight would then have its first records overtaken.
+    /// </summary>
+    private bool IsAheadOfUs(ProduceRequest request)
+    {
+        if (!services.Partitions.IsClustered || !services.Cluster.IsInTouch)
+        {
+            return false;
+        }
+
+        foreach (ProduceRequest.TopicProduceData topicData in request.TopicData)
+        {
+            Topic? topic = services.Topics.Find(topicData.Name);
+            foreach (ProduceRequest.PartitionProduceData data in topicData.PartitionData)
+            {
+                if (topic?.Partition(data.Index) is not { } partition
+                    || (partition.State == PartitionState.Elsewhere && services.Cluster.LeaderOf(partition.Identity.Stream).NodeId < 0))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    private async ValueTask<ProduceResponse> CatchUpAndAppendAsync(ProduceRequest request, RequestContext context)
+    {
+        var appended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        context.Hold = appended.Task;
+        ValueTask<ProduceResponse> answer;
+        try
+        {
+            await services.Topics.CatchUpAsync(context.Cancellation);
+            answer = AppendAsync(request, context);
+        }
+        finally
+        {
+            appended.SetResult();
+        }
+
+        return await answer;
+    }
+
+    /// <summary>Steps 1 to 5, without a wait; then the others.</summary>
+    private ValueTask<ProduceResponse> AppendAsync(ProduceRequest request, RequestContext context)
     {
         context.SuppressResponse = request.Acks == 0;
         var response = new ProduceResponse { Responses = new(request.TopicData.Count) };

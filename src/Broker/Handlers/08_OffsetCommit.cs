@@ -13,7 +13,8 @@ namespace PipeRoll.Broker.Handlers;
 /// <remarks>
 /// A generation of -1 is a simple consumer or an administrator: good while the group is empty. Offsets of topics that do
 /// not exist, and notes that are too long, are refused one by one; everything else is taken whole or not at all. The
-/// retention of version 2 to 4 becomes an expiry of these offsets alone.
+/// retention of version 2 to 4 becomes an expiry of these offsets alone. Version 9 on can be told of stale member epochs, version 10 names
+/// topics by id.
 /// </remarks>
 internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirectory topics, GroupOptions options, TimeProvider time)
     : Handler<OffsetCommitRequest, OffsetCommitResponse>
@@ -23,6 +24,14 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
         if (!context.Allows(AclOperation.Read, ResourceType.Group, request.GroupId))
         {
             return Answer(request, KafkaError.GroupAuthorizationFailed, null);
+        }
+
+        if (context.Version >= 10)
+        {
+            foreach (OffsetCommitRequest.OffsetCommitRequestTopic topic in request.Topics)
+            {
+                topic.Name = topics.Find(topic.TopicId)?.Name ?? "";
+            }
         }
 
         HashSet<string> denied =
@@ -49,7 +58,8 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
         }
 
         KafkaError error = await groups.CommitAsync(
-            request.GroupId, request.MemberId, request.GroupInstanceId, request.GenerationIdOrMemberEpoch, entries,
+            request.GroupId,
+            new CommitIdentity(request.MemberId, request.GroupInstanceId, request.GenerationIdOrMemberEpoch, context.Version >= 9), entries,
             new Committer(context.Client.Principal, context.ClientId ?? ""));
         return Answer(request, error, denied);
     }
@@ -65,7 +75,7 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
 
         if (topics.Find(topic.Name) is null)
         {
-            return KafkaError.UnknownTopicOrPartition;
+            return topic.TopicId == Guid.Empty ? KafkaError.UnknownTopicOrPartition : KafkaError.UnknownTopicId;
         }
 
         return partition.CommittedMetadata?.Length > options.OffsetMetadataBytesMax
@@ -78,7 +88,12 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
         OffsetCommitResponse response = new() { Topics = new(request.Topics.Count) };
         foreach (OffsetCommitRequest.OffsetCommitRequestTopic topic in request.Topics)
         {
-            OffsetCommitResponse.OffsetCommitResponseTopic answered = new() { Name = topic.Name, Partitions = new(topic.Partitions.Count) };
+            OffsetCommitResponse.OffsetCommitResponseTopic answered = new()
+            {
+                Name = topic.Name,
+                TopicId = topic.TopicId,
+                Partitions = new(topic.Partitions.Count),
+            };
             foreach (OffsetCommitRequest.OffsetCommitRequestPartition partition in topic.Partitions)
             {
                 // Of a group that may not be touched nothing else is told.

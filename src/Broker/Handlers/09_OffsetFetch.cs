@@ -1,6 +1,7 @@
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
 using PipeRoll.Broker.Security;
+using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -12,9 +13,9 @@ namespace PipeRoll.Broker.Handlers;
 /// <remarks>
 /// No list of topics asks for everything that is committed (version 2 on). What was never committed is -1 without an
 /// error. Version 7 on can insist on stable offsets: a commit on its way is then UNSTABLE_OFFSET_COMMIT. Version 1 has
-/// no place for an error of the group but the partitions.
+/// no place for an error of the group but the partitions. Version 9 on fences members by their epoch, version 10 names topics by id.
 /// </remarks>
-internal sealed class OffsetFetchHandler(GroupCoordinator groups) : Handler<OffsetFetchRequest, OffsetFetchResponse>
+internal sealed class OffsetFetchHandler(GroupCoordinator groups, TopicDirectory topics) : Handler<OffsetFetchRequest, OffsetFetchResponse>
 {
     private const long NoOffset = -1;
 
@@ -60,20 +61,24 @@ internal sealed class OffsetFetchHandler(GroupCoordinator groups) : Handler<Offs
                 continue;
             }
 
+            bool byId = context.Version >= 10;
+            List<OffsetFetchRequest.OffsetFetchRequestTopics> unknown = byId ? ResolveIds(group) : [];
             List<GroupPartition>? wanted = group.Topics is null
                 ? null
                 : [.. group.Topics.SelectMany(
                     static topic => topic.PartitionIndexes, static (topic, index) => new GroupPartition(topic.Name, index))];
-            (KafkaError error, IReadOnlyList<FetchedOffset> offsets) = groups.FetchOffsets(group.GroupId, wanted, request.RequireStable);
+            (KafkaError error, IReadOnlyList<FetchedOffset> offsets) =
+                groups.FetchOffsets(group.GroupId, wanted, request.RequireStable, group.MemberId, group.MemberEpoch);
             offsets = OnlyAllowed(offsets, isAll: wanted is null, context);
-            response.Groups.Add(new OffsetFetchResponse.OffsetFetchResponseGroup
+            OffsetFetchResponse.OffsetFetchResponseGroup answered = new()
             {
                 GroupId = group.GroupId,
                 ErrorCode = (short)error,
-                Topics = [.. offsets.GroupBy(static offset => offset.Partition.Topic).Select(static topic =>
+                Topics = [.. offsets.GroupBy(static offset => offset.Partition.Topic).Select(topic =>
                     new OffsetFetchResponse.OffsetFetchResponseTopics
                     {
                         Name = topic.Key,
+                        TopicId = byId ? topics.Find(topic.Key)?.Id ?? Guid.Empty : Guid.Empty,
                         Partitions = [.. topic.Select(static offset => new OffsetFetchResponse.OffsetFetchResponsePartitions
                         {
                             PartitionIndex = offset.Partition.Partition,
@@ -83,7 +88,9 @@ internal sealed class OffsetFetchHandler(GroupCoordinator groups) : Handler<Offs
                             ErrorCode = (short)offset.Error,
                         })],
                     })],
-            });
+            };
+            answered.Topics.AddRange(unknown.Select(UnknownId));
+            response.Groups.Add(answered);
         }
 
         return response;
@@ -124,6 +131,35 @@ internal sealed class OffsetFetchHandler(GroupCoordinator groups) : Handler<Offs
                 Metadata = "",
                 ErrorCode = (short)KafkaError.GroupAuthorizationFailed,
             })],
+        })],
+    };
+
+    /// <summary>Fills in the names, and takes out the topics that nobody knows by their id.</summary>
+    private List<OffsetFetchRequest.OffsetFetchRequestTopics> ResolveIds(OffsetFetchRequest.OffsetFetchRequestGroup group)
+    {
+        List<OffsetFetchRequest.OffsetFetchRequestTopics> unknown = [];
+        foreach (OffsetFetchRequest.OffsetFetchRequestTopics topic in group.Topics ?? [])
+        {
+            topic.Name = topics.Find(topic.TopicId)?.Name ?? "";
+            if (topic.Name.Length == 0)
+            {
+                unknown.Add(topic);
+            }
+        }
+
+        group.Topics?.RemoveAll(static topic => topic.Name.Length == 0);
+        return unknown;
+    }
+
+    private static OffsetFetchResponse.OffsetFetchResponseTopics UnknownId(OffsetFetchRequest.OffsetFetchRequestTopics topic) => new()
+    {
+        TopicId = topic.TopicId,
+        Partitions = [.. topic.PartitionIndexes.Select(static index => new OffsetFetchResponse.OffsetFetchResponsePartitions
+        {
+            PartitionIndex = index,
+            CommittedOffset = NoOffset,
+            Metadata = "",
+            ErrorCode = (short)KafkaError.UnknownTopicId,
         })],
     };
 

@@ -67,6 +67,12 @@ internal sealed class RequestContext
     public bool ClosesAfterAnswer { get; set; }
 
     /// <summary>
+    /// Set by a handler before its first wait, to have nothing further read from the connection until this ends: what comes later must not
+    /// overtake this request. It must end soon, and never fail.
+    /// </summary>
+    public Task? Hold { get; set; }
+
+    /// <summary>
     /// Ends when every earlier request of the connection has been answered. A handler whose answer is large waits for
     /// it before it takes memory, so that a connection holds one such answer at a time.
     /// </summary>

@@ -228,6 +228,12 @@ internal sealed partial class Connection
             await _inFlight.Writer.WriteAsync(request, CancellationToken.None);
         }
 
+        if (request.Context.Hold is { } hold)
+        {
+            _watch.Paused();
+            await hold;
+        }
+
         return true;
     }
 

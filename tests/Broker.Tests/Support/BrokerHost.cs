@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Admission;
+using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Security;
@@ -41,7 +42,11 @@ internal sealed class BrokerHost : IAsyncDisposable
 
     public CapturedLogs Logs { get; } = new();
 
+    public SecurityDependencies Security => _security;
+
     public BrokerServices Services => Broker.Services!;
+
+    public GroupCoordinator Groups => Broker.Modules.OfType<GroupModule>().Single().Coordinator;
 
     public string Bootstrap => $"127.0.0.1:{Broker.Port}";
 
