@@ -42,6 +42,8 @@ internal sealed class BrokerHost : IAsyncDisposable
 
     public CapturedLogs Logs { get; } = new();
 
+    public SecurityDependencies Security => _security;
+
     public BrokerServices Services => Broker.Services!;
 
     public GroupCoordinator Groups => Broker.Modules.OfType<GroupModule>().Single().Coordinator;
