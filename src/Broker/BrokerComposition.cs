@@ -6,9 +6,10 @@ namespace PipeRoll.Broker;
 /// <summary>The inventory of what a broker serves: the one list to add a handler or a module to.</summary>
 internal static class BrokerComposition
 {
-    public static IEnumerable<IHandler> Handlers(BrokerServices services, DecompressorPool decompressors) =>
+    public static IEnumerable<IHandler> Handlers(
+        BrokerServices services, DecompressorPool decompressors, IReadOnlyList<IBrokerModule> modules) =>
     [
-        new ProduceHandler(services, decompressors),
+        new ProduceHandler(services, decompressors, modules.OfType<Transactions.TransactionModule>().Single().Gate),
         new FetchHandler(services),
         new ListOffsetsHandler(services, decompressors),
         new MetadataHandler(services),
@@ -17,7 +18,6 @@ internal static class BrokerComposition
         new CreateTopicsHandler(services),
         new DeleteTopicsHandler(services),
         new DeleteRecordsHandler(services),
-        new InitProducerIdHandler(services),
         new OffsetForLeaderEpochHandler(services),
         new DescribeConfigsHandler(services),
         new AlterConfigsHandler(services),
@@ -46,10 +46,15 @@ internal static class BrokerComposition
     ];
 
     /// <summary>In the order in which they are started.</summary>
-    public static IEnumerable<IBrokerModule> Modules(BrokerServices services) =>
-    [
-        new Groups.GroupModule(services, services.Options.Groups),
-        new Compaction.CompactionModule(services, services.Options.Compaction),
-        new Security.Audit.AuditModule(services),
-    ];
+    public static IEnumerable<IBrokerModule> Modules(BrokerServices services)
+    {
+        var groups = new Groups.GroupModule(services, services.Options.Groups);
+        return
+        [
+            groups,
+            new Transactions.TransactionModule(services, groups.Coordinator),
+            new Compaction.CompactionModule(services, services.Options.Compaction),
+            new Security.Audit.AuditModule(services),
+        ];
+    }
 }

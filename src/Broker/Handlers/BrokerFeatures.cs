@@ -13,6 +13,9 @@ internal static class BrokerFeatures
     [
         // The consumer protocol (KIP-848).
         ("group.version", 1),
+
+        // Producers get a new epoch with each transaction (KIP-890).
+        ("transaction.version", 2),
     ];
 
     public static List<ApiVersionsResponse.SupportedFeatureKey> Supported() =>
