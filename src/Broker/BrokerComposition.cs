@@ -6,9 +6,10 @@ namespace PipeRoll.Broker;
 /// <summary>The inventory of what a broker serves: the one list to add a handler or a module to.</summary>
 internal static class BrokerComposition
 {
-    public static IEnumerable<IHandler> Handlers(BrokerServices services, DecompressorPool decompressors) =>
+    public static IEnumerable<IHandler> Handlers(
+        BrokerServices services, DecompressorPool decompressors, IReadOnlyList<IBrokerModule> modules) =>
     [
-        new ProduceHandler(services, decompressors),
+        new ProduceHandler(services, decompressors, modules.OfType<Transactions.TransactionModule>().Single().Gate),
         new FetchHandler(services),
         new ListOffsetsHandler(services, decompressors),
         new MetadataHandler(services),
@@ -17,11 +18,11 @@ internal static class BrokerComposition
         new CreateTopicsHandler(services),
         new DeleteTopicsHandler(services),
         new DeleteRecordsHandler(services),
-        new InitProducerIdHandler(services),
         new OffsetForLeaderEpochHandler(services),
         new DescribeConfigsHandler(services),
         new AlterConfigsHandler(services),
         new CreatePartitionsHandler(services),
+        .. SecurityHandlers(services),
         new ElectLeadersHandler(services),
         new IncrementalAlterConfigsHandler(services),
         new AlterPartitionReassignmentsHandler(services),
@@ -29,10 +30,31 @@ internal static class BrokerComposition
         new DescribeClusterHandler(services),
     ];
 
-    /// <summary>In the order in which they are started.</summary>
-    public static IEnumerable<IBrokerModule> Modules(BrokerServices services) =>
+    private static IEnumerable<IHandler> SecurityHandlers(BrokerServices services) =>
     [
-        new Groups.GroupModule(services, services.Options.Groups),
-        new Compaction.CompactionModule(services, services.Options.Compaction),
+        new SaslHandshakeHandler(services.Security),
+        new SaslAuthenticateHandler(services.Security, services.Time),
+        new DescribeAclsHandler(services.Security),
+        new CreateAclsHandler(services.Security),
+        new DeleteAclsHandler(services.Security),
+        new CreateDelegationTokenHandler(services.Security, services.Time, services.NewGuid),
+        new RenewDelegationTokenHandler(services.Security, services.Time),
+        new ExpireDelegationTokenHandler(services.Security, services.Time),
+        new DescribeDelegationTokenHandler(services.Security, services.Time),
+        new DescribeUserScramCredentialsHandler(services.Security),
+        new AlterUserScramCredentialsHandler(services.Security),
     ];
+
+    /// <summary>In the order in which they are started.</summary>
+    public static IEnumerable<IBrokerModule> Modules(BrokerServices services)
+    {
+        var groups = new Groups.GroupModule(services, services.Options.Groups);
+        return
+        [
+            groups,
+            new Transactions.TransactionModule(services, groups.Coordinator),
+            new Compaction.CompactionModule(services, services.Options.Compaction),
+            new Security.Audit.AuditModule(services),
+        ];
+    }
 }

@@ -25,6 +25,8 @@ public sealed class BrokerMetrics : IDisposable
     private readonly Counter<long> _stepDowns;
     private readonly Counter<long> _notLeader;
     private readonly Histogram<double> _opens;
+    private readonly Counter<long> _denied;
+    private readonly Counter<long> _unauthenticated;
     private readonly KeyValuePair<string, object?>[] _apiTags = new KeyValuePair<string, object?>[256];
 
     public BrokerMetrics(TimeProvider time)
@@ -50,6 +52,9 @@ public sealed class BrokerMetrics : IDisposable
             "piperoll.broker.partition.notleader", "{answer}", "Produces and fetches answered with NOT_LEADER_OR_FOLLOWER, by partition.");
         _opens = _meter.CreateHistogram<double>(
             "piperoll.broker.partition.open.duration", "s", "From the order to open a partition until it serves, tries included.");
+        _denied = _meter.CreateCounter<long>("piperoll.broker.access.denied", "{request}", "Questions to the authoriser answered with no.");
+        _unauthenticated = _meter.CreateCounter<long>(
+            "piperoll.broker.authentication.failed", "{attempt}", "Authentications that failed, and requests without one.");
         foreach (ApiKey api in Enum.GetValues<ApiKey>())
         {
             _apiTags[(byte)api] = new("api", api.ToString());
@@ -103,6 +108,10 @@ public sealed class BrokerMetrics : IDisposable
     internal void SteppedDown() => _stepDowns.Add(1);
 
     internal void NotLeader() => _notLeader.Add(1);
+
+    internal void AccessDenied() => _denied.Add(1);
+
+    internal void AuthenticationFailed() => _unauthenticated.Add(1);
 
     internal void Opened(long startedAt) => _opens.Record(_time.GetElapsedTime(startedAt).TotalSeconds);
 }

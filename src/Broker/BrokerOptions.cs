@@ -17,6 +17,13 @@ public sealed record BrokerOptions
 
     public Compaction.CompactionOptions Compaction { get; init; } = new();
 
+    public Transactions.TransactionOptions Transactions { get; init; } = new();
+
+    /// <summary>How long another broker may take to answer this one.</summary>
+    public int PeerTimeoutMs { get; init; } = 5_000;
+
+    public Security.SecurityOptions Security { get; init; } = new();
+
     /// <summary>0 takes a free port, which <see cref="Broker.Port"/> then tells.</summary>
     public int ListenPort { get; init; } = 9092;
 
@@ -117,6 +124,8 @@ public sealed record BrokerOptions
         ValidateLimits(errors);
         ValidateTimes(errors);
         errors.AddRange(Groups.Validate());
+        errors.AddRange(Transactions.Validate());
+        errors.AddRange(Security.Validate());
         foreach ((string name, string value) in TopicDefaults)
         {
             if (TopicConfigs.Table.Validate(name, value) is { } error)
@@ -157,6 +166,7 @@ public sealed record BrokerOptions
         AtLeast(errors, nameof(RetentionCheckMs), RetentionCheckMs, 1);
         AtLeast(errors, nameof(PartitionOpenRetryMs), PartitionOpenRetryMs, 1);
         AtLeast(errors, nameof(StopDrainMs), StopDrainMs, 0);
+        AtLeast(errors, nameof(PeerTimeoutMs), PeerTimeoutMs, 1);
     }
 
     private static void AtLeast(List<string> errors, string name, long value, long min)

@@ -4,6 +4,7 @@ using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 
 namespace PipeRoll.Broker;
@@ -27,6 +28,9 @@ internal sealed record BrokerServices
 
     public required IPartitionMover Mover { get; init; }
 
+    /// <summary>The brokers of the cluster, this one among them, to be asked for what only they may do.</summary>
+    public required IPeers Peers { get; init; }
+
     /// <summary>The port that clients are told to connect to.</summary>
     public required int AdvertisedPort { get; init; }
 
@@ -42,6 +46,9 @@ internal sealed record BrokerServices
 
     /// <summary>Bounds the records that fetches hold.</summary>
     public required ByteBudget FetchBytes { get; init; }
+
+    /// <summary>Who is who, and who may what.</summary>
+    public required BrokerSecurity Security { get; init; }
 
     public required BrokerMetrics Metrics { get; init; }
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Streams;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -12,7 +13,7 @@ namespace PipeRoll.Broker.Handlers;
 /// <remarks>
 /// Times with a meaning: -1 latest, -2 earliest, -3 the record with the largest time (version 7, KIP-734), -4 earliest
 /// local (8, KIP-405): the earliest, for everything is where it is served; -5 latest tiered (9, KIP-1005): none, as Kafka
-/// answers without tiered storage. read_committed is the same as read_uncommitted: there are no transactions.
+/// answers without tiered storage. For readers of committed records (version 2 on) the log ends at the last stable offset.
 /// </remarks>
 internal sealed partial class ListOffsetsHandler(BrokerServices services, DecompressorPool decompressors)
     : Handler<ListOffsetsRequest, ListOffsetsResponse>
@@ -22,6 +23,7 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
     private const long MaxTimestamp = -3;
     private const long EarliestLocal = -4;
     private const long LatestTiered = -5;
+    private const sbyte ReadCommitted = 1;
     private readonly ILogger _logger = services.Loggers.CreateLogger<ListOffsetsHandler>();
 
     public override async ValueTask<ListOffsetsResponse> HandleAsync(ListOffsetsRequest request, RequestContext context)
@@ -31,6 +33,7 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
         {
             var answers = new ListOffsetsResponse.ListOffsetsTopicResponse { Name = topic.Name, Partitions = [] };
             response.Topics.Add(answers);
+            bool mayDescribe = context.Allows(AclOperation.Describe, ResourceType.Topic, topic.Name);
             foreach (ListOffsetsRequest.ListOffsetsPartition wanted in topic.Partitions)
             {
                 var answer = new ListOffsetsResponse.ListOffsetsPartitionResponse
@@ -39,7 +42,13 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
                     OldStyleOffsets = [],
                 };
                 answers.Partitions.Add(answer);
-                await AnswerAsync(topic.Name, wanted, answer, context);
+                if (!mayDescribe)
+                {
+                    answer.ErrorCode = (short)KafkaError.TopicAuthorizationFailed;
+                    continue;
+                }
+
+                await AnswerAsync(topic.Name, wanted, answer, request.IsolationLevel == ReadCommitted, context);
             }
         }
 
@@ -48,7 +57,7 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
 
     private async ValueTask AnswerAsync(
         string topic, ListOffsetsRequest.ListOffsetsPartition wanted, ListOffsetsResponse.ListOffsetsPartitionResponse answer,
-        RequestContext context)
+        bool onlyCommitted, RequestContext context)
     {
         Partition? partition = services.Topics.Find(topic, wanted.PartitionIndex);
         KafkaError error = partition is null ? KafkaError.UnknownTopicOrPartition
@@ -67,7 +76,7 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
 
         try
         {
-            TimestampedOffset found = await FindAsync(partition!, wanted.Timestamp, context.Cancellation);
+            TimestampedOffset found = await FindAsync(partition!, wanted.Timestamp, onlyCommitted, context.Cancellation);
             answer.Offset = found.Offset;
             answer.Timestamp = found.Timestamp;
             answer.LeaderEpoch = found.LeaderEpoch;
@@ -87,6 +96,16 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
             answer.ErrorCode = (short)StreamErrors.ErrorOf(failure);
             LogSearchFailed(_logger, failure, partition!.Identity, wanted.Timestamp);
         }
+    }
+
+    private async ValueTask<TimestampedOffset> FindAsync(
+        Partition partition, long timestamp, bool onlyCommitted, CancellationToken cancellation)
+    {
+        TimestampedOffset found = await FindAsync(partition, timestamp, cancellation);
+        long stableEnd = onlyCommitted ? partition.LastStableOffset : long.MaxValue;
+        return found.Offset < stableEnd ? found
+            : timestamp == Latest ? found with { Offset = stableEnd }
+            : TimestampedOffset.None;
     }
 
     private ValueTask<TimestampedOffset> FindAsync(Partition partition, long timestamp, CancellationToken cancellation)

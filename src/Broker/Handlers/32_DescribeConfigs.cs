@@ -1,5 +1,6 @@
 using System.Globalization;
 using PipeRoll.Broker.Configs;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -10,6 +11,15 @@ internal static class ConfigResource
 {
     public const sbyte Topic = 2;
     public const sbyte Broker = 4;
+    public const sbyte Group = 32;
+
+    /// <returns>Null when the client may do this to the settings of the resource.</returns>
+    public static KafkaError? Refuse(sbyte type, string name, AclOperation operation, RequestContext context) => type switch
+    {
+        Topic => context.Allows(operation, Security.ResourceType.Topic, name) ? null : KafkaError.TopicAuthorizationFailed,
+        Group => context.Allows(operation, Security.ResourceType.Group, name) ? null : KafkaError.GroupAuthorizationFailed,
+        _ => context.AllowsOnCluster(operation) ? null : KafkaError.ClusterAuthorizationFailed,
+    };
 
     /// <summary>Whether a resource name means this broker; the empty name means all of them.</summary>
     public static bool IsThisBroker(string name, int nodeId) =>
@@ -30,14 +40,14 @@ internal sealed class DescribeConfigsHandler(BrokerServices services) : Handler<
         var response = new DescribeConfigsResponse { Results = new(request.Resources.Count) };
         foreach (DescribeConfigsRequest.DescribeConfigsResource resource in request.Resources)
         {
-            response.Results.Add(Describe(resource, request));
+            response.Results.Add(Describe(resource, request, context));
         }
 
         return ValueTask.FromResult(response);
     }
 
     private DescribeConfigsResponse.DescribeConfigsResult Describe(
-        DescribeConfigsRequest.DescribeConfigsResource resource, DescribeConfigsRequest request)
+        DescribeConfigsRequest.DescribeConfigsResource resource, DescribeConfigsRequest request, RequestContext context)
     {
         var result = new DescribeConfigsResponse.DescribeConfigsResult
         {
@@ -45,6 +55,11 @@ internal sealed class DescribeConfigsHandler(BrokerServices services) : Handler<
             ResourceName = resource.ResourceName,
             Configs = [],
         };
+        if (ConfigResource.Refuse(resource.ResourceType, resource.ResourceName, AclOperation.DescribeConfigs, context) is { } denied)
+        {
+            return Refuse(result, denied, "not allowed to describe these settings");
+        }
+
         IEnumerable<DescribedConfig> configs;
         switch (resource.ResourceType)
         {

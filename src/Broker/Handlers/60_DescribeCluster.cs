@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -43,7 +44,13 @@ internal sealed class DescribeClusterHandler(BrokerServices services) : Handler<
                 }),
             ],
             ClusterAuthorizedOperations =
-                request.IncludeClusterAuthorizedOperations ? MetadataHandler.AllClusterOperations : int.MinValue,
+                request.IncludeClusterAuthorizedOperations ? Operations(context) : int.MinValue,
         });
     }
+
+    /// <summary>What the client may do to the cluster; none for whoever may not even describe it.</summary>
+    internal static int Operations(RequestContext context) =>
+        context.MaySee(AclOperation.Describe, ResourceType.Cluster, AclNames.Cluster)
+            ? context.AuthorizedOperations(ResourceType.Cluster, AclNames.Cluster)
+            : 0;
 }

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Configs;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 
@@ -13,6 +14,11 @@ internal static class ConfigAlteration
         BrokerServices services, sbyte resourceType, string resourceName, IReadOnlyList<ConfigChange> changes, bool fromNothing,
         bool validateOnly, RequestContext context)
     {
+        if (ConfigResource.Refuse(resourceType, resourceName, AclOperation.AlterConfigs, context) is { } denied)
+        {
+            return (denied, "not allowed to alter these settings");
+        }
+
         if (resourceType != ConfigResource.Topic)
         {
             return resourceType == ConfigResource.Broker

@@ -43,6 +43,7 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
     private readonly ConcurrentDictionary<string, string> _collisions = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _changes = new(1);
     private readonly TopicServices _services;
+    private long _version;
 
     public TopicDirectory(TopicServices services) => _services = services;
 
@@ -50,6 +51,9 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
     public event Action<Topic>? Deleted;
 
     public int Count => _byName.Count;
+
+    /// <summary>Grows with every topic that comes, goes or changes.</summary>
+    public long Version => Interlocked.Read(ref _version);
 
     public IEnumerable<Topic> All => _byName.Values;
 
@@ -244,6 +248,8 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
         _byId[topic.Id] = topic;
         _collisions[TopicNames.CollisionKey(topic.Name)] = topic.Name;
 
+        Interlocked.Increment(ref _version);
+
         // Only now, when placements that come find the partitions: whichever of the two comes last, knows all.
         foreach (Partition partition in partitions)
         {
@@ -268,6 +274,7 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
         }
 
         _removed.Add(topic.Id);
+        Interlocked.Increment(ref _version);
         return topic;
     }
 
