@@ -28,6 +28,7 @@ public static class PipeRollCli
         root.Subcommands.Add(WorkflowCommands.Create(console));
         root.Subcommands.Add(PolicyCommands.Create(console));
         root.Subcommands.Add(ListCommands.Create(console));
+        root.Subcommands.Add(SigmaCommands.Create(console));
         root.Subcommands.Add(ClusterCommands.Create(console));
         root.Subcommands.Add(StorageCommands.Create(console));
         root.Subcommands.Add(VersionCommand.Create(console));
