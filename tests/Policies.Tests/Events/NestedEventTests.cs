@@ -20,11 +20,15 @@ public class NestedEventTests
             odd: { type: text, path: [who, "a.b"], optional: true }
             either: { type: text, paths: [one.x, two.*.x], optional: true }
             whole: { type: text, path: $ }
+            name: { type: string, path: a.b, default: none }
+            amount: { type: double, default: 1 }
+            more: { type: any, path: a.c, default: "{\"x\": [1]}" }
         rules:
           - { id: port, when: "has(event.port) && event.port == 22 && event.number == '22'", score: 1 }
           - { id: any, when: "has(event.any) && event.any.?list[?1].?deep.orValue(0) == 7 && event.any.list.exists(x, x == 'a')", score: 1 }
           - { id: odd, when: "has(event.odd) && event.odd == '[1,  {\"x\":2}]'", score: 1 }
           - { id: either, when: "has(event.either) && event.either == 'found'", score: 1 }
+          - { id: defaults, when: "event.name != 'none' || event.amount != 1.0 || event.more.x != [1]", score: 1 }
           - { id: whole, when: "event.whole.contains('needle')", score: 1 }
         fallback: { outcome: hold }
         """));
@@ -37,6 +41,8 @@ public class NestedEventTests
     [InlineData("""{"who":{"name":"ann","a.b":[1,  {"x":2}]}}""", "odd")]
     [InlineData("""{"who":{"name":"ann"},"two":{"p":{"y":1},"q":{"x":"found"},"r":{"x":"late"}}}""", "either")]
     [InlineData("""{"who":{"name":"ann"},"other":{"deep":["needle"]}}""", "whole")]
+    [InlineData("""{"who":{"name":"ann"},"a":{"b":"some"}}""", "defaults")]
+    [InlineData("""{"who":{"name":"ann"},"a":{"b":null,"c":{"x":[2]}}}""", "defaults")]
     public void FieldsAreFoundInside(string json, string held)
     {
         DecisionRecord record = new DecisionEngine(Policy, "t", 0).Decide(json);
@@ -60,6 +66,8 @@ public class NestedEventTests
     [Theory]
     [InlineData("user: { type: string, path: a..b }", "empty part")]
     [InlineData("user: { type: string, path: a, paths: [b] }", "there is a `path` as well")]
+    [InlineData("user: { type: int, default: x }", "the default 'x' is no int")]
+    [InlineData("user: { type: string, default: x, optional: false }", "a field with a default is optional")]
     public void WrongPathsAreRefused(string field, string message)
     {
         string yaml = $"name: n\nversion: \"1\"\nevent: {{ key: user, time: record, fields: {{ {field} }} }}\n"
