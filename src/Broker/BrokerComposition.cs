@@ -1,19 +1,49 @@
+using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Telemetry;
 
 namespace PipeRoll.Broker;
 
 /// <summary>The inventory of what a broker serves: the one list to add a handler or a module to.</summary>
 internal static class BrokerComposition
 {
-    public static IEnumerable<IHandler> Handlers(BrokerServices services, DecompressorPool decompressors) =>
+    public static IEnumerable<IHandler> Handlers(BrokerServices services, DecompressorPool decompressors)
+    {
+        var telemetry = new ClientTelemetry(services, decompressors);
+        return [.. Core(services, decompressors), .. Admin(services, telemetry)];
+    }
+
+    /// <summary>In the order in which they are started.</summary>
+    public static IEnumerable<IBrokerModule> Modules(BrokerServices services) =>
+    [
+        new Groups.GroupModule(services, services.Options.Groups),
+        new Compaction.CompactionModule(services, services.Options.Compaction),
+    ];
+
+    private static IHandler[] Admin(BrokerServices services, ClientTelemetry telemetry) =>
+    [
+        new AlterReplicaLogDirsHandler(services),
+        new DescribeLogDirsHandler(services),
+        new DescribeClientQuotasHandler(services),
+        new AlterClientQuotasHandler(services),
+        new DescribeQuorumHandler(services),
+        new UpdateFeaturesHandler(),
+        new UnregisterBrokerHandler(services),
+        new GetTelemetrySubscriptionsHandler(services, telemetry),
+        new PushTelemetryHandler(telemetry),
+        new ListConfigResourcesHandler(services),
+        new DescribeTopicPartitionsHandler(services),
+    ];
+
+    private static IHandler[] Core(BrokerServices services, DecompressorPool decompressors) =>
     [
         new ProduceHandler(services, decompressors),
         new FetchHandler(services),
         new ListOffsetsHandler(services, decompressors),
         new MetadataHandler(services),
         new FindCoordinatorHandler(services),
-        new ApiVersionsHandler(),
+        new ApiVersionsHandler(() => services.Configs.Has(ConfigKinds.ClientMetrics)),
         new CreateTopicsHandler(services),
         new DeleteTopicsHandler(services),
         new DeleteRecordsHandler(services),
@@ -27,12 +57,5 @@ internal static class BrokerComposition
         new AlterPartitionReassignmentsHandler(services),
         new ListPartitionReassignmentsHandler(services),
         new DescribeClusterHandler(services),
-    ];
-
-    /// <summary>In the order in which they are started.</summary>
-    public static IEnumerable<IBrokerModule> Modules(BrokerServices services) =>
-    [
-        new Groups.GroupModule(services, services.Options.Groups),
-        new Compaction.CompactionModule(services, services.Options.Compaction),
     ];
 }

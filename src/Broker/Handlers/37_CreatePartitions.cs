@@ -14,12 +14,21 @@ namespace PipeRoll.Broker.Handlers;
 /// </remarks>
 internal sealed class CreatePartitionsHandler(BrokerServices services) : Handler<CreatePartitionsRequest, CreatePartitionsResponse>
 {
+    private const short FirstVersionWithQuota = 3;
+
     public override async ValueTask<CreatePartitionsResponse> HandleAsync(CreatePartitionsRequest request, RequestContext context)
     {
         var response = new CreatePartitionsResponse { Results = new(request.Topics.Count) };
         foreach (CreatePartitionsRequest.CreatePartitionsTopic wanted in request.Topics)
         {
             (KafkaError error, string? message) = Refuse(wanted);
+            if (error == KafkaError.None && !request.ValidateOnly
+                && !services.Quotas.MayChange(
+                    context, wanted.Count - services.Topics.Find(wanted.Name)!.Partitions.Count, context.Version >= FirstVersionWithQuota))
+            {
+                (error, message) = (KafkaError.ThrottlingQuotaExceeded, "The throttling quota has been exceeded.");
+            }
+
             if (error == KafkaError.None && !request.ValidateOnly)
             {
                 TopicChange change =

@@ -40,6 +40,6 @@ internal sealed class HandlerTable
             });
         }
 
-        return response;
+        return Features.With(response);
     }
 }

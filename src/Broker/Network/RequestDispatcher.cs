@@ -11,8 +11,10 @@ namespace PipeRoll.Broker.Network;
 /// <summary>A request that was started and not yet answered.</summary>
 /// <param name="Buffer">Owned: released when the request has been answered.</param>
 /// <param name="StartedAt">Timestamp of the broker's TimeProvider.</param>
+/// <param name="WorkSeconds">What reading and starting it took, where nothing waits.</param>
 internal sealed record InFlightRequest(
-    RequestContext Context, ApiSupport Api, short ResponseVersion, SharedBuffer Buffer, ValueTask<IKafkaResponse> Response, long StartedAt);
+    RequestContext Context, ApiSupport Api, short ResponseVersion, SharedBuffer Buffer, ValueTask<IKafkaResponse> Response, long StartedAt,
+    double WorkSeconds = 0);
 
 /// <summary>Turns a frame into a started request: header, version check, handler.</summary>
 /// <remarks>Immutable; any thread.</remarks>
@@ -53,8 +55,10 @@ internal sealed partial class RequestDispatcher(HandlerTable handlers, TimeProvi
                 Buffer = buffer,
                 Cancellation = gone,
             };
-            metrics.Received(entry.Api.Key);
-            return new InFlightRequest(context, entry.Api, version, buffer, entry.Handler.InvokeAsync(ref reader, context), startedAt);
+            metrics.Received(entry.Api.Key, version);
+            ValueTask<IKafkaResponse> response = entry.Handler.InvokeAsync(ref reader, context);
+            return new InFlightRequest(
+                context, entry.Api, version, buffer, response, startedAt, time.GetElapsedTime(startedAt).TotalSeconds);
         }
         catch (WireFormatException error)
         {
