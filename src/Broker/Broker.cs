@@ -7,6 +7,9 @@ using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Quotas;
+using PipeRoll.Broker.Registry;
+using PipeRoll.Broker.Security;
+using PipeRoll.Broker.Security.Audit;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
@@ -28,6 +31,9 @@ public sealed record BrokerDependencies
     public required Random Random { get; init; }
 
     public required Func<Guid> NewGuid { get; init; }
+
+    /// <summary>Where users, entries and tokens are kept; null for a broker that has none.</summary>
+    public SecurityDependencies Security { get; init; } = new(null);
 
     public IProduceAdmission Admission { get; init; } = new AdmitAll();
 
@@ -63,6 +69,7 @@ public sealed partial class Broker : IAsyncDisposable
     private readonly RequestBudget _requestBytes;
     private readonly ByteBudget _fetchBytes;
     private readonly ProducerIds _producerIds;
+    private readonly BrokerSecurity _security;
     private readonly DecompressorPool _decompressors = new();
     private readonly List<IBrokerModule> _modules = [];
     private PartitionRegistry? _partitions;
@@ -86,7 +93,14 @@ public sealed partial class Broker : IAsyncDisposable
         _fetchBytes = new ByteBudget(options.FetchBytesInFlightMax);
         _producerIds = new ProducerIds(dependencies.Catalog);
         Metrics = new BrokerMetrics(dependencies.Time);
+        _security = new BrokerSecurity(
+            options.Security, dependencies.Security, dependencies.Time, dependencies.NewGuid,
+            new SecurityAudit(dependencies.Time, Metrics, dependencies.Loggers.CreateLogger<SecurityAudit>()));
+        Access = new HttpAccess(_security);
     }
+
+    /// <summary>The broker's users and entries, for HTTP. They are known when the broker is ready.</summary>
+    public HttpAccess Access { get; }
 
     /// <summary>The port that is listened on; 0 before the start.</summary>
     public int Port => _listener?.Port ?? 0;
@@ -95,8 +109,14 @@ public sealed partial class Broker : IAsyncDisposable
 
     public BrokerMetrics Metrics { get; }
 
+    /// <summary>Null before the start.</summary>
+    public SchemaRegistry? Schemas => Services?.Schemas;
+
     /// <summary>What handlers work with; for tests within the project. Null before the start.</summary>
     internal BrokerServices? Services { get; private set; }
+
+    /// <summary>For tests within the project. Empty before the start.</summary>
+    internal IReadOnlyList<IBrokerModule> Modules => _modules;
 
     /// <summary>The partitions as a cluster's machinery sees them. Null before the start.</summary>
     internal PartitionHost? PartitionHost { get; private set; }
@@ -130,6 +150,7 @@ public sealed partial class Broker : IAsyncDisposable
             ?? new SocketListener(IPAddress.Parse(_options.ListenAddress), _options.ListenPort);
         try
         {
+            await _security.Directory.LoadAsync(cancellation);
             IClusterView? cluster = _dependencies.View ?? _dependencies.Cluster?.View;
             // In a cluster epochs come from the placements. The block of producer ids is taken all the same: new producers are to be
             // welcome while the database is away.
@@ -162,15 +183,16 @@ public sealed partial class Broker : IAsyncDisposable
 
             if (_dependencies.Cluster is { } member)
             {
+                await member.ListenSecurityAsync(_security.Directory.PrepareAsync, cancellation);
                 await member.AttachAsync(_topics, PartitionHost, configs, cancellation);
             }
 
             var handlers = new HandlerTable(
                 [.. BrokerComposition.Handlers(Services, _decompressors), .. _modules.SelectMany(module => module.Handlers)]);
             var dispatcher = new RequestDispatcher(
-                handlers, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
+                handlers, _security, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
             _listener = new BrokerListener(transport, new ConnectionServices(
-                _options, _dependencies.Time, _dependencies.Storage, dispatcher, _requestBytes, configs, quotas, Metrics,
+                _options, _dependencies.Time, _dependencies.Storage, dispatcher, _security, _requestBytes, configs, quotas, Metrics,
                 _dependencies.Loggers.CreateLogger<Connection>()));
         }
         catch
@@ -225,9 +247,11 @@ public sealed partial class Broker : IAsyncDisposable
             await _partitions.DisposeAsync();
         }
 
+        Services?.Schemas.Dispose();
         _topics?.Dispose();
         _producerIds.Dispose();
         _decompressors.Dispose();
+        _security.Dispose();
         Metrics.Dispose();
     }
 
@@ -256,7 +280,10 @@ public sealed partial class Broker : IAsyncDisposable
             Partitions = partitions,
             ProducerIds = _producerIds,
             Admission = _dependencies.Admission,
+            Schemas = new SchemaRegistry(
+                topics, partitions, cluster ?? alone, _dependencies.Time, _dependencies.Loggers.CreateLogger<SchemaRegistry>()),
             FetchBytes = _fetchBytes,
+            Security = _security,
             Metrics = Metrics,
             Loggers = _dependencies.Loggers,
         };

@@ -19,6 +19,7 @@ internal static class BrokerComposition
     [
         new Groups.GroupModule(services, services.Options.Groups),
         new Compaction.CompactionModule(services, services.Options.Compaction),
+        new Security.Audit.AuditModule(services),
     ];
 
     private static IHandler[] Admin(BrokerServices services, ClientTelemetry telemetry) =>
@@ -52,10 +53,26 @@ internal static class BrokerComposition
         new DescribeConfigsHandler(services),
         new AlterConfigsHandler(services),
         new CreatePartitionsHandler(services),
+        .. SecurityHandlers(services),
         new ElectLeadersHandler(services),
         new IncrementalAlterConfigsHandler(services),
         new AlterPartitionReassignmentsHandler(services),
         new ListPartitionReassignmentsHandler(services),
         new DescribeClusterHandler(services),
+    ];
+
+    private static IEnumerable<IHandler> SecurityHandlers(BrokerServices services) =>
+    [
+        new SaslHandshakeHandler(services.Security),
+        new SaslAuthenticateHandler(services.Security, services.Time),
+        new DescribeAclsHandler(services.Security),
+        new CreateAclsHandler(services.Security),
+        new DeleteAclsHandler(services.Security),
+        new CreateDelegationTokenHandler(services.Security, services.Time, services.NewGuid),
+        new RenewDelegationTokenHandler(services.Security, services.Time),
+        new ExpireDelegationTokenHandler(services.Security, services.Time),
+        new DescribeDelegationTokenHandler(services.Security, services.Time),
+        new DescribeUserScramCredentialsHandler(services.Security),
+        new AlterUserScramCredentialsHandler(services.Security),
     ];
 }

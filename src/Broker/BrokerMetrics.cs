@@ -31,6 +31,8 @@ public sealed class BrokerMetrics : IDisposable
     private readonly Counter<long> _telemetryBytes;
     private readonly Counter<long> _telemetryPoints;
     private readonly Histogram<double> _throttles;
+    private readonly Counter<long> _denied;
+    private readonly Counter<long> _unauthenticated;
     private readonly KeyValuePair<string, object?>[] _apiTags = new KeyValuePair<string, object?>[256];
     private readonly KeyValuePair<string, object?>[] _versionTags = [.. Enumerable.Range(0, 64).Select(static v => new KeyValuePair<string, object?>("version", v))];
     private readonly ErrorCounter?[] _errorCounters = new ErrorCounter?[256];
@@ -64,6 +66,9 @@ public sealed class BrokerMetrics : IDisposable
             "piperoll.broker.partition.notleader", "{answer}", "Produces and fetches answered with NOT_LEADER_OR_FOLLOWER, by partition.");
         _opens = _meter.CreateHistogram<double>(
             "piperoll.broker.partition.open.duration", "s", "From the order to open a partition until it serves, tries included.");
+        _denied = _meter.CreateCounter<long>("piperoll.broker.access.denied", "{request}", "Questions to the authoriser answered with no.");
+        _unauthenticated = _meter.CreateCounter<long>(
+            "piperoll.broker.authentication.failed", "{attempt}", "Authentications that failed, and requests without one.");
         foreach (ApiKey api in Enum.GetValues<ApiKey>())
         {
             _apiTags[(byte)api] = new("api", api.ToString());
@@ -130,6 +135,10 @@ public sealed class BrokerMetrics : IDisposable
     internal void SteppedDown() => _stepDowns.Add(1);
 
     internal void NotLeader() => _notLeader.Add(1);
+
+    internal void AccessDenied() => _denied.Add(1);
+
+    internal void AuthenticationFailed() => _unauthenticated.Add(1);
 
     internal void Opened(long startedAt) => _opens.Record(_time.GetElapsedTime(startedAt).TotalSeconds);
 

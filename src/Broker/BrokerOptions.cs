@@ -19,6 +19,8 @@ public sealed record BrokerOptions
 
     public Compaction.CompactionOptions Compaction { get; init; } = new();
 
+    public Security.SecurityOptions Security { get; init; } = new();
+
     /// <summary>0 takes a free port, which <see cref="Broker.Port"/> then tells.</summary>
     public int ListenPort { get; init; } = 9092;
 
@@ -125,6 +127,7 @@ public sealed record BrokerOptions
         ValidateLimits(errors);
         ValidateTimes(errors);
         errors.AddRange(Groups.Validate());
+        errors.AddRange(Security.Validate());
         foreach ((string name, string value) in TopicDefaults)
         {
             if (TopicConfigs.Table.Validate(name, value) is { } error)

@@ -6,6 +6,7 @@ using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Quotas;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Streams.Metadata;
 
@@ -48,8 +49,13 @@ internal sealed record BrokerServices
 
     public required IProduceAdmission Admission { get; init; }
 
+    public required Registry.SchemaRegistry Schemas { get; init; }
+
     /// <summary>Bounds the records that fetches hold.</summary>
     public required ByteBudget FetchBytes { get; init; }
+
+    /// <summary>Who is who, and who may what.</summary>
+    public required BrokerSecurity Security { get; init; }
 
     public required BrokerMetrics Metrics { get; init; }
 

@@ -27,6 +27,8 @@ public static class PipeRollCli
         root.Subcommands.Add(RecordCommands.Create(console));
         root.Subcommands.Add(WorkflowCommands.Create(console));
         root.Subcommands.Add(PolicyCommands.Create(console));
+        root.Subcommands.Add(CelCommands.Create(console));
+        root.Subcommands.Add(ListCommands.Create(console));
         root.Subcommands.Add(ClusterCommands.Create(console));
         root.Subcommands.Add(StorageCommands.Create(console));
         root.Subcommands.Add(VersionCommand.Create(console));
@@ -98,7 +100,7 @@ public static class PipeRollCli
             case ServerRefusedException:
                 to.WriteLine($"piperoll: the server refused: {error.Message}");
                 return ExitCode.Failed;
-            case WorkflowException or DemoException or PolicyException or IOException or UnauthorizedAccessException:
+            case WorkflowException or DemoException or PolicyException or ListFileException or IOException or UnauthorizedAccessException:
                 to.WriteLine($"piperoll: {error.Message}");
                 return ExitCode.Failed;
             default:

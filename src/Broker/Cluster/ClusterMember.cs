@@ -114,6 +114,12 @@ public sealed partial class ClusterMember : IAsyncDisposable
         Start(new FenceWatch(_options, storage, _membership, _dependencies.Time).RunAsync);
     }
 
+    /// <summary>From now on users, entries and tokens are read anew whenever the log tells of a change of them.</summary>
+    /// <param name="read">Reads them. Returns what puts them in force.</param>
+    internal ValueTask ListenSecurityAsync(
+        Func<CancellationToken, ValueTask<Action>> read, CancellationToken cancellation = default) =>
+        _tail.ListenSecurityAsync(read, cancellation);
+
     /// <summary>
     /// From now on the hosts follow the image: first all that is there, then every change. Returns when all topics were applied and the
     /// opening of all partitions owned here was begun.

@@ -1,11 +1,12 @@
 using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Groups.Offsets;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Topics;
 
 namespace PipeRoll.Broker.Groups;
 
-/// <summary>The classic consumer groups as a part of the broker: the coordinator and the nine APIs that speak to it.</summary>
+/// <summary>Groups as a part of the broker: the coordinator and the APIs that speak to it.</summary>
 /// <remarks>Owner: the broker.</remarks>
 internal sealed class GroupModule : IBrokerModule
 {
@@ -21,7 +22,8 @@ internal sealed class GroupModule : IBrokerModule
         _log = new PartitionOffsetsLog(services.Topics, services.Partitions, options, services.Time);
         Coordinator = new GroupCoordinator(new GroupServices(
             options, _log, services.Time, new GroupClock(services.Time),
-            new GroupBudget(options.GroupsBytesMax), services.NewGuid, services.Topics.IsGoneAsync, services.Loggers.CreateLogger<GroupCoordinator>()));
+            new GroupBudget(options.GroupsBytesMax), services.NewGuid, services.Topics.IsGoneAsync,
+            new DirectoryTopicImage(services.Topics), services.Loggers.CreateLogger<GroupCoordinator>()));
     }
 
     public GroupCoordinator Coordinator { get; }
@@ -29,7 +31,7 @@ internal sealed class GroupModule : IBrokerModule
     public IEnumerable<IHandler> Handlers =>
     [
         new OffsetCommitHandler(Coordinator, _services.Topics, _options, _services.Time),
-        new OffsetFetchHandler(Coordinator),
+        new OffsetFetchHandler(Coordinator, _services.Topics),
         new JoinGroupHandler(Coordinator),
         new HeartbeatHandler(Coordinator),
         new LeaveGroupHandler(Coordinator),
@@ -37,6 +39,9 @@ internal sealed class GroupModule : IBrokerModule
         new DescribeGroupsHandler(Coordinator),
         new ListGroupsHandler(Coordinator),
         new DeleteGroupsHandler(Coordinator),
+        new OffsetDeleteHandler(Coordinator, _services.Topics),
+        new ConsumerGroupHeartbeatHandler(Coordinator, _options, _services.NewGuid),
+        new ConsumerGroupDescribeHandler(Coordinator, _services.Topics),
     ];
 
     public ValueTask StartAsync(CancellationToken cancellation)

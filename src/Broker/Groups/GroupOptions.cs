@@ -1,6 +1,6 @@
 namespace PipeRoll.Broker.Groups;
 
-/// <summary>Limits and times of the classic groups. Names and defaults follow Kafka's broker configs where there is one.</summary>
+/// <summary>Limits and times of groups. Names and defaults follow Kafka's broker configs where there is one.</summary>
 public sealed record GroupOptions
 {
     private const int OffsetMetadataBytesLimit = 10_000;
@@ -16,6 +16,12 @@ public sealed record GroupOptions
 
     /// <summary>How long the join of a brand-new member may wait; it can't heartbeat before it knows its id.</summary>
     public int NewMemberJoinTimeoutMs { get; init; } = 300_000;
+
+    /// <summary><c>group.consumer.session.timeout.ms</c>.</summary>
+    public int ConsumerSessionTimeoutMs { get; init; } = 45_000;
+
+    /// <summary><c>group.consumer.heartbeat.interval.ms</c>.</summary>
+    public int ConsumerHeartbeatIntervalMs { get; init; } = 5_000;
 
     /// <summary><c>group.max.size</c>.</summary>
     public int MembersMax { get; init; } = 10_000;
@@ -53,6 +59,8 @@ public sealed record GroupOptions
         List<string> errors = [];
         AtLeast(errors, nameof(SessionTimeoutMinMs), SessionTimeoutMinMs, 1);
         AtLeast(errors, nameof(SessionTimeoutMaxMs), SessionTimeoutMaxMs, SessionTimeoutMinMs);
+        AtLeast(errors, nameof(ConsumerHeartbeatIntervalMs), ConsumerHeartbeatIntervalMs, 1);
+        AtLeast(errors, nameof(ConsumerSessionTimeoutMs), ConsumerSessionTimeoutMs, ConsumerHeartbeatIntervalMs + 1L);
         AtLeast(errors, nameof(InitialRebalanceDelayMs), InitialRebalanceDelayMs, 0);
         AtLeast(errors, nameof(NewMemberJoinTimeoutMs), NewMemberJoinTimeoutMs, 1);
         AtLeast(errors, nameof(MembersMax), MembersMax, 1);

@@ -1,6 +1,7 @@
 using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Quotas;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
@@ -23,7 +24,56 @@ namespace PipeRoll.Broker.Handlers;
 /// </remarks>
 internal sealed class ProduceHandler(BrokerServices services, DecompressorPool decompressors) : Handler<ProduceRequest, ProduceResponse>
 {
-    public override ValueTask<ProduceResponse> HandleAsync(ProduceRequest request, RequestContext context)
+    public override ValueTask<ProduceResponse> HandleAsync(ProduceRequest request, RequestContext context) =>
+        IsAheadOfUs(request) ? CatchUpAndAppendAsync(request, context) : AppendAsync(request, context);
+
+    /// <summary>
+    /// Whether it asks for something this broker has not heard of: a new topic, mostly, of which the client knows through the broker that
+    /// made it. Refused, it would come again; a producer with several requests in flight would then have its first records overtaken.
+    /// </summary>
+    private bool IsAheadOfUs(ProduceRequest request)
+    {
+        if (!services.Partitions.IsClustered || !services.Cluster.IsInTouch)
+        {
+            return false;
+        }
+
+        foreach (ProduceRequest.TopicProduceData topicData in request.TopicData)
+        {
+            Topic? topic = services.Topics.Find(topicData.Name);
+            foreach (ProduceRequest.PartitionProduceData data in topicData.PartitionData)
+            {
+                if (topic?.Partition(data.Index) is not { } partition
+                    || (partition.State == PartitionState.Elsewhere && services.Cluster.LeaderOf(partition.Identity.Stream).NodeId < 0))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    private async ValueTask<ProduceResponse> CatchUpAndAppendAsync(ProduceRequest request, RequestContext context)
+    {
+        var appended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        context.Hold = appended.Task;
+        ValueTask<ProduceResponse> answer;
+        try
+        {
+            await services.Topics.CatchUpAsync(context.Cancellation);
+            answer = AppendAsync(request, context);
+        }
+        finally
+        {
+            appended.SetResult();
+        }
+
+        return await answer;
+    }
+
+    /// <summary>Steps 1 to 5, without a wait; then the others.</summary>
+    private ValueTask<ProduceResponse> AppendAsync(ProduceRequest request, RequestContext context)
     {
         context.SuppressResponse = request.Acks == 0;
         var response = new ProduceResponse { Responses = new(request.TopicData.Count) };
@@ -40,14 +90,17 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
                 PartitionResponses = new(topicData.PartitionData.Count),
             };
             response.Responses.Add(topicAnswer);
+            KafkaError error = refused == KafkaError.None && !context.Allows(AclOperation.Write, ResourceType.Topic, topicData.Name)
+                ? KafkaError.TopicAuthorizationFailed
+                : refused;
             Topic? topic = services.Topics.Find(topicData.Name);
             foreach (ProduceRequest.PartitionProduceData data in topicData.PartitionData)
             {
                 var answer = new ProduceResponse.PartitionProduceResponse { Index = data.Index, BaseOffset = -1, RecordErrors = [] };
                 topicAnswer.PartitionResponses.Add(answer);
-                if (refused != KafkaError.None)
+                if (error != KafkaError.None)
                 {
-                    Refuse(answer, refused, RefusalText(refused));
+                    Refuse(answer, error, RefusalText(error));
                 }
                 else if (Start(topic, data, answer, context) is { } append)
                 {
@@ -78,7 +131,9 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
         ReadOnlyMemory<byte> records = data.Records ?? default;
         if (Validate(topic, partition, records, context.Version) is { } refusal)
         {
-            Refuse(answer, refusal.Error, refusal.Message, refusal.RecordIndex);
+            Refuse(answer, refusal.Error, refusal.Message);
+            answer.RecordErrors = [.. refusal.Faults.Select(static fault =>
+                new ProduceResponse.BatchIndexAndErrorMessage { BatchIndex = fault.RecordIndex, BatchIndexErrorMessage = fault.Reason })];
             return null;
         }
 
@@ -194,18 +249,15 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
         return null;
     }
 
-    private static void Refuse(ProduceResponse.PartitionProduceResponse answer, KafkaError error, string message, int recordIndex = -1)
+    private static void Refuse(ProduceResponse.PartitionProduceResponse answer, KafkaError error, string message)
     {
         answer.ErrorCode = (short)error;
         answer.ErrorMessage = message;
-        if (recordIndex >= 0)
-        {
-            answer.RecordErrors = [new() { BatchIndex = recordIndex, BatchIndexErrorMessage = message }];
-        }
     }
 
     private static string RefusalText(KafkaError error) => error == KafkaError.InvalidRequiredAcks
         ? "acks must be -1, 0 or 1"
+        : error == KafkaError.TopicAuthorizationFailed ? "not allowed to write to this topic"
         : "transactions are not supported: produce without a transactional.id";
 
     private readonly record struct PendingAnswer(

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Quotas;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
 using PipeRoll.Wire.Messages;
@@ -69,7 +70,13 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
         var limits = new FetchLimits(
             Math.Max(request.MaxWaitMs, 0), request.MinBytes,
             _quotas.BytesMax(context, Math.Clamp(request.MaxBytes, 0, _services.Options.FetchBytesMax)));
-        var operation = new FetchOperation(_services, plan.Items, limits);
+        Dictionary<string, bool>? mayRead = context.Guard.Authorizer.AllowsEverything ? null : new(StringComparer.Ordinal);
+        var operation = new FetchOperation(_services, plan.Items, limits)
+        {
+            MayRead = mayRead is null ? null : topic => mayRead.TryGetValue(topic, out bool may)
+                ? may
+                : mayRead[topic] = context.Allows(AclOperation.Read, ResourceType.Topic, topic),
+        };
         FetchResponse.PartitionData[] answers = await operation.RunAsync(context.Cancellation);
         var hints = new LeaderHints(_cluster, _metrics);
         FetchResponse.FetchableTopicResponse? topic = null;

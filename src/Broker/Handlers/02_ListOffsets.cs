@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Streams;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -33,6 +34,7 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
         {
             var answers = new ListOffsetsResponse.ListOffsetsTopicResponse { Name = topic.Name, Partitions = [] };
             response.Topics.Add(answers);
+            bool mayDescribe = context.Allows(AclOperation.Describe, ResourceType.Topic, topic.Name);
             foreach (ListOffsetsRequest.ListOffsetsPartition wanted in topic.Partitions)
             {
                 var answer = new ListOffsetsResponse.ListOffsetsPartitionResponse
@@ -41,6 +43,12 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
                     OldStyleOffsets = [],
                 };
                 answers.Partitions.Add(answer);
+                if (!mayDescribe)
+                {
+                    answer.ErrorCode = (short)KafkaError.TopicAuthorizationFailed;
+                    continue;
+                }
+
                 await AnswerAsync(topic.Name, wanted, answer, context);
             }
         }

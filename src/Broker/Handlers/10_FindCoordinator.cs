@@ -1,6 +1,7 @@
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -26,7 +27,11 @@ internal sealed class FindCoordinatorHandler(BrokerServices services) : Handler<
         string? message = request.KeyType is Group or Transaction ? null : $"key type {request.KeyType} is unknown";
         KafkaError refused = message is null ? KafkaError.None : KafkaError.InvalidRequest;
         Topic? offsets = null;
-        if (request.KeyType == Group && services.Partitions.IsClustered)
+        HashSet<string> denied =
+        [
+            .. (context.Version >= 4 ? request.CoordinatorKeys : [request.Key]).Where(key => !IsAllowed(request.KeyType, key, context)),
+        ];
+        if (request.KeyType == Group && denied.Count == 0 && services.Partitions.IsClustered)
         {
             (offsets, message) = await OffsetsTopicAsync(context.Cancellation);
             refused = offsets is null ? KafkaError.CoordinatorNotAvailable : KafkaError.None;
@@ -36,11 +41,12 @@ internal sealed class FindCoordinatorHandler(BrokerServices services) : Handler<
         {
             return new FindCoordinatorResponse
             {
-                Coordinators = [.. request.CoordinatorKeys.Select(key => AnswerOf(key, Find(key, refused, message, offsets)))],
+                Coordinators = [.. request.CoordinatorKeys.Select(key => AnswerOf(
+                    key, denied.Contains(key) ? Denied(request.KeyType) : Find(key, refused, message, offsets)))],
             };
         }
 
-        Found found = Find(request.Key, refused, message, offsets);
+        Found found = denied.Count > 0 ? Denied(request.KeyType) : Find(request.Key, refused, message, offsets);
         return new FindCoordinatorResponse
         {
             ErrorCode = (short)found.Error,
@@ -51,6 +57,17 @@ internal sealed class FindCoordinatorHandler(BrokerServices services) : Handler<
             Coordinators = [],
         };
     }
+
+    private static bool IsAllowed(sbyte keyType, string key, RequestContext context) => keyType switch
+    {
+        Group => context.Allows(AclOperation.Describe, ResourceType.Group, key),
+        Transaction => context.Allows(AclOperation.Describe, ResourceType.TransactionalId, key),
+        _ => true,
+    };
+
+    private static Found Denied(sbyte keyType) => keyType == Group
+        ? new Found(null, KafkaError.GroupAuthorizationFailed, "not allowed to describe this group")
+        : new Found(null, KafkaError.TransactionalIdAuthorizationFailed, "not allowed to describe this transactional id");
 
     private async ValueTask<(Topic? Topic, string? Message)> OffsetsTopicAsync(CancellationToken cancellation)
     {

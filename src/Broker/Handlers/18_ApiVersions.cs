@@ -9,7 +9,8 @@ namespace PipeRoll.Broker.Handlers;
 /// </summary>
 /// <remarks>
 /// The APIs listed are exactly those with a handler. Version 3 on: the client's software name and version must look like
-/// KIP-511 says, else INVALID_REQUEST; they are kept for the connection. Features: <see cref="Features"/>. A version above ours never gets here: the dispatcher answers it with version 0 and UNSUPPORTED_VERSION.
+/// KIP-511 says, else INVALID_REQUEST; they are kept for the connection. The features are those of
+/// <see cref="BrokerFeatures"/>. A version above ours never gets here: the dispatcher answers it with version 0 and UNSUPPORTED_VERSION.
 /// </remarks>
 /// <param name="wantsTelemetry">
 /// Somebody has subscribed to clients' own metrics. Until then clients are not told that they could send them: as long as nobody

@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -42,6 +43,19 @@ internal sealed class DeleteTopicsHandler(BrokerServices services) : Handler<Del
         Topic? topic, string? name, Guid id, KafkaError missing, RequestContext context)
     {
         var answer = new DeleteTopicsResponse.DeletableTopicResult { Name = topic?.Name ?? name, TopicId = topic?.Id ?? id };
+        // By id: a topic that may not be described has its name kept back.
+        if (topic is not null && name is null && !context.Allows(AclOperation.Describe, ResourceType.Topic, topic.Name))
+        {
+            answer.Name = null;
+            return Refuse(answer, KafkaError.TopicAuthorizationFailed, "not allowed to describe this topic");
+        }
+
+        if ((name ?? topic?.Name) is { } named && !context.Allows(AclOperation.Delete, ResourceType.Topic, named))
+        {
+            answer.TopicId = id;
+            return Refuse(answer, KafkaError.TopicAuthorizationFailed, "not allowed to delete this topic");
+        }
+
         if (!services.Options.DeleteTopics)
         {
             return Refuse(answer, context.Version >= 3 ? KafkaError.TopicDeletionDisabled : KafkaError.InvalidRequest,

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Security;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -23,8 +24,21 @@ internal sealed partial class InitProducerIdHandler(BrokerServices services) : H
     {
         if (request.TransactionalId is { } transactionalId)
         {
+            if (!context.Allows(AclOperation.Write, ResourceType.TransactionalId, transactionalId))
+            {
+                return Refused(KafkaError.TransactionalIdAuthorizationFailed);
+            }
+
             LogTransactionsRefused(_logger, context.Client.ConnectionId, transactionalId);
             return Refused(transactionalId.Length == 0 ? KafkaError.InvalidRequest : KafkaError.InvalidTransactionTimeout);
+        }
+
+        // Whoever may write to any topic may do so idempotently (KIP-679).
+        if (!context.Guard.Authorizer.AllowsOnAny(
+                context.Client.Principal, context.Client.RemoteAddress, AclOperation.Write, ResourceType.Topic)
+            && !context.AllowsOnCluster(AclOperation.IdempotentWrite))
+        {
+            return Refused(KafkaError.ClusterAuthorizationFailed);
         }
 
         if (request.ProducerId >= 0 && request.ProducerEpoch is >= 0 and < short.MaxValue - 1)

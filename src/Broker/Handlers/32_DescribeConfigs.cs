@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Configs;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -20,14 +21,14 @@ internal sealed class DescribeConfigsHandler(BrokerServices services) : Handler<
         var response = new DescribeConfigsResponse { Results = new(request.Resources.Count) };
         foreach (DescribeConfigsRequest.DescribeConfigsResource resource in request.Resources)
         {
-            response.Results.Add(Describe(resource, request));
+            response.Results.Add(Describe(resource, request, context));
         }
 
         return ValueTask.FromResult(response);
     }
 
     private DescribeConfigsResponse.DescribeConfigsResult Describe(
-        DescribeConfigsRequest.DescribeConfigsResource resource, DescribeConfigsRequest request)
+        DescribeConfigsRequest.DescribeConfigsResource resource, DescribeConfigsRequest request, RequestContext context)
     {
         var result = new DescribeConfigsResponse.DescribeConfigsResult
         {
@@ -36,6 +37,11 @@ internal sealed class DescribeConfigsHandler(BrokerServices services) : Handler<
             Configs = [],
         };
         string name = resource.ResourceName;
+        if (ConfigResource.Refuse(resource.ResourceType, name, AclOperation.DescribeConfigs, context) is { } denied)
+        {
+            return Refuse(result, denied, "not allowed to describe these settings");
+        }
+
         IEnumerable<DescribedConfig> configs;
         switch (resource.ResourceType)
         {

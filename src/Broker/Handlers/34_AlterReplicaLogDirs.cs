@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -11,6 +12,7 @@ internal sealed class AlterReplicaLogDirsHandler(BrokerServices services) : Hand
 {
     public override ValueTask<AlterReplicaLogDirsResponse> HandleAsync(AlterReplicaLogDirsRequest request, RequestContext context)
     {
+        bool mayAlter = context.AllowsOnCluster(AclOperation.Alter);
         var response = new AlterReplicaLogDirsResponse { Results = [] };
         foreach (AlterReplicaLogDirsRequest.AlterReplicaLogDir directory in request.Dirs)
         {
@@ -24,7 +26,8 @@ internal sealed class AlterReplicaLogDirsHandler(BrokerServices services) : Hand
                         .. topic.Partitions.Select(index => new AlterReplicaLogDirsResponse.AlterReplicaLogDirPartitionResult
                         {
                             PartitionIndex = index,
-                            ErrorCode = (short)(directory.Path != DescribeLogDirsHandler.SharedStorage ? KafkaError.LogDirNotFound
+                            ErrorCode = (short)(!mayAlter ? KafkaError.ClusterAuthorizationFailed
+                                : directory.Path != DescribeLogDirsHandler.SharedStorage ? KafkaError.LogDirNotFound
                                 : services.Topics.Find(topic.Name, index) is null ? KafkaError.UnknownTopicOrPartition
                                 : KafkaError.None),
                         }),

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
@@ -21,6 +22,11 @@ internal sealed class DescribeLogDirsHandler(BrokerServices services) : Handler<
 
     public override async ValueTask<DescribeLogDirsResponse> HandleAsync(DescribeLogDirsRequest request, RequestContext context)
     {
+        if (!context.AllowsOnCluster(AclOperation.Describe))
+        {
+            return new DescribeLogDirsResponse { ErrorCode = (short)KafkaError.ClusterAuthorizationFailed, Results = [] };
+        }
+
         Partition[] partitions = [.. Wanted(request).Where(partition => services.Cluster.LeaderOf(partition.Identity.Stream).IsSelf)];
         var directory = new DescribeLogDirsResponse.DescribeLogDirsResult { LogDir = SharedStorage, Topics = [] };
         try

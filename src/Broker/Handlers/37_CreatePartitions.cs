@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
@@ -21,7 +22,9 @@ internal sealed class CreatePartitionsHandler(BrokerServices services) : Handler
         var response = new CreatePartitionsResponse { Results = new(request.Topics.Count) };
         foreach (CreatePartitionsRequest.CreatePartitionsTopic wanted in request.Topics)
         {
-            (KafkaError error, string? message) = Refuse(wanted);
+            (KafkaError error, string? message) = context.Allows(AclOperation.Alter, ResourceType.Topic, wanted.Name)
+                ? Refuse(wanted)
+                : (KafkaError.TopicAuthorizationFailed, "not allowed to alter this topic");
             if (error == KafkaError.None && !request.ValidateOnly
                 && !services.Quotas.MayChange(
                     context, wanted.Count - services.Topics.Find(wanted.Name)!.Partitions.Count, context.Version >= FirstVersionWithQuota))

@@ -1,5 +1,7 @@
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Security;
+using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
 namespace PipeRoll.Broker.Handlers;
@@ -17,7 +19,9 @@ internal sealed class DeleteGroupsHandler(GroupCoordinator groups) : Handler<Del
             response.Results.Add(new DeleteGroupsResponse.DeletableGroupResult
             {
                 GroupId = groupId,
-                ErrorCode = (short)await groups.DeleteAsync(groupId, by),
+                ErrorCode = (short)(context.Allows(AclOperation.Delete, ResourceType.Group, groupId)
+                    ? await groups.DeleteAsync(groupId, by)
+                    : KafkaError.GroupAuthorizationFailed),
             });
         }
 

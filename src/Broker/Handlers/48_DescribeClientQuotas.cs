@@ -1,6 +1,7 @@
 using System.Globalization;
 using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Quotas;
+using PipeRoll.Broker.Security;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -19,6 +20,16 @@ internal sealed class DescribeClientQuotasHandler(BrokerServices services) : Han
 
     public override ValueTask<DescribeClientQuotasResponse> HandleAsync(DescribeClientQuotasRequest request, RequestContext context)
     {
+        if (!context.AllowsOnCluster(AclOperation.DescribeConfigs))
+        {
+            return ValueTask.FromResult(new DescribeClientQuotasResponse
+            {
+                ErrorCode = (short)KafkaError.ClusterAuthorizationFailed,
+                ErrorMessage = "not allowed to describe quotas",
+                Entries = null,
+            });
+        }
+
         if (Refuse(request.Components) is { } wrong)
         {
             return ValueTask.FromResult(new DescribeClientQuotasResponse

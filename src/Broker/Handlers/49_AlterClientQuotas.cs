@@ -1,6 +1,7 @@
 using System.Globalization;
 using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Quotas;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -15,10 +16,13 @@ internal sealed class AlterClientQuotasHandler(BrokerServices services) : Handle
     public override async ValueTask<AlterClientQuotasResponse> HandleAsync(AlterClientQuotasRequest request, RequestContext context)
     {
         var response = new AlterClientQuotasResponse { Entries = new(request.Entries.Count) };
+        bool mayAlter = context.AllowsOnCluster(AclOperation.AlterConfigs);
         var seen = new HashSet<string>();
         foreach (AlterClientQuotasRequest.EntryData entry in request.Entries)
         {
-            (KafkaError error, string? message) = await AlterAsync(entry, request.ValidateOnly, seen, context);
+            (KafkaError error, string? message) = mayAlter
+                ? await AlterAsync(entry, request.ValidateOnly, seen, context)
+                : (KafkaError.ClusterAuthorizationFailed, "not allowed to alter quotas");
             response.Entries.Add(new AlterClientQuotasResponse.EntryData
             {
                 ErrorCode = (short)error,

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Cluster;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -17,25 +18,35 @@ internal sealed class DescribeQuorumHandler(BrokerServices services) : Handler<D
     public const string MetadataTopic = "__cluster_metadata";
 
     public override ValueTask<DescribeQuorumResponse> HandleAsync(DescribeQuorumRequest request, RequestContext context) =>
-        ValueTask.FromResult(new DescribeQuorumResponse
-        {
-            Topics =
-            [
-                .. request.Topics.Select(topic => new DescribeQuorumResponse.TopicData
-                {
-                    TopicName = topic.TopicName,
-                    Partitions = [.. topic.Partitions.Select(partition => Describe(topic.TopicName, partition.PartitionIndex))],
-                }),
-            ],
-            Nodes =
-            [
-                .. services.Cluster.Nodes.Select(static node => new DescribeQuorumResponse.Node
-                {
-                    NodeId = node.NodeId,
-                    Listeners = [new DescribeQuorumResponse.Listener { Name = "PLAINTEXT", Host = node.Host, Port = (ushort)node.Port }],
-                }),
-            ],
-        });
+        ValueTask.FromResult(context.AllowsOnCluster(AclOperation.Describe)
+            ? Describe(request)
+            : new DescribeQuorumResponse
+            {
+                ErrorCode = (short)KafkaError.ClusterAuthorizationFailed,
+                ErrorMessage = "not allowed to describe the cluster",
+                Topics = [],
+                Nodes = [],
+            });
+
+    private DescribeQuorumResponse Describe(DescribeQuorumRequest request) => new()
+    {
+        Topics =
+        [
+            .. request.Topics.Select(topic => new DescribeQuorumResponse.TopicData
+            {
+                TopicName = topic.TopicName,
+                Partitions = [.. topic.Partitions.Select(partition => Describe(topic.TopicName, partition.PartitionIndex))],
+            }),
+        ],
+        Nodes =
+        [
+            .. services.Cluster.Nodes.Select(static node => new DescribeQuorumResponse.Node
+            {
+                NodeId = node.NodeId,
+                Listeners = [new DescribeQuorumResponse.Listener { Name = "PLAINTEXT", Host = node.Host, Port = (ushort)node.Port }],
+            }),
+        ],
+    };
 
     private DescribeQuorumResponse.PartitionData Describe(string topic, int index)
     {

@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -5,12 +6,22 @@ namespace PipeRoll.Broker.Handlers;
 
 /// <summary>
 /// UpdateFeatures (57, KIP-584): asks for other levels of the cluster's features. Levels are those of the program and are not chosen
-/// (<see cref="Features"/>): to ask for what is in force succeeds, for anything else is INVALID_UPDATE_VERSION.
+/// (<see cref="BrokerFeatures"/>): to ask for what is in force succeeds, for anything else is INVALID_UPDATE_VERSION.
 /// </summary>
 internal sealed class UpdateFeaturesHandler : Handler<UpdateFeaturesRequest, UpdateFeaturesResponse>
 {
     public override ValueTask<UpdateFeaturesResponse> HandleAsync(UpdateFeaturesRequest request, RequestContext context)
     {
+        if (!context.AllowsOnCluster(AclOperation.Alter))
+        {
+            return ValueTask.FromResult(new UpdateFeaturesResponse
+            {
+                ErrorCode = (short)KafkaError.ClusterAuthorizationFailed,
+                ErrorMessage = "not allowed to alter the cluster",
+                Results = [],
+            });
+        }
+
         var response = new UpdateFeaturesResponse { Results = [] };
         foreach (UpdateFeaturesRequest.FeatureUpdateKey update in request.FeatureUpdates)
         {
@@ -34,13 +45,13 @@ internal sealed class UpdateFeaturesHandler : Handler<UpdateFeaturesRequest, Upd
 
     private static string? Refuse(UpdateFeaturesRequest.FeatureUpdateKey update)
     {
-        if (Features.All.FirstOrDefault(known => known.Name == update.Feature) is not { } feature)
+        if (BrokerFeatures.LevelOf(update.Feature) is not { } level)
         {
             return $"Could not apply finalized feature update because the feature {update.Feature} is not supported by this cluster.";
         }
 
-        return update.MaxVersionLevel == feature.Max
+        return update.MaxVersionLevel == level
             ? null
-            : $"The feature {feature.Name} has the level {feature.Max} with this version of the program: it is not to be chosen.";
+            : $"The feature {update.Feature} has the level {level} with this version of the program: it is not to be chosen.";
     }
 }

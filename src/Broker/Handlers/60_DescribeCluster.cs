@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Cluster;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -39,7 +40,7 @@ internal sealed class DescribeClusterHandler(BrokerServices services) : Handler<
                 .. request.IncludeFencedBrokers ? services.Cluster.Fenced.Select(static node => Describe(node, isFenced: true)) : [],
             ],
             ClusterAuthorizedOperations =
-                request.IncludeClusterAuthorizedOperations ? MetadataHandler.AllClusterOperations : int.MinValue,
+                request.IncludeClusterAuthorizedOperations ? Operations(context) : int.MinValue,
         });
     }
 
@@ -51,4 +52,10 @@ internal sealed class DescribeClusterHandler(BrokerServices services) : Handler<
         Rack = node.Rack,
         IsFenced = isFenced,
     };
+
+    /// <summary>What the client may do to the cluster; none for whoever may not even describe it.</summary>
+    internal static int Operations(RequestContext context) =>
+        context.MaySee(AclOperation.Describe, ResourceType.Cluster, AclNames.Cluster)
+            ? context.AuthorizedOperations(ResourceType.Cluster, AclNames.Cluster)
+            : 0;
 }

@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -13,7 +14,9 @@ internal sealed class UnregisterBrokerHandler(BrokerServices services) : Handler
     {
         int nodeId = request.BrokerId;
         (KafkaError error, string? message) =
-            services.Cluster.Nodes.Any(node => node.NodeId == nodeId)
+            !context.AllowsOnCluster(AclOperation.Alter)
+                ? (KafkaError.ClusterAuthorizationFailed, "not allowed to alter the cluster")
+                : services.Cluster.Nodes.Any(node => node.NodeId == nodeId)
                 ? (KafkaError.InvalidRequest, $"Broker {nodeId} is serving: drain it, and it leaves by itself.")
                 : services.Cluster.Fenced.Any(node => node.NodeId == nodeId) ? (KafkaError.None, (string?)null)
                 : (KafkaError.BrokerIdNotRegistered, $"Broker {nodeId} is not registered.");

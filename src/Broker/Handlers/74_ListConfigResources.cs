@@ -1,5 +1,6 @@
 using System.Globalization;
 using PipeRoll.Broker.Configs;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -16,6 +17,15 @@ internal sealed class ListConfigResourcesHandler(BrokerServices services) : Hand
 
     public override ValueTask<ListConfigResourcesResponse> HandleAsync(ListConfigResourcesRequest request, RequestContext context)
     {
+        if (!context.AllowsOnCluster(AclOperation.DescribeConfigs))
+        {
+            return ValueTask.FromResult(new ListConfigResourcesResponse
+            {
+                ErrorCode = (short)KafkaError.ClusterAuthorizationFailed,
+                ConfigResources = [],
+            });
+        }
+
         IReadOnlyList<sbyte> wanted = context.Version == 0 ? [ConfigResource.ClientMetrics]
             : request.ResourceTypes.Count == 0 ? Types
             : request.ResourceTypes;

@@ -1,5 +1,6 @@
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -22,6 +23,7 @@ internal sealed class DescribeTopicPartitionsHandler(BrokerServices services)
         var response = new DescribeTopicPartitionsResponse { Topics = [] };
         IEnumerable<string> names = request.Topics.Count == 0
             ? services.Topics.All.Select(static topic => topic.Name)
+                .Where(name => context.MaySee(AclOperation.Describe, ResourceType.Topic, name))
             : request.Topics.Select(static topic => topic.Name).Distinct();
         int left = Math.Clamp(request.ResponsePartitionLimit, 1, services.Options.DescribedPartitionsMax);
         foreach (string name in names.Order(StringComparer.Ordinal))
@@ -44,14 +46,22 @@ internal sealed class DescribeTopicPartitionsHandler(BrokerServices services)
                 break;
             }
 
-            if (services.Topics.Find(name) is not { } topic)
+            Topic? found = services.Topics.Find(name);
+            if (request.Topics.Count > 0 && !context.Allows(AclOperation.Describe, ResourceType.Topic, name))
             {
-                response.Topics.Add(Missing(name, request.Topics.Count));
+                response.Topics.Add(Missing(name, KafkaError.TopicAuthorizationFailed));
+                continue;
+            }
+
+            if (found is not { } topic)
+            {
+                response.Topics.Add(Missing(
+                    name, TopicNames.Validate(name) is null ? KafkaError.UnknownTopicOrPartition : KafkaError.InvalidTopicException));
                 continue;
             }
 
             int count = Math.Min(left, Math.Max(topic.Partitions.Count - from, 0));
-            response.Topics.Add(Describe(topic, from, count));
+            response.Topics.Add(Describe(topic, from, count, context));
             left -= count;
             if (from + count < topic.Partitions.Count)
             {
@@ -63,22 +73,21 @@ internal sealed class DescribeTopicPartitionsHandler(BrokerServices services)
         return ValueTask.FromResult(response);
     }
 
-    private static DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponseTopic Missing(string name, int asked) => new()
+    private static DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponseTopic Missing(string name, KafkaError error) => new()
     {
         Name = name,
-        ErrorCode = (short)(asked > 0 && TopicNames.Validate(name) is not null
-            ? KafkaError.InvalidTopicException
-            : KafkaError.UnknownTopicOrPartition),
+        ErrorCode = (short)error,
         Partitions = [],
     };
 
-    private DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponseTopic Describe(Topic topic, int from, int count) => new()
+    private DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponseTopic Describe(
+        Topic topic, int from, int count, RequestContext context) => new()
     {
         Name = topic.Name,
         TopicId = topic.Id,
         IsInternal = topic.IsInternal,
         Partitions = [.. topic.Partitions.Skip(from).Take(count).Select(Describe)],
-        TopicAuthorizedOperations = MetadataHandler.AllTopicOperations,
+        TopicAuthorizedOperations = context.AuthorizedOperations(ResourceType.Topic, topic.Name),
     };
 
     private DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponsePartition Describe(Partition partition)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using PipeRoll.Broker.Configs;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 
@@ -14,6 +15,11 @@ internal static class ConfigAlteration
         BrokerServices services, sbyte resourceType, string resourceName, IReadOnlyList<ConfigChange> changes, bool fromNothing,
         bool validateOnly, RequestContext context)
     {
+        if (ConfigResource.Refuse(resourceType, resourceName, AclOperation.AlterConfigs, context) is { } denied)
+        {
+            return (denied, "not allowed to alter these settings");
+        }
+
         if (resourceType != ConfigResource.Topic)
         {
             return await ApplyOtherAsync(services, resourceType, resourceName, changes, fromNothing, validateOnly, context);

@@ -1,5 +1,7 @@
 using System.Globalization;
 using PipeRoll.Broker.Configs;
+using PipeRoll.Broker.Security;
+using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Handlers;
 
@@ -19,6 +21,14 @@ internal static class ConfigResource
         ClientMetrics => ConfigKinds.ClientMetrics,
         Group => ConfigKinds.Group,
         _ => null,
+    };
+
+    /// <returns>Null when the client may do this to the settings of the resource.</returns>
+    public static KafkaError? Refuse(sbyte type, string name, AclOperation operation, RequestContext context) => type switch
+    {
+        Topic => context.Allows(operation, ResourceType.Topic, name) ? null : KafkaError.TopicAuthorizationFailed,
+        Group => context.Allows(operation, ResourceType.Group, name) ? null : KafkaError.GroupAuthorizationFailed,
+        _ => context.AllowsOnCluster(operation) ? null : KafkaError.ClusterAuthorizationFailed,
     };
 
     /// <summary>Whether a resource name means this broker; the empty name means all of them.</summary>

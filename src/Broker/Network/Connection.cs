@@ -5,10 +5,13 @@ using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Quotas;
+using PipeRoll.Broker.Security;
+using PipeRoll.Broker.Security.Sasl;
 using PipeRoll.Foundation.Buffers;
 using PipeRoll.Streams;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
+using PipeRoll.Wire.Messages;
 
 namespace PipeRoll.Broker.Network;
 
@@ -18,6 +21,7 @@ internal sealed record ConnectionServices(
     TimeProvider Time,
     IStreamStorage Storage,
     RequestDispatcher Dispatcher,
+    BrokerSecurity Security,
     RequestBudget RequestBytes,
     DynamicConfigs Configs,
     ClientQuotas Quotas,
@@ -75,6 +79,7 @@ internal sealed partial class Connection
             WriteLoopAsync, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Current).Unwrap();
         try
         {
+            await OpenAsync();
             await ReadLoopAsync();
         }
         catch (OperationCanceledException)
@@ -126,12 +131,41 @@ internal sealed partial class Connection
     /// <summary>Called now and then: ends a connection that idles or stalls.</summary>
     public ValueTask CheckAsync() => _watch.Overdue() is { } reason ? AbortAsync(reason) : ValueTask.CompletedTask;
 
+    private async ValueTask OpenAsync()
+    {
+        _watch.FrameBegun();
+        try
+        {
+            await _transport.OpenAsync(_reading.Token);
+        }
+        catch (IOException error)
+        {
+            LogRefused(_services.Logger, error.Message, Client.ConnectionId);
+            throw;
+        }
+
+        if (_transport.CertificatePrincipal is { } principal)
+        {
+            _services.Security.Begin(Client, new ProvenUser(principal, "SSL", long.MaxValue, false, static _ => true));
+        }
+    }
+
+    /// <summary>Whoever has not said yet who he is gets little memory.</summary>
+    private string? Refuse(ReadOnlySpan<byte> prefix)
+    {
+        bool isUnknown = !Client.Session.IsAuthenticated && !_services.Security.Guard.Authorizer.AllowsEverything;
+        int bytesMax = _services.Options.RequestBytesMax;
+        return FrameSniffer.Refuse(
+            prefix, isUnknown ? Math.Min(bytesMax, FrameSniffer.UnauthenticatedBytesMax) : bytesMax,
+            Client.Session.HasBareTokens ? FrameSniffer.TokenBytesMin : FrameSniffer.HeaderBytesMin);
+    }
+
     private async Task ReadLoopAsync()
     {
         byte[] prefix = new byte[sizeof(int)];
         while (await FillAsync(prefix, endAllowed: true))
         {
-            if (FrameSniffer.Refuse(prefix, _services.Options.RequestBytesMax) is { } refusal)
+            if (Refuse(prefix) is { } refusal)
             {
                 LogRefused(_services.Logger, refusal, Client.ConnectionId);
                 await CloseAsync();
@@ -169,7 +203,7 @@ internal sealed partial class Connection
             _watch.FrameBegun();
             await FillAsync(buffer.Memory, endAllowed: false);
             _services.Metrics.BytesIn(length + sizeof(int));
-            if (!_services.Storage.HasRoom && RequestDispatcher.IsProduce(buffer.Span))
+            if (!_services.Storage.HasRoom && length >= FrameSniffer.HeaderBytesMin && RequestDispatcher.IsProduce(buffer.Span))
             {
                 // The log is full: this producer waits, and with it what it sends next; fetches and heartbeats go on.
                 _watch.Paused();
@@ -198,6 +232,12 @@ internal sealed partial class Connection
             _watch.Paused();
             // The write loop drains the channel until it is completed, so that this wait ends.
             await _inFlight.Writer.WriteAsync(request, CancellationToken.None);
+        }
+
+        if (request.Context.Hold is { } hold)
+        {
+            _watch.Paused();
+            await hold;
         }
 
         return true;
@@ -280,7 +320,9 @@ internal sealed partial class Connection
             }
 
             // Built even when it is not sent: the frame takes over, and so frees, the records in the response.
-            using var frame = ResponseFrame.ForResponse(request.Api, request.ResponseVersion, context.CorrelationId, response);
+            using ResponseFrame frame = request.IsBareToken
+                ? ResponseFrame.ForToken(((SaslAuthenticateResponse)response).AuthBytes)
+                : ResponseFrame.ForResponse(request.Api, request.ResponseVersion, context.CorrelationId, response);
             if (context.CloseReason is { } reason)
             {
                 LogClosing(_services.Logger, reason, Client.ConnectionId);
@@ -294,7 +336,7 @@ internal sealed partial class Connection
 
             await WriteAsync(frame);
             _services.Metrics.Answered(context.Api, request.StartedAt);
-            return true;
+            return !context.ClosesAfterAnswer;
         }
         catch (Exception error) when (error is IOException or ObjectDisposedException)
         {

@@ -43,9 +43,9 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
     private readonly ConcurrentDictionary<string, string> _collisions = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _changes = new(1);
     private readonly TopicServices _services;
-    private IReadOnlyDictionary<string, string> _defaults;
-
     private readonly Lock _publishing = new();
+    private IReadOnlyDictionary<string, string> _defaults;
+    private long _version;
 
     public TopicDirectory(TopicServices services)
     {
@@ -53,11 +53,13 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
         _defaults = services.Options.TopicDefaults;
     }
 
-
     /// <summary>A topic was taken away. Called before the change is answered; must be quick and must not throw.</summary>
     public event Action<Topic>? Deleted;
 
     public int Count => _byName.Count;
+
+    /// <summary>Grows with every topic that comes, goes or changes.</summary>
+    public long Version => Interlocked.Read(ref _version);
 
     public IEnumerable<Topic> All => _byName.Values;
 
@@ -286,6 +288,7 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
         _byName[topic.Name] = topic;
         _byId[topic.Id] = topic;
         _collisions[TopicNames.CollisionKey(topic.Name)] = topic.Name;
+        Interlocked.Increment(ref _version);
     }
 
     private Topic? Take(string name)
@@ -304,6 +307,7 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
         }
 
         _removed.Add(topic.Id);
+        Interlocked.Increment(ref _version);
         return topic;
     }
 

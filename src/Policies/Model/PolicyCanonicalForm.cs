@@ -63,6 +63,10 @@ internal static class PolicyCanonicalForm
             Member(json, ",\"version\":"u8, lists[i].Version);
             Member(json, ",\"match\":"u8, lists[i].Match.ToString());
             Member(json, ",\"hash\":"u8, lists[i].Hash);
+            if (lists[i].Match == ListMatch.Fuzzy)
+            {
+                Member(json, ",\"threshold\":"u8, lists[i].Threshold);
+            }
             json.Raw("}"u8);
         }
         json.Raw("]"u8);
@@ -93,9 +97,27 @@ internal static class PolicyCanonicalForm
             Member(json, ",\"keysMax\":"u8, window.KeysMax);
             Member(json, ",\"eventsPerKeyMax\":"u8, window.EventsPerKeyMax);
             Member(json, ",\"eventsMax\":"u8, window.EventsMax);
+            WriteWindowExtras(json, window);
             json.Raw("}"u8);
         }
         json.Raw("]"u8);
+    }
+
+    /// <summary>Members that are there only where they are not as usual, so that policies that never heard of them keep their hash.</summary>
+    private static void WriteWindowExtras(CanonicalJson json, PolicyWindow window)
+    {
+        if (window.IsTumbling)
+        {
+            json.Raw(",\"tumbling\":true"u8);
+        }
+        if (window.LateMs is { } late)
+        {
+            Member(json, ",\"lateMs\":"u8, late);
+        }
+        if (window.BytesMax != PolicyWindow.BytesMaxDefault)
+        {
+            Member(json, ",\"bytesMax\":"u8, window.BytesMax);
+        }
     }
 
     private static void WriteRules(CanonicalJson json, List<Placed<PolicyRule>> rules)

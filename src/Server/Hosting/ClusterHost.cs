@@ -3,6 +3,7 @@ using PipeRoll.Broker;
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Network;
 using PipeRoll.Server.Http;
+using PipeRoll.Server.Http.Schemas;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Metadata.Postgres;
@@ -34,6 +35,7 @@ internal sealed partial class ClusterHost : IPipeRollServer
     private readonly S3ObjectStore? _bucket;
     private readonly WatchedObjectStore _store;
     private readonly ClusterMember _member;
+    private readonly SchemaForwarder _schemaForwarder;
     private ClusterStorage? _storage;
     private Broker.Broker? _broker;
     private bool _stopped;
@@ -62,6 +64,8 @@ internal sealed partial class ClusterHost : IPipeRollServer
         HealthEndpoints.Map(_web, () => HealthEndpoints.Of(
             _broker?.Status, _member.Epoch.IsNone ? null : _member.Status, _store.AwaySince, TimeProvider.System.GetUtcNow()));
         ClusterEndpoints.Map(_web, new MemberControl(_member, () => _broker?.ClusterId ?? ""));
+        _schemaForwarder = new SchemaForwarder(HttpAddressOf);
+        SchemaEndpoints.Map(_web, new SchemaDesk(() => _broker?.Schemas, _schemaForwarder), () => _broker?.ClusterId ?? "");
         StorageEndpoints.Map(_web, (isRepair, cancellation) => StorageAudits.RunAsync(
             _store, _metadata, 2 * _settings.Storage.PreparedTimeToLive, isRepair, cancellation));
     }
@@ -111,6 +115,7 @@ internal sealed partial class ClusterHost : IPipeRollServer
 
         await _metadata.DisposeAsync();
         _bucket?.Dispose();
+        _schemaForwarder.Dispose();
         await _web.DisposeAsync();
     }
 
@@ -161,6 +166,10 @@ internal sealed partial class ClusterHost : IPipeRollServer
         });
         await _broker.StartAsync(stop);
     }
+
+    private string? HttpAddressOf(int node) => _member.Status.Brokers
+        .LastOrDefault(broker => broker.Record.Endpoint.NodeId == node && broker.Record.State is BrokerState.Alive or BrokerState.Draining)
+        ?.Record.Endpoint.HttpAddress;
 
     private static SocketListener ListenForKafka(ServerOptions options)
     {

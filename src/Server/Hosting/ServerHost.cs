@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using PipeRoll.Broker;
 using PipeRoll.Server.Http;
+using PipeRoll.Server.Http.Schemas;
 using PipeRoll.Streams;
 
 namespace PipeRoll.Server.Hosting;
@@ -52,6 +53,7 @@ internal sealed class ServerHost : IPipeRollServer
         ClusterEndpoints.Map(web, new EmbeddedControl(broker, settings.Broker.NodeId, host, () => $"http://{host}:{HttpHost.Port(web)}"));
         StorageEndpoints.Map(web, (isRepair, cancellation) => StorageAudits.RunAsync(
             storage.Objects, storage.Metadata, 2 * settings.Storage.PreparedTimeToLive, isRepair, cancellation));
+        SchemaEndpoints.Map(web, new SchemaDesk(() => broker.Schemas, forward: null), () => broker.ClusterId);
         await ListenAsync(settings.Server, broker, web);
         string address = settings.Server.Listen.ToString();
         return new ServerHost(folder, web, storage, broker, signals)

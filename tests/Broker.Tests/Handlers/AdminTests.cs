@@ -104,7 +104,7 @@ public sealed class AdminTests
         MetadataResponse.MetadataResponseTopic made = (await Metadata(client, wanted)).Topics[0];
         Assert.Equal((0, 4), (made.ErrorCode, made.Partitions.Count));
         Assert.All(made.Partitions, partition => Assert.Equal(7, partition.LeaderId));
-        Assert.Equal(MetadataHandler.AllTopicOperations, made.TopicAuthorizedOperations);
+        Assert.Equal(0b0000_1101_1111_1000, made.TopicAuthorizedOperations);
         wanted.Topics = [new() { Name = "b/d" }];
         Assert.Equal((short)KafkaError.InvalidTopicException, (await Metadata(client, wanted)).Topics[0].ErrorCode);
     }
@@ -231,7 +231,7 @@ public sealed class AdminTests
         DescribeClusterResponse cluster = await client.CallAsync<DescribeClusterRequest, DescribeClusterResponse>(
             new() { IncludeClusterAuthorizedOperations = true }, 1);
         Assert.Equal((MemoryTopicCatalog.ClusterId, 1), (cluster.ClusterId, cluster.ControllerId));
-        Assert.Equal(MetadataHandler.AllClusterOperations, cluster.ClusterAuthorizedOperations);
+        Assert.Equal(0b0001_1111_1010_0000, cluster.ClusterAuthorizedOperations);
         cluster = await client.CallAsync<DescribeClusterRequest, DescribeClusterResponse>(new() { EndpointType = 2 }, 1);
         Assert.Equal((short)KafkaError.MismatchedEndpointType, cluster.ErrorCode);
     }

@@ -7,6 +7,7 @@ public sealed class DifferentialTests
 {
     private static readonly CelEnvironment Environment = new CelEnvironment.Builder()
         .Extensions(CelExtensions.Bindings)
+        .Limits(new CelLimits { WorstCostMax = long.MaxValue })
         .Variable("i", CelType.Int)
         .Variable("u", CelType.Uint)
         .Variable("d", CelType.Double)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
 using PipeRoll.Wire.Messages;
@@ -52,8 +53,25 @@ internal static class GroupLogCodec
                 into.Group(group, record.Value is { } snapshot ? ReadGroup(snapshot) : null);
                 break;
             default:
+                ConsumerGroupLog.TryRead(version, ref key, record.Value, into);
                 break;
         }
+    }
+
+    /// <summary>A reader that stands behind the version of a value.</summary>
+    public static WireReader ValueReader(ReadOnlyMemory<byte> value, out short version)
+    {
+        version = VersionOf(value);
+        return new WireReader(value[sizeof(short)..]);
+    }
+
+    public static byte[] WithVersion(IKafkaMessage message, short version)
+    {
+        byte[] body = ResponseFrame.ToBytes(message, version);
+        byte[] all = new byte[sizeof(short) + body.Length];
+        BinaryPrimitives.WriteInt16BigEndian(all, version);
+        body.CopyTo(all, sizeof(short));
+        return all;
     }
 
     private static byte[] OffsetValue(CommittedOffset offset)
@@ -116,13 +134,4 @@ internal static class GroupLogCodec
     private static short VersionOf(ReadOnlyMemory<byte> bytes) => bytes.Length >= sizeof(short)
         ? BinaryPrimitives.ReadInt16BigEndian(bytes.Span)
         : throw new WireFormatException($"a record of the offsets topic has {bytes.Length} bytes and so no version");
-
-    private static byte[] WithVersion(IKafkaMessage message, short version)
-    {
-        byte[] body = ResponseFrame.ToBytes(message, version);
-        byte[] all = new byte[sizeof(short) + body.Length];
-        BinaryPrimitives.WriteInt16BigEndian(all, version);
-        body.CopyTo(all, sizeof(short));
-        return all;
-    }
 }

@@ -1,3 +1,5 @@
+using PipeRoll.Broker.Groups.Consumer;
+
 namespace PipeRoll.Broker.Groups.Offsets;
 
 /// <summary>What one partition of the offsets topic says, folded record by record: the last of each key holds.</summary>
@@ -29,6 +31,13 @@ internal sealed class LoadedGroups
         ForgetIfNothingIsLeft(groupId, group);
     }
 
+    public void Consumer(string groupId, Action<LoadedConsumerGroup> fold)
+    {
+        LoadedGroup group = Get(groupId);
+        fold(group.Consumer);
+        ForgetIfNothingIsLeft(groupId, group);
+    }
+
     private LoadedGroup Get(string groupId)
     {
         if (!_groups.TryGetValue(groupId, out LoadedGroup? group))
@@ -42,7 +51,7 @@ internal sealed class LoadedGroups
 
     private void ForgetIfNothingIsLeft(string groupId, LoadedGroup group)
     {
-        if (group.Snapshot is null && group.Offsets.Count == 0)
+        if (group.Snapshot is null && group.Offsets.Count == 0 && group.Consumer.IsEmpty)
         {
             _groups.Remove(groupId);
         }
@@ -53,6 +62,9 @@ internal sealed class LoadedGroups
 internal sealed class LoadedGroup
 {
     public GroupSnapshot? Snapshot { get; set; }
+
+    /// <summary>As a group of the consumer protocol; empty for one of another kind.</summary>
+    public LoadedConsumerGroup Consumer { get; } = new();
 
     public Dictionary<GroupPartition, CommittedOffset> Offsets { get; } = [];
 }

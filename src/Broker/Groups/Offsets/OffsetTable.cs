@@ -113,6 +113,13 @@ internal sealed class OffsetTable
             }
         }
 
+        return Expired(kept, emptySinceMs, retentionMs, nowMs);
+    }
+
+    /// <param name="kept">Topics whose offsets stay.</param>
+    /// <param name="emptySinceMs">When the group lost its last member; null counts from each commit.</param>
+    public ImmutableArray<GroupPartition> Expired(ImmutableHashSet<string>? kept, long? emptySinceMs, long retentionMs, long nowMs)
+    {
         bool IsExpired(GroupPartition partition, CommittedOffset offset) =>
             kept?.Contains(partition.Topic) != true
             && !_pending.ContainsKey(partition)

@@ -8,7 +8,7 @@ public abstract partial class SqlMetadataStore
         RunAsync(TransactionKind.Control, tx => BrokerTables.Register(tx, endpoint, session), cancellation);
 
     public ValueTask<Heartbeat> HeartbeatAsync(HeartbeatRequest request, CancellationToken cancellation = default) =>
-        RunAsync(TransactionKind.Narrow, tx => BrokerTables.Beat(tx, request), cancellation);
+        RunAsync(TransactionKind.Heartbeat, tx => HeartbeatTables.Beat(tx, request), cancellation);
 
     public ValueTask<ClusterSnapshot> ReadClusterAsync(CancellationToken cancellation = default) => RunAsync(
         TransactionKind.Read,

@@ -1,0 +1,45 @@
+using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Topics;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
+
+namespace PipeRoll.Broker.Handlers;
+
+/// <summary>
+/// OffsetDelete (47): deletes committed offsets of a group (KIP-496), of topics that none of its members subscribes to. Answered when that
+/// is durable.
+/// </summary>
+internal sealed class OffsetDeleteHandler(GroupCoordinator groups, TopicDirectory topics) : Handler<OffsetDeleteRequest, OffsetDeleteResponse>
+{
+    public override async ValueTask<OffsetDeleteResponse> HandleAsync(OffsetDeleteRequest request, RequestContext context)
+    {
+        GroupPartition[] wanted =
+        [
+            .. request.Topics.SelectMany(
+                static topic => topic.Partitions, static (topic, partition) => new GroupPartition(topic.Name, partition.PartitionIndex))
+                .Where(partition => topics.Find(partition.Topic, partition.Partition) is not null),
+        ];
+        (KafkaError error, IReadOnlySet<string> subscribed) = await groups.DeleteOffsetsAsync(
+            request.GroupId, wanted, new Committer(context.Client.Principal, context.ClientId ?? ""));
+        if (error != KafkaError.None)
+        {
+            return new OffsetDeleteResponse { ErrorCode = (short)error, Topics = [] };
+        }
+
+        return new OffsetDeleteResponse
+        {
+            Topics = [.. request.Topics.Select(topic => new OffsetDeleteResponse.OffsetDeleteResponseTopic
+            {
+                Name = topic.Name,
+                Partitions = [.. topic.Partitions.Select(partition => new OffsetDeleteResponse.OffsetDeleteResponsePartition
+                {
+                    PartitionIndex = partition.PartitionIndex,
+                    ErrorCode = (short)(topics.Find(topic.Name, partition.PartitionIndex) is null ? KafkaError.UnknownTopicOrPartition
+                        : subscribed.Contains(topic.Name) ? KafkaError.GroupSubscribedToTopic
+                        : KafkaError.None),
+                })],
+            })],
+        };
+    }
+}
