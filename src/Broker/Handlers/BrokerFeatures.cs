@@ -13,6 +13,9 @@ internal static class BrokerFeatures
     [
         // The consumer protocol (KIP-848).
         ("group.version", 1),
+
+        // Share groups (KIP-932).
+        ("share.version", 1),
     ];
 
     public static List<ApiVersionsResponse.SupportedFeatureKey> Supported() =>
