@@ -34,6 +34,7 @@ public static class PipeRollCli
         root.Subcommands.Add(PolicyCommands.Create(console));
         root.Subcommands.Add(CelCommands.Create(console));
         root.Subcommands.Add(ListCommands.Create(console));
+        root.Subcommands.Add(SigmaCommands.Create(console));
         root.Subcommands.Add(ClusterCommands.Create(console));
         root.Subcommands.Add(StorageCommands.Create(console));
         root.Subcommands.Add(VersionCommand.Create(console));
