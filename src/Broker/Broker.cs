@@ -54,6 +54,9 @@ public sealed record BrokerDependencies
 
     /// <summary>Where connections come from; null listens on the address and port of the options.</summary>
     public Func<IConnectionListener>? Listen { get; init; }
+
+    /// <summary>How other brokers are connected to, by advertised host and port; null uses TCP.</summary>
+    public Func<string, int, CancellationToken, ValueTask<IConnection>>? Connect { get; init; }
 }
 
 /// <summary>One Kafka broker over a stream storage.</summary>
@@ -75,6 +78,7 @@ public sealed partial class Broker : IAsyncDisposable
     private PartitionRegistry? _partitions;
     private TopicDirectory? _topics;
     private PartitionRates? _rates;
+    private Peers? _peers;
     private BrokerListener? _listener;
     private volatile BrokerPhase _phase = BrokerPhase.Created;
 
@@ -188,7 +192,8 @@ public sealed partial class Broker : IAsyncDisposable
             }
 
             var handlers = new HandlerTable(
-                [.. BrokerComposition.Handlers(Services, _decompressors), .. _modules.SelectMany(module => module.Handlers)]);
+                [.. BrokerComposition.Handlers(Services, _decompressors, _modules), .. _modules.SelectMany(module => module.Handlers)]);
+            _peers!.Attach(handlers);
             var dispatcher = new RequestDispatcher(
                 handlers, _security, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
             _listener = new BrokerListener(transport, new ConnectionServices(
@@ -230,6 +235,11 @@ public sealed partial class Broker : IAsyncDisposable
             await module.StopAsync();
         }
 
+        if (_peers is not null)
+        {
+            await _peers.DisposeAsync();
+        }
+
         if (_partitions is not null)
         {
             await _partitions.StopAsync([.. _topics!.Partitions]);
@@ -263,6 +273,8 @@ public sealed partial class Broker : IAsyncDisposable
     {
         var self = new ClusterNode(_options.NodeId, _options.AdvertisedHost, _options.AdvertisedPort ?? port, _options.Rack);
         var alone = new SoleBroker(self, stream => topics.Find(stream)?.LeaderEpoch ?? -1);
+        _peers = new Peers(new PeerServices(
+            cluster ?? alone, _dependencies.Time, _dependencies.Connect ?? Peers.ConnectSocketAsync, _options.PeerTimeoutMs));
         return new BrokerServices
         {
             Options = _options,
@@ -275,6 +287,7 @@ public sealed partial class Broker : IAsyncDisposable
             Catalog = _dependencies.Catalog,
             Cluster = cluster ?? alone,
             Mover = _dependencies.Mover ?? _dependencies.Cluster?.Mover ?? alone,
+            Peers = _peers,
             AdvertisedPort = self.Port,
             Topics = topics,
             Partitions = partitions,

@@ -8,19 +8,12 @@ namespace PipeRoll.Broker;
 /// <summary>The inventory of what a broker serves: the one list to add a handler or a module to.</summary>
 internal static class BrokerComposition
 {
-    public static IEnumerable<IHandler> Handlers(BrokerServices services, DecompressorPool decompressors)
+    public static IEnumerable<IHandler> Handlers(
+        BrokerServices services, DecompressorPool decompressors, IReadOnlyList<IBrokerModule> modules)
     {
         var telemetry = new ClientTelemetry(services, decompressors);
-        return [.. Core(services, decompressors), .. Admin(services, telemetry)];
+        return [.. Core(services, decompressors, modules), .. Admin(services, telemetry)];
     }
-
-    /// <summary>In the order in which they are started.</summary>
-    public static IEnumerable<IBrokerModule> Modules(BrokerServices services) =>
-    [
-        new Groups.GroupModule(services, services.Options.Groups),
-        new Compaction.CompactionModule(services, services.Options.Compaction),
-        new Security.Audit.AuditModule(services),
-    ];
 
     private static IHandler[] Admin(BrokerServices services, ClientTelemetry telemetry) =>
     [
@@ -37,9 +30,9 @@ internal static class BrokerComposition
         new DescribeTopicPartitionsHandler(services),
     ];
 
-    private static IHandler[] Core(BrokerServices services, DecompressorPool decompressors) =>
+    private static IHandler[] Core(BrokerServices services, DecompressorPool decompressors, IReadOnlyList<IBrokerModule> modules) =>
     [
-        new ProduceHandler(services, decompressors),
+        new ProduceHandler(services, decompressors, modules.OfType<Transactions.TransactionModule>().Single().Gate),
         new FetchHandler(services),
         new ListOffsetsHandler(services, decompressors),
         new MetadataHandler(services),
@@ -48,7 +41,6 @@ internal static class BrokerComposition
         new CreateTopicsHandler(services),
         new DeleteTopicsHandler(services),
         new DeleteRecordsHandler(services),
-        new InitProducerIdHandler(services),
         new OffsetForLeaderEpochHandler(services),
         new DescribeConfigsHandler(services),
         new AlterConfigsHandler(services),
@@ -75,4 +67,17 @@ internal static class BrokerComposition
         new DescribeUserScramCredentialsHandler(services.Security),
         new AlterUserScramCredentialsHandler(services.Security),
     ];
+
+    /// <summary>In the order in which they are started.</summary>
+    public static IEnumerable<IBrokerModule> Modules(BrokerServices services)
+    {
+        var groups = new Groups.GroupModule(services, services.Options.Groups);
+        return
+        [
+            groups,
+            new Transactions.TransactionModule(services, groups.Coordinator),
+            new Compaction.CompactionModule(services, services.Options.Compaction),
+            new Security.Audit.AuditModule(services),
+        ];
+    }
 }

@@ -19,6 +19,11 @@ public sealed record BrokerOptions
 
     public Compaction.CompactionOptions Compaction { get; init; } = new();
 
+    public Transactions.TransactionOptions Transactions { get; init; } = new();
+
+    /// <summary>How long another broker may take to answer this one.</summary>
+    public int PeerTimeoutMs { get; init; } = 5_000;
+
     public Security.SecurityOptions Security { get; init; } = new();
 
     /// <summary>0 takes a free port, which <see cref="Broker.Port"/> then tells.</summary>
@@ -127,6 +132,7 @@ public sealed record BrokerOptions
         ValidateLimits(errors);
         ValidateTimes(errors);
         errors.AddRange(Groups.Validate());
+        errors.AddRange(Transactions.Validate());
         errors.AddRange(Security.Validate());
         foreach ((string name, string value) in TopicDefaults)
         {
@@ -172,6 +178,7 @@ public sealed record BrokerOptions
         AtLeast(errors, nameof(RetentionCheckMs), RetentionCheckMs, 1);
         AtLeast(errors, nameof(PartitionOpenRetryMs), PartitionOpenRetryMs, 1);
         AtLeast(errors, nameof(StopDrainMs), StopDrainMs, 0);
+        AtLeast(errors, nameof(PeerTimeoutMs), PeerTimeoutMs, 1);
     }
 
     private static void AtLeast(List<string> errors, string name, long value, long min)

@@ -36,6 +36,9 @@ internal sealed record BrokerServices
 
     public required IPartitionMover Mover { get; init; }
 
+    /// <summary>The brokers of the cluster, this one among them, to be asked for what only they may do.</summary>
+    public required IPeers Peers { get; init; }
+
     /// <summary>The port that clients are told to connect to.</summary>
     public required int AdvertisedPort { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using PipeRoll.Schemas.Avro;
+using PipeRoll.Schemas.Json;
 
 namespace PipeRoll.Schemas;
 
@@ -26,6 +27,7 @@ public static class SchemaParser
             return type switch
             {
                 SchemaType.Avro => AvroSchema.Parse(text, references),
+                SchemaType.Json => JsonSchema.Parse(text, references),
                 _ => throw new SchemaSyntaxException($"schemas of type {SchemaTypes.Name(type)} are not known"),
             };
         }

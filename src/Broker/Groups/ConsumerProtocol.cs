@@ -45,7 +45,7 @@ internal sealed partial class GroupLoop
             }
 
             long nowMs = Advance();
-            if (_consumer is null && Refusal(call, nowMs) is { } refused)
+            if (_consumer is null && BecomeConsumer(call, nowMs) is { } refused)
             {
                 return refused;
             }
@@ -66,55 +66,6 @@ internal sealed partial class GroupLoop
         {
             return _consumer?.Describe();
         }
-    }
-
-    /// <summary>Under the lock. Makes the group one of the consumer protocol, or says why it can't be.</summary>
-    private ConsumerHeartbeatResult? Refusal(ConsumerHeartbeatCall call, long nowMs)
-    {
-        if (_state.Phase == GroupPhase.Dead)
-        {
-            return ConsumerHeartbeatResult.Refused(KafkaError.CoordinatorNotAvailable);
-        }
-
-        if (call.Epoch != ConsumerEpochs.Join)
-        {
-            return ConsumerHeartbeatResult.Refused(KafkaError.UnknownMemberId, $"Group {GroupId} is not a consumer group.");
-        }
-
-        if (_state.Phase != GroupPhase.Empty || _state.PendingMemberCount > 0)
-        {
-            return ConsumerHeartbeatResult.Refused(
-                KafkaError.GroupIdNotFound, $"Group {GroupId} is a classic group with members: let them leave first.");
-        }
-
-        // Epochs go on where generations were.
-        int generation = _state.Generation;
-        _consumer = NewConsumer(generation);
-        if (generation > 0)
-        {
-            Write([GroupLogCodec.Group(GroupId, null)]);
-        }
-
-        _state = NewState(null);
-        return null;
-    }
-
-    /// <summary>Under the lock. A consumer group without members becomes a classic one, whose generations go on where its epochs were.</summary>
-    private bool TryBecomeClassic(long nowMs)
-    {
-        if (_consumer is not { MemberCount: 0 } consumer)
-        {
-            return false;
-        }
-
-        GroupSnapshot empty = new("", consumer.Epoch, null, null, nowMs, []);
-        List<GroupLogRecord> records = [.. ConsumerGroupLog.Tombstones(consumer)];
-        records.Add(GroupLogCodec.Group(GroupId, empty));
-        Write(records);
-        _consumer = null;
-        _state = NewState(empty);
-        _generationLogged = Math.Max(_generationLogged, consumer.Epoch);
-        return true;
     }
 
     private KafkaError CheckCommit(CommitIdentity from, IReadOnlyList<OffsetCommitEntry> entries, long nowMs) => _consumer is { } consumer
@@ -138,16 +89,20 @@ internal sealed partial class GroupLoop
     /// <summary>Under the lock: writes what has changed of the group's state since it was last written.</summary>
     private void Journal()
     {
-        if (_hasMoved || _consumer is not { Journal.IsEmpty: false } consumer)
+        if (_hasMoved || _consumer is not { } consumer || (consumer.Journal.IsEmpty && _leading.Count == 0))
         {
             return;
         }
 
         ConsumerJournal taken = consumer.Journal.Take();
-        _journaled = JournalAsync(consumer, taken, _services.Log.AppendAsync(Home.Partition, Home.Term, ConsumerGroupLog.Records(consumer, taken)));
+        List<GroupLogRecord> leading = _leading;
+        _leading = [];
+        GroupLogRecord[] records = [.. leading, .. ConsumerGroupLog.Records(consumer, taken)];
+        _journaled = JournalAsync(consumer, taken, leading, _services.Log.AppendAsync(Home.Partition, Home.Term, records));
     }
 
-    private async Task<KafkaError> JournalAsync(ConsumerGroupState consumer, ConsumerJournal taken, Task<KafkaError> append)
+    private async Task<KafkaError> JournalAsync(
+        ConsumerGroupState consumer, ConsumerJournal taken, List<GroupLogRecord> leading, Task<KafkaError> append)
     {
         KafkaError error = await EndOf(append);
         if (error != KafkaError.None)
@@ -155,13 +110,13 @@ internal sealed partial class GroupLoop
             lock (_gate)
             {
                 consumer.Journal.Add(taken);
+                if (ReferenceEquals(consumer, _consumer))
+                {
+                    _leading.InsertRange(0, leading);
+                }
             }
         }
 
         return error;
     }
-
-    /// <summary>Under the lock. What follows waits for it.</summary>
-    private void Write(IReadOnlyList<GroupLogRecord> records) =>
-        _journaled = EndOf(_services.Log.AppendAsync(Home.Partition, Home.Term, records));
 }

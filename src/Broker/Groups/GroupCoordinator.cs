@@ -204,6 +204,9 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
             : (KafkaError.None, [.. (partitions ?? []).Select(static partition => new FetchedOffset(partition, null, KafkaError.None))]);
     }
 
+    /// <summary>For tests within the project: of a classic group; 0 when there is none.</summary>
+    internal int GenerationOf(string groupId) => Find(groupId)?.Generation ?? 0;
+
     /// <returns>The description, or null when there is no such group.</returns>
     public (KafkaError Error, GroupDescription? Group) Describe(string groupId)
     {
@@ -364,6 +367,12 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
                 if (!_groups.TryAdd(groupId, added))
                 {
                     added.Dispose();
+                    continue;
+                }
+
+                foreach ((long producerId, _) in group.Undecided)
+                {
+                    Enlist(added, producerId);
                 }
             }
         }
@@ -393,6 +402,8 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
             {
                 _groups.TryRemove(KeyValuePair.Create(group.GroupId, group));
             }
+
+            Dismiss(partition);
         }
 
         foreach (GroupLoop group in gone)

@@ -157,7 +157,7 @@ internal sealed partial class GroupLoop
         List<GroupLogRecord> tombstones = Tombstones(partitions, by);
         if (_consumer is not null)
         {
-            tombstones.AddRange(ConsumerGroupLog.Tombstones(_consumer, by));
+            tombstones.AddRange(ConsumerGroupLog.Tombstones(_consumer, _consumer.Journal.Members, by));
         }
         else if (_state.Generation > 0)
         {

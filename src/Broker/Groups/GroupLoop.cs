@@ -56,6 +56,11 @@ internal sealed partial class GroupLoop : IDisposable
                 _offsets.Load(of, offset);
             }
 
+            foreach ((long producerId, OffsetCommitEntry entry) in loaded?.Undecided ?? [])
+            {
+                _offsets.LoadInTransaction(producerId, entry);
+            }
+
             Settle(services.Clock.NowMs);
         }
     }
@@ -63,6 +68,17 @@ internal sealed partial class GroupLoop : IDisposable
     public string GroupId { get; }
 
     public GroupHome Home { get; }
+
+    public int Generation
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _state.Generation;
+            }
+        }
+    }
 
     /// <summary>Deleted: the coordinator forgets it.</summary>
     public bool IsDead
@@ -87,9 +103,16 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            if (_consumer is not null && !TryBecomeClassic(nowMs))
+            if (_consumer is { MemberCount: > 0 } consumer)
             {
-                return Task.FromResult(new JoinResult(KafkaError.InconsistentGroupProtocol, call.MemberId));
+                JoinResult joined = consumer.Join(call, _services.NewGuid, nowMs);
+                Settle(nowMs);
+                return AnsweredAsync(joined, _journaled);
+            }
+
+            if (_consumer is not null)
+            {
+                BecomeClassic(_consumer, nowMs);
             }
 
             _joins.Add(++_lastTicket, answer);
@@ -111,9 +134,11 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            if (_consumer is not null)
+            if (_consumer is { } consumer)
             {
-                return Task.FromResult(new SyncResult(KafkaError.UnknownMemberId));
+                SyncResult synced = consumer.Sync(call, nowMs);
+                Settle(nowMs);
+                return AnsweredAsync(synced, _journaled);
             }
 
             _syncs.Add(++_lastTicket, answer);
@@ -134,12 +159,9 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            if (_consumer is not null)
-            {
-                return KafkaError.UnknownMemberId;
-            }
-
-            KafkaError error = _state.Heartbeat(memberId, instanceId, generation, nowMs);
+            KafkaError error = _consumer is { } consumer
+                ? consumer.HeartbeatClassic(memberId, instanceId, generation, nowMs)
+                : _state.Heartbeat(memberId, instanceId, generation, nowMs);
             Settle(nowMs);
             return error;
         }
@@ -155,12 +177,7 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            if (_consumer is not null)
-            {
-                return [.. leaving.Select(static _ => KafkaError.UnknownMemberId)];
-            }
-
-            IReadOnlyList<KafkaError> results = _state.Leave(leaving, nowMs);
+            IReadOnlyList<KafkaError> results = _consumer?.Leave(leaving) ?? _state.Leave(leaving, nowMs);
             Settle(nowMs);
             return results;
         }
@@ -318,6 +335,7 @@ internal sealed partial class GroupLoop : IDisposable
             Tick(nowMs);
         }
 
+        BecomeClassicIfAllAre(nowMs);
         Journal();
         Account();
         long next = NextDeadlineMs;

@@ -15,6 +15,9 @@ internal static class BrokerFeatures
         ("metadata.version", 25, 7),
         // The consumer protocol (KIP-848).
         ("group.version", 1, 0),
+
+        // Producers get a new epoch with each transaction (KIP-890).
+        ("transaction.version", 2, 0),
     ];
 
     public static List<ApiVersionsResponse.SupportedFeatureKey> Supported() =>

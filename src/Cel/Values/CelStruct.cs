@@ -29,6 +29,12 @@ public sealed class CelStructType
         Define(fields);
     }
 
+    private CelStructType(string name)
+    {
+        Name = name;
+        Type = CelType.Struct(this);
+    }
+
     /// <summary>The type of a protobuf message, whose fields are defined when all messages are there: they may be of each other's types.</summary>
     internal CelStructType(string name, Protobuf.ProtoMessageType message)
     {
@@ -55,6 +61,9 @@ public sealed class CelStructType
 
     /// <summary>The index of a field in <see cref="Fields"/>, or -1.</summary>
     public int IndexOf(string fieldName) => _indexes.GetValueOrDefault(fieldName, -1);
+
+    /// <summary>A type whose fields are to be defined before anybody uses it; they may be of this type.</summary>
+    internal static CelStructType Declare(string name) => new(name);
 
     internal void Define(IEnumerable<CelField> fields)
     {

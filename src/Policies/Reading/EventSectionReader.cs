@@ -6,6 +6,7 @@ namespace PipeRoll.Policies.Reading;
 internal static class EventSectionReader
 {
     private const int FieldsMax = 256;
+    private const int PathMax = 32;
 
     private static readonly Dictionary<string, FieldType> Types = new()
     {
@@ -14,6 +15,8 @@ internal static class EventSectionReader
         ["double"] = FieldType.Double,
         ["string"] = FieldType.String,
         ["timestamp"] = FieldType.Timestamp,
+        ["text"] = FieldType.Text,
+        ["any"] = FieldType.Any,
     };
 
     private static readonly Dictionary<string, TimeFormat> Formats = new()
@@ -33,12 +36,17 @@ internal static class EventSectionReader
             return null;
         }
         string key = section.RequiredText("key", "Name the field by which events are partitioned, such as `key: account`.");
-        YamlNode? time = section.Require("time", "Write `time: { field: time, format: iso8601 }`.");
+        YamlNode? time = section.Require("time", "Write `time: { field: time, format: iso8601 }`, or `time: record` for the record's timestamp.");
         YamlNode? listed = section.Require("fields", "List the fields with their types, such as `amount: double`.");
         List<EventField> fields = ReadFields(listed, problems);
         section.Close();
         CheckField(section.Scalar("key"), key, fields, problems);
-        return time is null ? null : WithTime(time, key, fields, problems);
+        return time switch
+        {
+            null => null,
+            YamlText { Text: "record" } => new EventSchema(key, "", TimeFormat.UnixMs, 0, null, fields),
+            _ => WithTime(time, key, fields, problems),
+        };
     }
 
     private static EventSchema? WithTime(YamlNode node, string key, List<EventField> fields, ProblemList problems)
@@ -126,9 +134,40 @@ internal static class EventSectionReader
         section.Require("type", Hint);
         FieldType declared = section.Word("type", FieldType.String, Types);
         bool optional = section.Bool("optional", false);
+        IReadOnlyList<string> path = ReadPath(section);
+        string[][] paths = ReadPaths(section);
         (TimeFormat format, long stepMs) = declared == FieldType.Timestamp ? ReadFormat(section) : (TimeFormat.Iso8601, 0);
         section.Close();
-        return new EventField(name, declared, optional, format, stepMs);
+        return new EventField(name, declared, optional, format, stepMs) 
+        {
+            Path = paths.Length > 0 ? paths[0] : path,
+            OtherPaths = [.. paths.Skip(1)],
+        };
+    }
+
+    /// <summary>Several places, each with dots between its names.</summary>
+    private static string[][] ReadPaths(YamlSection section)
+    {
+        string[][] paths = [.. section.Texts("paths").Select(path => path.Split('.'))];
+        if (section.Find("paths") is { } place
+            && (section.Find("path") is not null || paths.Any(path => path.Length > PathMax || path.Any(part => part.Length is 0 || part == EventField.WholeEvent))))
+        {
+            section.Problems.Add(place, "the paths have an empty part, or there is a `path` as well", "Write `paths: [a.b.c, a.*.d]`.");
+        }
+        return paths;
+    }
+
+    /// <summary>Names with dots between, or a list of names where they have dots themselves.</summary>
+    private static string[] ReadPath(YamlSection section)
+    {
+        IReadOnlyList<string> texts = section.Texts("path");
+        string[] path = section.Find("path") is YamlText { Text: var text } && text != EventField.WholeEvent ? text.Split('.') : [.. texts];
+        if (section.Find("path") is { } place && (path.Length is 0 or > PathMax || path.Any(part => part.Length == 0)))
+        {
+            const string Advice = "Write `path: a.b.c`, `path: [a, b.c]`, or `path: $` for the whole event.";
+            section.Problems.Add(place, "the path has an empty part, or too many", Advice);
+        }
+        return path;
     }
 
     private static (TimeFormat Format, long StepMs) ReadFormat(YamlSection section)

@@ -54,6 +54,32 @@ public sealed class CelCommandTests : IDisposable
         Assert.Equal(2, (await Cli.RunAsync($"cel eval --descriptors {path} -e 1")).ExitCode);
     }
 
+    [Theory]
+    [InlineData("schema.json", """{"type": "object", "properties": {"amount": {"type": "number"}}}""")]
+    [InlineData("event.avsc", """{"type": "record", "name": "Event", "fields": [{"name": "amount", "type": "double"}]}""")]
+    [InlineData("events.jsonl", "{\"amount\": 1.5}\n{\"amount\": 2}\n")]
+    public async Task Variables_are_declared_by_what_describes_them(string file, string content)
+    {
+        string path = Path.Combine(_folder, file);
+        await File.WriteAllTextAsync(path, content);
+        string command = $"cel eval --declare event={path}";
+        Assert.Equal("{\"boolValue\":true}\n", (await Cli.RunAsync($"{command} -e 'event.amount > 2.5' --bindings '{{\"event\": {{\"amount\": 3}}}}'")).Output);
+        CliResult wrong = await Cli.RunAsync($"{command} -e 'event.amont > 2.5'");
+        Assert.Equal(1, wrong.ExitCode);
+        Assert.Contains("did you mean 'amount'?", wrong.Error);
+        Assert.Contains("\"error\":\"1:14: no overload matches", (await Cli.RunAsync(command, "{\"id\": 1, \"expr\": \"event.amount == 1\"}\n")).Output);
+    }
+
+    [Theory]
+    [InlineData("event", "--declare takes NAME=FILE")]
+    [InlineData("event=nothing.json", "neither a file nor a message")]
+    public async Task Wrong_declarations_are_usage_errors(string declaration, string message)
+    {
+        CliResult result = await Cli.RunAsync($"cel eval -e 1 --declare {declaration}");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(message, result.Error);
+    }
+
     /// <summary>Part of the suite, where it is: what needs neither declarations nor messages of its own.</summary>
     [Fact]
     public async Task The_conformance_suite_through_the_command()

@@ -233,7 +233,8 @@ internal sealed partial class ConsumerGroupState
         return new ConsumerHeartbeatResult(KafkaError.None, null, call.MemberId, call.Epoch, null);
     }
 
-    private (KafkaError Error, string? Message) Refusal(ConsumerHeartbeatCall call)
+    /// <summary>Why a member that joins or stays is refused; nothing changes.</summary>
+    internal (KafkaError Error, string? Message) Refusal(ConsumerHeartbeatCall call)
     {
         if (call.TopicRegex is { Length: > 0 } regex && TopicPattern.TryCreate(regex, out string? problem) is null)
         {
@@ -243,7 +244,7 @@ internal sealed partial class ConsumerGroupState
         if (call.Epoch == ConsumerEpochs.Join)
         {
             ConsumerMember? holder = call.InstanceId is null ? null : FindStatic(call.InstanceId);
-            if (holder is not null && holder.Id != call.MemberId && !holder.IsAway)
+            if (holder is not null && holder.Id != call.MemberId && !holder.IsAway && holder.Classic is null)
             {
                 return (KafkaError.UnreleasedInstanceId, $"Static member {holder.Id} with instance id {call.InstanceId} was not released.");
             }
