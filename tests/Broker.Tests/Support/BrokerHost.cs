@@ -1,6 +1,7 @@
 using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Shares;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 
@@ -38,6 +39,8 @@ internal sealed class BrokerHost : IAsyncDisposable
     public BrokerServices Services => Broker.Services!;
 
     public GroupCoordinator Groups => Broker.Modules.OfType<GroupModule>().Single().Coordinator;
+
+    public ShareBroker Shares => Broker.Modules.OfType<GroupModule>().Single().Shares;
 
     public string Bootstrap => $"127.0.0.1:{Broker.Port}";
 
