@@ -12,7 +12,21 @@ internal static class BrokerComposition
         BrokerServices services, DecompressorPool decompressors, IReadOnlyList<IBrokerModule> modules)
     {
         var telemetry = new ClientTelemetry(services, decompressors);
-        return [.. Core(services, decompressors, modules), .. Admin(services, telemetry)];
+        Transactions.TransactionGate gate = modules.OfType<Transactions.TransactionModule>().Single().Gate;
+        return [.. Core(services, decompressors, gate), .. Admin(services, telemetry), .. SecurityHandlers(services)];
+    }
+
+    /// <summary>In the order in which they are started.</summary>
+    public static IEnumerable<IBrokerModule> Modules(BrokerServices services)
+    {
+        var groups = new Groups.GroupModule(services, services.Options.Groups);
+        return
+        [
+            groups,
+            new Transactions.TransactionModule(services, groups.Coordinator),
+            new Compaction.CompactionModule(services, services.Options.Compaction),
+            new Security.Audit.AuditModule(services),
+        ];
     }
 
     private static IHandler[] Admin(BrokerServices services, ClientTelemetry telemetry) =>
@@ -30,9 +44,9 @@ internal static class BrokerComposition
         new DescribeTopicPartitionsHandler(services),
     ];
 
-    private static IHandler[] Core(BrokerServices services, DecompressorPool decompressors, IReadOnlyList<IBrokerModule> modules) =>
+    private static IHandler[] Core(BrokerServices services, DecompressorPool decompressors, Transactions.TransactionGate gate) =>
     [
-        new ProduceHandler(services, decompressors, modules.OfType<Transactions.TransactionModule>().Single().Gate),
+        new ProduceHandler(services, decompressors, gate),
         new FetchHandler(services),
         new ListOffsetsHandler(services, decompressors),
         new MetadataHandler(services),
@@ -45,7 +59,6 @@ internal static class BrokerComposition
         new DescribeConfigsHandler(services),
         new AlterConfigsHandler(services),
         new CreatePartitionsHandler(services),
-        .. SecurityHandlers(services),
         new ElectLeadersHandler(services),
         new IncrementalAlterConfigsHandler(services),
         new AlterPartitionReassignmentsHandler(services),
@@ -67,17 +80,4 @@ internal static class BrokerComposition
         new DescribeUserScramCredentialsHandler(services.Security),
         new AlterUserScramCredentialsHandler(services.Security),
     ];
-
-    /// <summary>In the order in which they are started.</summary>
-    public static IEnumerable<IBrokerModule> Modules(BrokerServices services)
-    {
-        var groups = new Groups.GroupModule(services, services.Options.Groups);
-        return
-        [
-            groups,
-            new Transactions.TransactionModule(services, groups.Coordinator),
-            new Compaction.CompactionModule(services, services.Options.Compaction),
-            new Security.Audit.AuditModule(services),
-        ];
-    }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using PipeRoll.Schemas.Avro;
 using PipeRoll.Schemas.Json;
+using PipeRoll.Schemas.Protobuf;
 
 namespace PipeRoll.Schemas;
 
@@ -28,7 +29,7 @@ public static class SchemaParser
             {
                 SchemaType.Avro => AvroSchema.Parse(text, references),
                 SchemaType.Json => JsonSchema.Parse(text, references),
-                _ => throw new SchemaSyntaxException($"schemas of type {SchemaTypes.Name(type)} are not known"),
+                _ => ProtobufSchema.Parse(text, references),
             };
         }
         catch (SchemaSyntaxException wrong)

@@ -16,8 +16,8 @@ namespace PipeRoll.Broker.Handlers;
 /// Sessions (KIP-227) from version 7 on; topics by id from 13 on. The session is updated when the request is read, records
 /// are taken only when every earlier request of the connection was answered, so that a connection holds one response's
 /// records at a time. The records are references on the log's buffers, never copies. Readers of committed records get nothing
-/// from the last stable offset on, and the list of what was aborted before it. Every read is served by the leader, whatever the client's
-/// rack: no preferred replica (docs/adr/0012-admin.md).
+/// from the last stable offset on, and the list of what was aborted before it. Every read is served by the
+/// leader, whatever the client's rack: no preferred replica (docs/adr/0012-admin.md).
 /// When another broker leads a partition, it is named from version 16 on (KIP-951).
 /// </remarks>
 internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>

@@ -24,8 +24,8 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
     private const long MaxTimestamp = -3;
     private const long EarliestLocal = -4;
     private const long LatestTiered = -5;
-    private const long EarliestPendingUpload = -6;
     private const sbyte ReadCommitted = 1;
+    private const long EarliestPendingUpload = -6;
     private readonly ILogger _logger = services.Loggers.CreateLogger<ListOffsetsHandler>();
 
     public override async ValueTask<ListOffsetsResponse> HandleAsync(ListOffsetsRequest request, RequestContext context)
@@ -78,12 +78,7 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
 
         try
         {
-            if (context.Version < FirstVersionOf(wanted.Timestamp))
-            {
-                throw new UnsupportedTimestampException();
-            }
-
-            TimestampedOffset found = await FindAsync(partition!, wanted.Timestamp, onlyCommitted, context.Cancellation);
+            TimestampedOffset found = await FindAsync(partition!, wanted.Timestamp, onlyCommitted, context);
             answer.Offset = found.Offset;
             answer.Timestamp = found.Timestamp;
             answer.LeaderEpoch = found.LeaderEpoch;
@@ -106,22 +101,23 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
     }
 
     private async ValueTask<TimestampedOffset> FindAsync(
-        Partition partition, long timestamp, bool onlyCommitted, CancellationToken cancellation)
+        Partition partition, long timestamp, bool onlyCommitted, RequestContext context)
     {
-        TimestampedOffset found = await FindAsync(partition, timestamp, cancellation);
+        TimestampedOffset found = await FindAsync(partition, timestamp, context.Version, context.Cancellation);
         long stableEnd = onlyCommitted ? partition.LastStableOffset : long.MaxValue;
         return found.Offset < stableEnd ? found
             : timestamp == Latest ? found with { Offset = stableEnd }
             : TimestampedOffset.None;
     }
 
-    private ValueTask<TimestampedOffset> FindAsync(Partition partition, long timestamp, CancellationToken cancellation)
+    private ValueTask<TimestampedOffset> FindAsync(Partition partition, long timestamp, short version, CancellationToken cancellation)
     {
         IStream stream = partition.ReadableStream
             ?? throw new StreamUnavailableException(StreamUnavailableReason.Closed, $"{partition.Identity} was closed");
         return timestamp switch
         {
             Latest => ValueTask.FromResult(new TimestampedOffset(stream.ConfirmedOffset, -1, partition.LeaderEpoch)),
+            _ when version < FirstVersionOf(timestamp) => throw new UnsupportedTimestampException(),
             Earliest or EarliestLocal => ValueTask.FromResult(
                 new TimestampedOffset(stream.StartOffset, -1, partition.EpochAt(stream.StartOffset))),
             MaxTimestamp => TimestampSearch.LatestAsync(stream, decompressors, cancellation),

@@ -13,8 +13,12 @@ internal static class BrokerFeatures
     [
         // What tools take the version of the cluster from: 25 is 4.0-IV3. What metadata there are, is ours.
         ("metadata.version", 25, 7),
+
         // The consumer protocol (KIP-848).
         ("group.version", 1, 0),
+
+        // Share groups (KIP-932).
+        ("share.version", 1, 0),
 
         // Producers get a new epoch with each transaction (KIP-890).
         ("transaction.version", 2, 0),

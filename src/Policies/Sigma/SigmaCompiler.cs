@@ -56,8 +56,10 @@ public sealed class SigmaCompiler
             readers.Add(reader);
             new SigmaFile(file, reader, problems).CollectInto(all, compiler);
         }
-        HashSet<string> correlated = [.. readers.SelectMany(reader => reader.Correlations)
-            .Where(correlation => !correlation.Generates).SelectMany(correlation => correlation.Rules)];
+        // Rules of correlations are their parts, and rules of their own only where one of their correlations says so.
+        ILookup<bool, string> named = readers.SelectMany(reader => reader.Correlations)
+            .SelectMany(correlation => correlation.Rules.Select(rule => (correlation.Generates, rule))).ToLookup(each => each.Generates, each => each.rule);
+        HashSet<string> correlated = [.. named[false].Except(named[true])];
         foreach ((SigmaReader reader, (string file, _)) in readers.Zip(files))
         {
             compiler.Write(reader, correlated);
