@@ -39,7 +39,8 @@ internal sealed partial class SecurityAudit(TimeProvider time, BrokerMetrics met
     {
         if (Queue.Add(happened, time.GetUtcNow().ToUnixTimeMilliseconds()))
         {
-            LogEvent(logger, happened.Kind, happened.Text());
+            LogEvent(
+                logger, happened.Kind == AuditKind.Changed ? LogLevel.Information : LogLevel.Warning, happened.Kind, happened.Text());
             Added?.Invoke();
         }
     }
@@ -47,6 +48,6 @@ internal sealed partial class SecurityAudit(TimeProvider time, BrokerMetrics met
     // A name comes from outside: it is kept short.
     private static string Short(string name) => name.Length <= 256 ? name : name[..256];
 
-    [LoggerMessage(71, LogLevel.Warning, "security: {Kind}: {Text}")]
-    private static partial void LogEvent(ILogger logger, AuditKind kind, string text);
+    [LoggerMessage(EventId = 71, Message = "security: {Kind}: {Text}")]
+    private static partial void LogEvent(ILogger logger, LogLevel level, AuditKind kind, string text);
 }
