@@ -1,5 +1,7 @@
 using System.Text.Json;
 using PipeRoll.Schemas.Avro;
+using PipeRoll.Schemas.Json;
+using PipeRoll.Schemas.Protobuf;
 
 namespace PipeRoll.Schemas;
 
@@ -26,7 +28,8 @@ public static class SchemaParser
             return type switch
             {
                 SchemaType.Avro => AvroSchema.Parse(text, references),
-                _ => throw new SchemaSyntaxException($"schemas of type {SchemaTypes.Name(type)} are not known"),
+                SchemaType.Json => JsonSchema.Parse(text, references),
+                _ => ProtobufSchema.Parse(text, references),
             };
         }
         catch (SchemaSyntaxException wrong)

@@ -1,7 +1,10 @@
 using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Quotas;
 using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
+using PipeRoll.Broker.Transactions;
+using PipeRoll.Foundation.Buffers;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
 using PipeRoll.Wire.Messages;
@@ -19,10 +22,13 @@ namespace PipeRoll.Broker.Handlers;
 /// acks=1 is as strong as acks=all: there is one durability. acks=0 is not answered; if it fails, the connection is closed,
 /// as Kafka does, since that is the only way to tell. A compressed batch is opened to be checked and stored as it came.
 /// Versions: 3 is the first one served (record batches v2); 7 zstd; 8 record errors; 10 the leader, when it is another broker
-/// (KIP-951). Transactional requests are refused with UNSUPPORTED_FOR_MESSAGE_FORMAT, which clients take as final.
+/// (KIP-951); 12 makes the partition part of the transaction by itself (KIP-890). The first records of a transaction wait for its coordinator.
 /// </remarks>
-internal sealed class ProduceHandler(BrokerServices services, DecompressorPool decompressors) : Handler<ProduceRequest, ProduceResponse>
+internal sealed class ProduceHandler(BrokerServices services, DecompressorPool decompressors, TransactionGate gate)
+    : Handler<ProduceRequest, ProduceResponse>
 {
+    private const short FirstVersionThatAddsPartitions = 12;
+
     public override ValueTask<ProduceResponse> HandleAsync(ProduceRequest request, RequestContext context) =>
         IsAheadOfUs(request) ? CatchUpAndAppendAsync(request, context) : AppendAsync(request, context);
 
@@ -76,10 +82,12 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
     {
         context.SuppressResponse = request.Acks == 0;
         var response = new ProduceResponse { Responses = new(request.TopicData.Count) };
+        services.Quotas.Charge(QuotaKind.Produce, context, context.Buffer?.Length ?? 0);
         List<PendingAnswer>? pending = null;
         KafkaError refused = request.Acks is < -1 or > 1 ? KafkaError.InvalidRequiredAcks
-            : request.TransactionalId is not null ? KafkaError.UnsupportedForMessageFormat
-            : KafkaError.None;
+            : request.TransactionalId is { } id && !context.Allows(AclOperation.Write, ResourceType.TransactionalId, id)
+                ? KafkaError.TransactionalIdAuthorizationFailed
+                : KafkaError.None;
         foreach (ProduceRequest.TopicProduceData topicData in request.TopicData)
         {
             var topicAnswer = new ProduceResponse.TopicProduceResponse
@@ -100,7 +108,7 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
                 {
                     Refuse(answer, error, RefusalText(error));
                 }
-                else if (Start(topic, data, answer, context) is { } append)
+                else if (Start(topic, data, answer, request.TransactionalId, context) is { } append)
                 {
                     (pending ??= []).Add(append);
                 }
@@ -112,7 +120,8 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
 
     /// <returns>Null when the answer is complete already.</returns>
     private PendingAnswer? Start(
-        Topic? topic, ProduceRequest.PartitionProduceData data, ProduceResponse.PartitionProduceResponse answer, RequestContext context)
+        Topic? topic, ProduceRequest.PartitionProduceData data, ProduceResponse.PartitionProduceResponse answer, string? transactionalId,
+        RequestContext context)
     {
         if (topic?.Partition(data.Index) is not { } partition)
         {
@@ -142,7 +151,36 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
             return null;
         }
 
-        return new PendingAnswer(answer, partition, partition.AppendAsync(records, context.Buffer), records);
+        _ = RecordBatchHeader.TryRead(records.Span, out RecordBatchHeader first);
+        if (!first.IsTransactional)
+        {
+            return new PendingAnswer(answer, partition, partition.AppendAsync(records, context.Buffer), records);
+        }
+
+        if (string.IsNullOrEmpty(transactionalId))
+        {
+            Refuse(answer, KafkaError.TransactionalIdAuthorizationFailed, "records of a transaction in a request that names no transactional.id");
+            return null;
+        }
+
+        short clientVersion = context.Version >= FirstVersionThatAddsPartitions ? TransactionCore.EpochBumping : (short)0;
+        var writer = new TransactionalWriter(transactionalId, first.ProducerId, first.ProducerEpoch, clientVersion);
+        return new PendingAnswer(answer, partition, AppendAsync(partition, writer, records, context.Buffer), records);
+    }
+
+    /// <summary>As any append, once the coordinator has let the records in. They may be asked for when the connection is long gone.</summary>
+    private async ValueTask<AppendResult> AppendAsync(
+        Partition partition, TransactionalWriter writer, ReadOnlyMemory<byte> records, SharedBuffer? owner)
+    {
+        owner?.AddReference();
+        try
+        {
+            return await gate.AppendAsync(partition, writer, permit => partition.AppendAsync(records, owner, permit: permit));
+        }
+        finally
+        {
+            owner?.Release();
+        }
     }
 
     private BatchRefusal? Validate(Topic topic, Partition partition, ReadOnlyMemory<byte> records, short version)
@@ -181,7 +219,9 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
             ProduceResponse.PartitionProduceResponse answer = append.Answer;
             if (result.Error != KafkaError.None)
             {
-                Refuse(answer, result.Error, result.Message ?? "");
+                // A permit that became void time and again: for the client to send the records once more.
+                KafkaError refusal = result.LacksPermit ? KafkaError.NotEnoughReplicas : TransactionErrors.OfProduce(result.Error, context.Version);
+                Refuse(answer, refusal, result.Message ?? "");
                 answer.LogStartOffset = result.LogStartOffset;
                 if (result.Error == KafkaError.NotLeaderOrFollower)
                 {
@@ -255,8 +295,8 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
 
     private static string RefusalText(KafkaError error) => error == KafkaError.InvalidRequiredAcks
         ? "acks must be -1, 0 or 1"
-        : error == KafkaError.TopicAuthorizationFailed ? "not allowed to write to this topic"
-        : "transactions are not supported: produce without a transactional.id";
+        : error == KafkaError.TransactionalIdAuthorizationFailed ? "not allowed to write with this transactional id"
+        : "not allowed to write to this topic";
 
     private readonly record struct PendingAnswer(
         ProduceResponse.PartitionProduceResponse Answer, Partition Partition, ValueTask<AppendResult> Append, ReadOnlyMemory<byte> Records);

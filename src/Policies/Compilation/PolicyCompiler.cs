@@ -11,7 +11,7 @@ namespace PipeRoll.Policies.Compilation;
 internal sealed class PolicyCompiler
 {
     private const CelExtensions Extensions = CelExtensions.Strings | CelExtensions.Math | CelExtensions.Lists | CelExtensions.Sets
-        | CelExtensions.Encoders | CelExtensions.Bindings | CelExtensions.TwoVariables | CelExtensions.Optionals;
+        | CelExtensions.Encoders | CelExtensions.Bindings | CelExtensions.TwoVariables | CelExtensions.Optionals | CelExtensions.Network;
 
     private readonly PolicyModel _model;
     private readonly ProblemList _problems;
@@ -190,7 +190,8 @@ internal sealed class PolicyCompiler
         FieldType.Bool => CelType.Bool,
         FieldType.Int => CelType.Int,
         FieldType.Double => CelType.Double,
-        FieldType.String => CelType.String,
+        FieldType.String or FieldType.Text => CelType.String,
+        FieldType.Any => CelType.Dyn,
         _ => CelType.Timestamp,
     };
 

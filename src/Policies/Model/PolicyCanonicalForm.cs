@@ -49,9 +49,38 @@ internal static class PolicyCanonicalForm
             json.Raw(field.Optional ? ",\"optional\":true"u8 : ",\"optional\":false"u8);
             Member(json, ",\"format\":"u8, field.Format.ToString());
             Member(json, ",\"stepMs\":"u8, field.StepMs);
+            WritePath(json, field);
+            if (field.Default is { } otherwise)
+            {
+                Member(json, ",\"default\":"u8, otherwise);
+            }
             json.Raw("}"u8);
         }
         json.Raw("]}"u8);
+    }
+
+    private static void WritePath(CanonicalJson json, EventField field)
+    {
+        if (field.Path.Count > 0)
+        {
+            json.Raw(",\"path\":"u8);
+            WriteNames(json, field.Path);
+        }
+        for (int i = 0; i < field.OtherPaths.Count; i++)
+        {
+            json.Raw(i == 0 ? ",\"otherPaths\":["u8 : ","u8);
+            WriteNames(json, field.OtherPaths[i]);
+        }
+        json.Raw(field.OtherPaths.Count > 0 ? "]"u8 : ""u8);
+    }
+
+    private static void WriteNames(CanonicalJson json, IReadOnlyList<string> names)
+    {
+        for (int i = 0; i < names.Count; i++)
+        {
+            Member(json, i == 0 ? "["u8 : ","u8, names[i]);
+        }
+        json.Raw("]"u8);
     }
 
     private static void WriteLists(CanonicalJson json, List<PolicyList> lists)

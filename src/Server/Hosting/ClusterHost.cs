@@ -4,6 +4,7 @@ using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Network;
 using PipeRoll.Server.Http;
 using PipeRoll.Server.Http.Schemas;
+using PipeRoll.Server.Tls;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Metadata.Postgres;
@@ -29,6 +30,7 @@ internal sealed partial class ClusterHost : IPipeRollServer
     private readonly ClusterMembership _cluster;
     private readonly StopSignals _signals;
     private readonly WebApplication _web;
+    private readonly ServerCertificates? _certificates;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly PostgresMetadataStore _metadata;
@@ -45,7 +47,8 @@ internal sealed partial class ClusterHost : IPipeRollServer
         _settings = settings;
         _cluster = settings.Cluster!;
         _signals = signals;
-        _web = HttpHost.Build(settings.Server);
+        _certificates = SecurityHost.Certificates(settings);
+        _web = HttpHost.Build(settings.Server, _certificates);
         _loggers = _web.Services.GetRequiredService<ILoggerFactory>();
         _logger = _loggers.CreateLogger<ClusterHost>();
         _metadata = new PostgresMetadataStore(
@@ -61,6 +64,7 @@ internal sealed partial class ClusterHost : IPipeRollServer
             OnFenced = EndFenced,
             OnFatal = EndFailed,
         });
+        HttpSecurity.Use(_web, () => _broker is { Status.IsReady: true } broker ? broker.Access : null);
         HealthEndpoints.Map(_web, () => HealthEndpoints.Of(
             _broker?.Status, _member.Epoch.IsNone ? null : _member.Status, _store.AwaySince, TimeProvider.System.GetUtcNow()));
         ClusterEndpoints.Map(_web, new MemberControl(_member, () => _broker?.ClusterId ?? ""));
@@ -131,11 +135,11 @@ internal sealed partial class ClusterHost : IPipeRollServer
         await start.WaitForStoreAsync(_store, _cluster.StoreName, stop);
 
         // 2. A new life, under the port that it will serve on.
-        SocketListener listener = ListenForKafka(server);
+        IConnectionListener listener = ListenForKafka(server, _certificates);
         KafkaAddress = $"{server.Listen}:{listener.Port}";
         string http = _cluster.Settings.HttpAddress is { Length: > 0 } given
             ? given
-            : $"http://{server.AdvertisedHost}:{HttpHost.Port(_web)}";
+            : $"{HttpHost.Scheme(_settings)}://{server.AdvertisedHost}:{HttpHost.Port(_web)}";
         try
         {
             await _member.RegisterAsync(server.AdvertisedHost, _settings.Broker.AdvertisedPort ?? listener.Port, http, stop);
@@ -162,6 +166,7 @@ internal sealed partial class ClusterHost : IPipeRollServer
             Loggers = _loggers,
             Random = new Random(),
             NewGuid = Guid.NewGuid,
+            Security = SecurityHost.Dependencies(_settings, _metadata),
             Listen = () => listener,
         });
         await _broker.StartAsync(stop);
@@ -171,11 +176,11 @@ internal sealed partial class ClusterHost : IPipeRollServer
         .LastOrDefault(broker => broker.Record.Endpoint.NodeId == node && broker.Record.State is BrokerState.Alive or BrokerState.Draining)
         ?.Record.Endpoint.HttpAddress;
 
-    private static SocketListener ListenForKafka(ServerOptions options)
+    private static IConnectionListener ListenForKafka(ServerOptions options, ServerCertificates? certificates)
     {
         try
         {
-            return new SocketListener(options.Listen, options.KafkaPort);
+            return SecurityHost.Listen(options, certificates);
         }
         catch (SocketException taken)
         {

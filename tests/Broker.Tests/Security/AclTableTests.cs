@@ -5,7 +5,7 @@ namespace PipeRoll.Broker.Tests.Security;
 
 public sealed class AclTableTests
 {
-    private static readonly Gen<string> Names = OneOf("a", "ab", "abc", "b", "");
+    private static readonly Gen<string> Names = OneOf("a", "ab", "abc", "b");
 
     private static readonly Gen<AclOperation> Operations = OneOf(
         AclOperation.Read, AclOperation.Write, AclOperation.Describe, AclOperation.DescribeConfigs, AclOperation.AlterConfigs);

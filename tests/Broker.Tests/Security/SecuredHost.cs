@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Tests.Support;
 
@@ -12,6 +13,7 @@ internal static class SecuredHost
 
     public static BrokerOptions Options => BrokerHost.Options with
     {
+        Groups = new GroupOptions { InitialRebalanceDelayMs = 0 },
         Security = new SecurityOptions { AdminUser = Admin, AdminPassword = Password, FailedAuthenticationDelayMs = 1 },
     };
 

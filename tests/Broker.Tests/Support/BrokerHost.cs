@@ -42,6 +42,8 @@ internal sealed class BrokerHost : IAsyncDisposable
 
     public CapturedLogs Logs { get; } = new();
 
+    public SecurityDependencies Security => _security;
+
     public BrokerServices Services => Broker.Services!;
 
     public GroupCoordinator Groups => Broker.Modules.OfType<GroupModule>().Single().Coordinator;
@@ -88,10 +90,13 @@ internal sealed class BrokerHost : IAsyncDisposable
     public Task AllOpenAsync() => UntilAsync(() => Broker.Status is var status && status.PartitionsOpen == status.Partitions);
 
     /// <summary>Looks until it is so; the only wait of tests that has no event to wait for.</summary>
-    public static async Task UntilAsync(Func<bool> condition)
+    public static Task UntilAsync(Func<bool> condition) => UntilAsync(() => Task.FromResult(condition()));
+
+    /// <inheritdoc cref="UntilAsync(Func{bool})"/>
+    public static async Task UntilAsync(Func<Task<bool>> condition)
     {
         long startedAt = TimeProvider.System.GetTimestamp();
-        while (!condition())
+        while (!await condition())
         {
             Assert.True(TimeProvider.System.GetElapsedTime(startedAt) < PatienceMax, "the condition never came true");
             await Task.Delay(2);

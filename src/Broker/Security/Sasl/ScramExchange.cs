@@ -89,7 +89,9 @@ internal sealed class ScramExchange(ScramMechanism mechanism, IScramUsers users,
         string[] parts = withoutProof.Split(',');
         ScramCredential credential = _candidate.Credential;
         byte[] proof = new byte[Scram.HashBytes(mechanism)];
-        if (parts.Length < 2 || parts[0] != "c=" + Convert.ToBase64String(Encoding.UTF8.GetBytes(_gs2Header)) || parts[1] != "r=" + _nonce
+        // librdkafka before 2.6.1 sends its own nonce twice before the server's, and Kafka looks at the end alone: the proof is over all of it.
+        if (parts.Length < 2 || parts[0] != "c=" + Convert.ToBase64String(Encoding.UTF8.GetBytes(_gs2Header))
+            || !parts[1].StartsWith("r=", StringComparison.Ordinal) || !parts[1].EndsWith(_nonce, StringComparison.Ordinal)
             || !Convert.TryFromBase64String(text[(proofAt + 3)..], proof, out int bytes) || bytes != proof.Length)
         {
             return Failed("the last token is malformed or belongs to another exchange");

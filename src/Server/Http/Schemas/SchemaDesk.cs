@@ -65,6 +65,11 @@ internal sealed class SchemaDesk(Func<SchemaRegistry?> registry, SchemaForwarder
     /// <summary>Who asks. Until users are defined, the name that is given counts; without one, the address.</summary>
     public static string Principal(HttpContext http)
     {
+        if (HttpSecurity.Proven(http) is { } proven)
+        {
+            return proven;
+        }
+
         string header = http.Request.Headers.Authorization.ToString();
         if (header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase))
         {
