@@ -11,10 +11,9 @@ internal static class WorkflowBenchmark
         string summary = Path.Combine(context.Folder("decisions"), "summary.json");
         int events = (int)(300_000 * Math.Max(context.TimeScale, 0.2));
         string root = BenchServer.Root();
-        using Process demo = Process.Start(new ProcessStartInfo(
+        using Process demo = Children.Start(new ProcessStartInfo(
             Path.Combine(root, "piperoll"), ["demo", "--events", $"{events}", "--json", summary])
-        { RedirectStandardOutput = true })
-            ?? throw new InvalidOperationException("the demo did not start");
+        { RedirectStandardOutput = true });
         string output = demo.StandardOutput.ReadToEnd();
         demo.WaitForExit();
         if (demo.ExitCode != 0)

@@ -99,7 +99,7 @@ internal sealed class BenchServer : IDisposable
         ];
         var start = new ProcessStartInfo(Path.Combine(Root(), "src", "Server", "bin", "Release", "net10.0", "PipeRoll.Server"), arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         long before = Stopwatch.GetTimestamp();
-        Process process = Process.Start(start) ?? throw new InvalidOperationException("the server did not start");
+        Process process = Children.Start(start);
         string log = Folder + ".log";
         File.WriteAllText(log, "");
         process.ErrorDataReceived += (_, line) => File.AppendAllText(log, line.Data + "\n");

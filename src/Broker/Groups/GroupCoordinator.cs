@@ -1,14 +1,19 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Groups.Share;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups;
 
-public sealed record ListedGroup(string GroupId, string ProtocolType, GroupPhase Phase);
+/// <param name="State">The word that describe calls use for it.</param>
+/// <param name="Type">One of <see cref="GroupTypes"/>.</param>
+internal sealed record ListedGroup(string GroupId, string ProtocolType, string State, string Type);
 
 /// <summary>
-/// All classic groups that this broker coordinates: those of the partitions of the offsets topic that it leads. Finds or makes the
+/// All groups that this broker coordinates: those of the partitions of the offsets topic that it leads. Finds or makes the
 /// group, answers while a partition is being loaded, lets go of it when another broker leads it, and removes what has expired.
 /// </summary>
 /// <remarks>
@@ -155,7 +160,7 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
 
     /// <summary>All entries are committed, durably, or none is. The place in the log is fixed when the call returns.</summary>
     public Task<KafkaError> CommitAsync(
-        string groupId, string memberId, string? instanceId, int generation, IReadOnlyList<OffsetCommitEntry> entries, Committer by)
+        string groupId, CommitIdentity from, IReadOnlyList<OffsetCommitEntry> entries, Committer by)
     {
         KafkaError error = Status(groupId);
         if (error != KafkaError.None)
@@ -164,7 +169,7 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
         }
 
         GroupLoop? group = Find(groupId);
-        if (group is null && generation >= 0)
+        if (group is null && from.Epoch >= 0)
         {
             return Task.FromResult(KafkaError.IllegalGeneration);
         }
@@ -182,12 +187,12 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
 
         return group is null
             ? Task.FromResult(error)
-            : group.CommitAsync(memberId, instanceId, generation, entries, by);
+            : group.CommitAsync(from, entries, by);
     }
 
     /// <param name="partitions">Null for all that have a committed offset.</param>
     public (KafkaError Error, IReadOnlyList<FetchedOffset> Offsets) FetchOffsets(
-        string groupId, IReadOnlyList<GroupPartition>? partitions, bool requireStable)
+        string groupId, IReadOnlyList<GroupPartition>? partitions, bool requireStable, string? memberId = null, int epoch = -1)
     {
         KafkaError error = Status(groupId);
         if (error != KafkaError.None)
@@ -196,15 +201,91 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
         }
 
         return Find(groupId) is { } group
-            ? (KafkaError.None, group.FetchOffsets(partitions, requireStable))
+            ? group.FetchOffsets(partitions, requireStable, memberId, epoch)
             : (KafkaError.None, [.. (partitions ?? []).Select(static partition => new FetchedOffset(partition, null, KafkaError.None))]);
     }
+
+    /// <summary>For tests within the project: of a classic group; 0 when there is none.</summary>
+    internal int GenerationOf(string groupId) => Find(groupId)?.Generation ?? 0;
 
     /// <returns>The description, or null when there is no such group.</returns>
     public (KafkaError Error, GroupDescription? Group) Describe(string groupId)
     {
         KafkaError error = Status(groupId);
         return (error, error == KafkaError.None ? Find(groupId)?.Describe() : null);
+    }
+
+    /// <summary>A heartbeat of the consumer protocol. The first of a member may make the group.</summary>
+    public Task<ConsumerHeartbeatResult> ConsumerHeartbeatAsync(string groupId, ConsumerHeartbeatCall call)
+    {
+        KafkaError error = Status(groupId);
+        if (error != KafkaError.None)
+        {
+            return Task.FromResult(ConsumerHeartbeatResult.Refused(error));
+        }
+
+        GroupLoop? group = Find(groupId);
+        if (group is null && call.Epoch != ConsumerEpochs.Join)
+        {
+            // It joins anew when it is told so, whatever became of the group.
+            return Task.FromResult(ConsumerHeartbeatResult.Refused(KafkaError.UnknownMemberId, $"Group {groupId} does not exist."));
+        }
+
+        if (call.Epoch == ConsumerEpochs.Join && _services.Budget.IsExhausted)
+        {
+            LogFull(_services.Logger, groupId);
+            return Task.FromResult(ConsumerHeartbeatResult.Refused(KafkaError.GroupMaxSizeReached, "The bound on the bytes of all groups is reached."));
+        }
+
+        if (group is null)
+        {
+            (group, error) = TryAdd(groupId);
+        }
+
+        return group is null ? Task.FromResult(ConsumerHeartbeatResult.Refused(error)) : group.ConsumerHeartbeatAsync(call);
+    }
+
+    /// <returns>The description, or null when there is no such group of the consumer protocol.</returns>
+    public (KafkaError Error, ConsumerGroupDescription? Group) DescribeConsumer(string groupId)
+    {
+        KafkaError error = Status(groupId);
+        return (error, error == KafkaError.None ? Find(groupId)?.DescribeConsumer() : null);
+    }
+
+    /// <summary>A heartbeat of a member of a share group. The first makes the group.</summary>
+    public Task<ConsumerHeartbeatResult> ShareHeartbeatAsync(string groupId, ShareHeartbeatCall call)
+    {
+        KafkaError error = Status(groupId);
+        if (error != KafkaError.None)
+        {
+            return Task.FromResult(ConsumerHeartbeatResult.Refused(error));
+        }
+
+        GroupLoop? group = Find(groupId);
+        if (group is null && call.Epoch != ConsumerEpochs.Join)
+        {
+            return Task.FromResult(ConsumerHeartbeatResult.Refused(KafkaError.UnknownMemberId, $"Group {groupId} does not exist."));
+        }
+
+        if (group is null && _services.Budget.IsExhausted)
+        {
+            LogFull(_services.Logger, groupId);
+            return Task.FromResult(ConsumerHeartbeatResult.Refused(KafkaError.GroupMaxSizeReached, "The bound on the bytes of all groups is reached."));
+        }
+
+        if (group is null)
+        {
+            (group, error) = TryAdd(groupId);
+        }
+
+        return group is null ? Task.FromResult(ConsumerHeartbeatResult.Refused(error)) : group.ShareHeartbeatAsync(call);
+    }
+
+    /// <returns>The description, or null when there is no such share group.</returns>
+    public (KafkaError Error, ConsumerGroupDescription? Group) DescribeShare(string groupId)
+    {
+        KafkaError error = Status(groupId);
+        return (error, error == KafkaError.None ? Find(groupId)?.DescribeShare() : null);
     }
 
     /// <summary>What is loaded so far; the error says whether more will come.</summary>
@@ -216,10 +297,9 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
         }
 
         List<ListedGroup> groups = [];
-        foreach ((string groupId, GroupLoop group) in _groups)
+        foreach (GroupLoop group in _groups.Values)
         {
-            GroupDescription description = group.Describe();
-            groups.Add(new ListedGroup(groupId, description.ProtocolType, description.Phase));
+            groups.Add(group.Listed);
         }
 
         return (_loader.IsLoading ? KafkaError.CoordinatorLoadInProgress : KafkaError.None, groups);
@@ -245,6 +325,21 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
         }
 
         return error;
+    }
+
+    /// <summary>Deletes offsets, but for topics that a member subscribes to: those come back.</summary>
+    public async Task<(KafkaError Error, IReadOnlySet<string> Subscribed)> DeleteOffsetsAsync(
+        string groupId, IReadOnlyList<GroupPartition> partitions, Committer by)
+    {
+        KafkaError error = groupId.Length == 0 ? KafkaError.InvalidGroupId : Status(groupId);
+        if (error != KafkaError.None)
+        {
+            return (error, ImmutableHashSet<string>.Empty);
+        }
+
+        return Find(groupId) is { } group
+            ? await group.DeleteOffsetsAsync(partitions, by)
+            : (KafkaError.GroupIdNotFound, ImmutableHashSet<string>.Empty);
     }
 
     /// <summary>Forgets all offsets of a topic that was deleted: in memory when the call returns, in the log when the task ends.</summary>
@@ -309,6 +404,12 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
                 if (!_groups.TryAdd(groupId, added))
                 {
                     added.Dispose();
+                    continue;
+                }
+
+                foreach ((long producerId, _) in group.Undecided)
+                {
+                    Enlist(added, producerId);
                 }
             }
         }
@@ -338,6 +439,8 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
             {
                 _groups.TryRemove(KeyValuePair.Create(group.GroupId, group));
             }
+
+            Dismiss(partition);
         }
 
         foreach (GroupLoop group in gone)

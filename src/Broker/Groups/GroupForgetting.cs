@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Groups.Share;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups;
@@ -22,7 +23,7 @@ internal sealed partial class GroupLoop
             long nowMs = Advance();
             Settle(nowMs);
             before = EmptySnapshot();
-            KafkaError refused = _state.Delete(nowMs);
+            KafkaError refused = _managed is { MemberCount: > 0 } ? KafkaError.NonEmptyGroup : _state.Delete(nowMs);
             if (refused != KafkaError.None)
             {
                 return refused;
@@ -48,8 +49,69 @@ internal sealed partial class GroupLoop
 
             long nowMs = Advance();
             Settle(nowMs);
-            return ForgetOffsetsAsync(_offsets.Expired(_state, _services.Options.OffsetsRetentionMs, nowMs), null, nowMs);
+            long retentionMs = _services.Options.OffsetsRetentionMs;
+            if (_managed is ShareGroupState)
+            {
+                // It has no offsets here, and stays until somebody deletes it.
+                return Task.FromResult(false);
+            }
+
+            ImmutableArray<GroupPartition> expired = Consumer is null
+                ? _offsets.Expired(_state, retentionMs, nowMs)
+                : _offsets.Expired(Consumer.SubscribedTopics, null, retentionMs, nowMs);
+            return ForgetOffsetsAsync(expired, null, nowMs);
         }
+    }
+
+    /// <summary>
+    /// Deletes the offsets of topics that no member subscribes to (KIP-496); of a classic group that is no consumer group nobody knows that,
+    /// so it must be empty.
+    /// </summary>
+    public async Task<(KafkaError Error, IReadOnlySet<string> Subscribed)> DeleteOffsetsAsync(
+        IReadOnlyList<GroupPartition> partitions, Committer by)
+    {
+        ImmutableHashSet<string> subscribed = ImmutableHashSet<string>.Empty;
+        Task<KafkaError> append;
+        lock (_gate)
+        {
+            if (_hasMoved)
+            {
+                return (KafkaError.NotCoordinator, subscribed);
+            }
+
+            long nowMs = Advance();
+            Settle(nowMs);
+            if (Consumer is not null)
+            {
+                subscribed = Consumer.SubscribedTopics;
+            }
+            else if (_state.Phase == GroupPhase.Dead)
+            {
+                return (KafkaError.GroupIdNotFound, subscribed);
+            }
+            else if (_state.Phase != GroupPhase.Empty)
+            {
+                if (_state.ProtocolType != ConsumerSubscription.ProtocolType || _state.SubscribedTopics is null)
+                {
+                    return (KafkaError.NonEmptyGroup, subscribed);
+                }
+
+                subscribed = _state.SubscribedTopics;
+            }
+
+            GroupPartition[] forgotten = [.. partitions.Where(partition => !subscribed.Contains(partition.Topic)).Intersect(_offsets.PartitionsWithPending)];
+            if (forgotten.Length == 0)
+            {
+                return (KafkaError.None, subscribed);
+            }
+
+            List<GroupLogRecord> tombstones = Tombstones(forgotten, by);
+            _offsets.Forget(forgotten);
+            Account();
+            append = _services.Log.AppendAsync(Home.Partition, Home.Term, tombstones);
+        }
+
+        return (GroupErrors.OfStore(await EndOf(append)), subscribed);
     }
 
     /// <summary>A topic is gone, and so are its offsets.</summary>
@@ -72,7 +134,7 @@ internal sealed partial class GroupLoop
     private Task<bool> ForgetOffsetsAsync(ImmutableArray<GroupPartition> forgotten, Committer? by, long nowMs)
     {
         GroupSnapshot before = EmptySnapshot();
-        bool dies = _state.Phase == GroupPhase.Empty && _state.PendingMemberCount == 0
+        bool dies = _managed is not ({ MemberCount: > 0 } or ShareGroupState) && _state.Phase == GroupPhase.Empty && _state.PendingMemberCount == 0
             && forgotten.Length == _offsets.Count && !_offsets.HasPending;
         if (dies)
         {
@@ -99,7 +161,11 @@ internal sealed partial class GroupLoop
     private Task<KafkaError> Bury(IEnumerable<GroupPartition> partitions, Committer? by)
     {
         List<GroupLogRecord> tombstones = Tombstones(partitions, by);
-        if (_state.Generation > 0)
+        if (_managed is not null)
+        {
+            tombstones.AddRange(_managed.Tombstones(by));
+        }
+        else if (_state.Generation > 0)
         {
             tombstones.Add(GroupLogCodec.Group(GroupId, null, by));
         }

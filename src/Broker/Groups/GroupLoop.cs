@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Groups.Share;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups;
@@ -38,16 +39,33 @@ internal sealed partial class GroupLoop : IDisposable
     {
         GroupId = groupId;
         Home = home;
-        _generationLogged = loaded?.Snapshot?.Generation ?? 0;
+        _generationLogged = Math.Max(loaded?.Snapshot?.Generation ?? 0, loaded?.Consumer.Epoch ?? 0);
         _services = services;
         _timer = services.Time.CreateTimer(
             static loop => ((GroupLoop)loop!).TimePassed(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         lock (_gate)
         {
             _state = NewState(loaded?.Snapshot);
+            if (loaded?.Consumer.Epoch is not null)
+            {
+                _managed = RestoredConsumer(loaded.Consumer, services.Clock.NowMs);
+            }
+
             foreach ((GroupPartition of, CommittedOffset offset) in loaded?.Offsets ?? [])
             {
                 _offsets.Load(of, offset);
+            }
+
+            foreach ((long producerId, OffsetCommitEntry entry) in loaded?.Undecided ?? [])
+            {
+                _offsets.LoadInTransaction(producerId, entry);
+            }
+
+            if (loaded?.Share.Epoch is not null)
+            {
+                ShareGroupState share = new(groupId, services.Options, services.Topics);
+                share.Restore(loaded.Share, services.Clock.NowMs);
+                _managed = share;
             }
 
             Settle(services.Clock.NowMs);
@@ -57,6 +75,17 @@ internal sealed partial class GroupLoop : IDisposable
     public string GroupId { get; }
 
     public GroupHome Home { get; }
+
+    public int Generation
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _state.Generation;
+            }
+        }
+    }
 
     /// <summary>Deleted: the coordinator forgets it.</summary>
     public bool IsDead
@@ -81,6 +110,23 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
+            if (Consumer is { MemberCount: > 0 } consumer)
+            {
+                JoinResult joined = consumer.Join(call, _services.NewGuid, nowMs);
+                Settle(nowMs);
+                return AnsweredAsync(joined, _journaled);
+            }
+
+            if (_managed is ShareGroupState)
+            {
+                return Task.FromResult(new JoinResult(KafkaError.InconsistentGroupProtocol, call.MemberId));
+            }
+
+            if (Consumer is { } empty)
+            {
+                BecomeClassic(empty, nowMs);
+            }
+
             _joins.Add(++_lastTicket, answer);
             _state.Join(call, _lastTicket, nowMs);
             Settle(nowMs);
@@ -100,6 +146,13 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
+            if (Consumer is { } consumer)
+            {
+                SyncResult synced = consumer.Sync(call, nowMs);
+                Settle(nowMs);
+                return AnsweredAsync(synced, _journaled);
+            }
+
             _syncs.Add(++_lastTicket, answer);
             _state.Sync(call, _lastTicket, nowMs);
             Settle(nowMs);
@@ -118,7 +171,9 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            KafkaError error = _state.Heartbeat(memberId, instanceId, generation, nowMs);
+            KafkaError error = Consumer is { } consumer
+                ? consumer.HeartbeatClassic(memberId, instanceId, generation, nowMs)
+                : _state.Heartbeat(memberId, instanceId, generation, nowMs);
             Settle(nowMs);
             return error;
         }
@@ -134,7 +189,7 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            IReadOnlyList<KafkaError> results = _state.Leave(leaving, nowMs);
+            IReadOnlyList<KafkaError> results = Consumer?.Leave(leaving) ?? _state.Leave(leaving, nowMs);
             Settle(nowMs);
             return results;
         }
@@ -142,7 +197,7 @@ internal sealed partial class GroupLoop : IDisposable
 
     /// <summary>All entries are committed, durably, or none is.</summary>
     public async Task<KafkaError> CommitAsync(
-        string memberId, string? instanceId, int generation, IReadOnlyList<OffsetCommitEntry> entries, Committer by)
+        CommitIdentity from, IReadOnlyList<OffsetCommitEntry> entries, Committer by)
     {
         PendingCommit commit;
         Task<KafkaError> append;
@@ -154,7 +209,7 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            KafkaError refused = _state.CheckCommit(memberId, instanceId, generation, nowMs);
+            KafkaError refused = CheckCommit(from, entries, nowMs);
             if (refused == KafkaError.None && _offsets.CountWith(entries) > _services.Options.OffsetsPerGroupMax)
             {
                 refused = KafkaError.InvalidCommitOffsetSize;
@@ -182,26 +237,35 @@ internal sealed partial class GroupLoop : IDisposable
     }
 
     /// <param name="partitions">Null for all that have a committed offset.</param>
-    public IReadOnlyList<FetchedOffset> FetchOffsets(IReadOnlyList<GroupPartition>? partitions, bool requireStable)
+    /// <param name="memberId">Null, with epoch -1, for who is no member.</param>
+    public (KafkaError Error, IReadOnlyList<FetchedOffset> Offsets) FetchOffsets(
+        IReadOnlyList<GroupPartition>? partitions, bool requireStable, string? memberId, int epoch)
     {
         lock (_gate)
         {
+            KafkaError refused = Consumer?.CheckFetch(memberId, epoch) ?? KafkaError.None;
+            if (refused != KafkaError.None)
+            {
+                return (refused, []);
+            }
+
             bool isDead = _state.Phase == GroupPhase.Dead;
             IEnumerable<GroupPartition> wanted = partitions ?? (isDead ? [] : _offsets.Partitions);
-            return
+            return (KafkaError.None,
             [
                 .. wanted.Select(partition => requireStable && _offsets.IsPending(partition)
                     ? new FetchedOffset(partition, null, KafkaError.UnstableOffsetCommit)
                     : new FetchedOffset(partition, isDead ? null : _offsets.Find(partition), KafkaError.None)),
-            ];
+            ]);
         }
     }
 
-    public GroupDescription Describe()
+    /// <summary>Null when it is no classic group.</summary>
+    public GroupDescription? Describe()
     {
         lock (_gate)
         {
-            return _state.Describe();
+            return _managed is null ? _state.Describe() : null;
         }
     }
 
@@ -261,9 +325,9 @@ internal sealed partial class GroupLoop : IDisposable
     private long Advance()
     {
         long nowMs = _services.Clock.NowMs;
-        while (_state.NextDeadlineMs <= nowMs)
+        while (NextDeadlineMs <= nowMs)
         {
-            _state.Tick(nowMs);
+            Tick(nowMs);
         }
 
         return nowMs;
@@ -275,16 +339,18 @@ internal sealed partial class GroupLoop : IDisposable
         while (true)
         {
             Dispatch();
-            if (_state.NextDeadlineMs > nowMs)
+            if (NextDeadlineMs > nowMs)
             {
                 break;
             }
 
-            _state.Tick(nowMs);
+            Tick(nowMs);
         }
 
+        BecomeClassicIfAllAre(nowMs);
+        Journal();
         Account();
-        long next = _state.NextDeadlineMs;
+        long next = NextDeadlineMs;
         if (next < _armedMs)
         {
             _armedMs = next;
@@ -401,7 +467,7 @@ internal sealed partial class GroupLoop : IDisposable
 
     private void Account()
     {
-        long bytes = _state.Bytes + _offsets.Bytes;
+        long bytes = _state.Bytes + (_managed?.Bytes ?? 0) + _offsets.Bytes;
         _services.Budget.Change(bytes - Interlocked.Exchange(ref _budgeted, bytes));
     }
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Groups.Offsets;
 
 namespace PipeRoll.Broker.Groups;
@@ -6,6 +7,7 @@ namespace PipeRoll.Broker.Groups;
 /// <summary>What groups need from outside.</summary>
 /// <param name="NewGuid">Makes the unique part of member ids.</param>
 /// <param name="IsTopicGone">Whether there is no topic of the name any more, for certain. Throws when that can't be told now.</param>
+/// <param name="Topics">What there is to subscribe to.</param>
 internal sealed record GroupServices(
     GroupOptions Options,
     IOffsetsLog Log,
@@ -14,6 +16,7 @@ internal sealed record GroupServices(
     GroupBudget Budget,
     Func<Guid> NewGuid,
     Func<string, CancellationToken, ValueTask<bool>> IsTopicGone,
+    ITopicImage Topics,
     ILogger Logger);
 
 /// <summary>

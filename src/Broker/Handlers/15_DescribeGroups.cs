@@ -1,24 +1,32 @@
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
 namespace PipeRoll.Broker.Handlers;
 
-/// <summary>DescribeGroups (15): state, protocol and members of groups. A group that does not exist is described as Dead.</summary>
+/// <summary>DescribeGroups (15): state, protocol and members of classic groups. One that does not exist is described as Dead.</summary>
 internal sealed class DescribeGroupsHandler(GroupCoordinator groups) : Handler<DescribeGroupsRequest, DescribeGroupsResponse>
 {
-    /// <summary>Read, delete and describe (KIP-430): everybody may everything until security is on.</summary>
-    private const int AllOperations = (1 << 3) | (1 << 6) | (1 << 8);
-
     public override ValueTask<DescribeGroupsResponse> HandleAsync(DescribeGroupsRequest request, RequestContext context)
     {
         DescribeGroupsResponse response = new() { Groups = new(request.Groups.Count) };
         foreach (string groupId in request.Groups)
         {
-            DescribeGroupsResponse.DescribedGroup described = Describe(groupId);
+            if (!context.Allows(AclOperation.Describe, ResourceType.Group, groupId))
+            {
+                response.Groups.Add(new DescribeGroupsResponse.DescribedGroup
+                {
+                    GroupId = groupId,
+                    ErrorCode = (short)KafkaError.GroupAuthorizationFailed,
+                });
+                continue;
+            }
+
+            DescribeGroupsResponse.DescribedGroup described = Describe(groupId, context.Version);
             if (request.IncludeAuthorizedOperations)
             {
-                described.AuthorizedOperations = AllOperations;
+                described.AuthorizedOperations = context.AuthorizedOperations(ResourceType.Group, groupId);
             }
 
             response.Groups.Add(described);
@@ -27,7 +35,7 @@ internal sealed class DescribeGroupsHandler(GroupCoordinator groups) : Handler<D
         return ValueTask.FromResult(response);
     }
 
-    private DescribeGroupsResponse.DescribedGroup Describe(string groupId)
+    private DescribeGroupsResponse.DescribedGroup Describe(string groupId, short version)
     {
         (KafkaError error, GroupDescription? group) = groups.Describe(groupId);
         if (error != KafkaError.None)
@@ -37,7 +45,14 @@ internal sealed class DescribeGroupsHandler(GroupCoordinator groups) : Handler<D
 
         if (group is null)
         {
-            return new DescribeGroupsResponse.DescribedGroup { GroupId = groupId, GroupState = nameof(GroupPhase.Dead) };
+            // Version 6 on says what older clients have to guess from a dead group (KIP-1043).
+            return new DescribeGroupsResponse.DescribedGroup
+            {
+                GroupId = groupId,
+                GroupState = nameof(GroupPhase.Dead),
+                ErrorCode = (short)(version >= 6 ? KafkaError.GroupIdNotFound : KafkaError.None),
+                ErrorMessage = $"Group {groupId} is not a classic group.",
+            };
         }
 
         return new DescribeGroupsResponse.DescribedGroup

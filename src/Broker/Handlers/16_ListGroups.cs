@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -7,32 +8,34 @@ namespace PipeRoll.Broker.Handlers;
 /// <summary>ListGroups (16): all groups of this coordinator, filtered by state (KIP-518) and type (KIP-848), whatever their case.</summary>
 internal sealed class ListGroupsHandler(GroupCoordinator groups) : Handler<ListGroupsRequest, ListGroupsResponse>
 {
-    private const string ClassicType = "classic";
-
     public override ValueTask<ListGroupsResponse> HandleAsync(ListGroupsRequest request, RequestContext context)
     {
         (KafkaError error, IReadOnlyList<ListedGroup> listed) = groups.List();
         ListGroupsResponse response = new() { ErrorCode = (short)error };
-        if (request.TypesFilter.Count > 0 && !request.TypesFilter.Contains(ClassicType, StringComparer.OrdinalIgnoreCase))
-        {
-            return ValueTask.FromResult(response);
-        }
-
+        bool maySeeAll = context.MaySee(AclOperation.Describe, ResourceType.Cluster, AclNames.Cluster);
         foreach (ListedGroup group in listed)
         {
-            string state = group.Phase.ToString();
-            if (request.StatesFilter.Count == 0 || request.StatesFilter.Contains(state, StringComparer.OrdinalIgnoreCase))
+            if (!maySeeAll && !context.MaySee(AclOperation.Describe, ResourceType.Group, group.GroupId))
+            {
+                continue;
+            }
+
+            bool isWanted = Allows(request.StatesFilter, group.State) && Allows(request.TypesFilter, group.Type);
+            if (isWanted)
             {
                 response.Groups.Add(new ListGroupsResponse.ListedGroup
                 {
                     GroupId = group.GroupId,
                     ProtocolType = group.ProtocolType,
-                    GroupState = state,
-                    GroupType = ClassicType,
+                    GroupState = group.State,
+                    GroupType = GroupTypes.Shown(group.Type),
                 });
             }
         }
 
         return ValueTask.FromResult(response);
     }
+
+    private static bool Allows(List<string> filter, string word) =>
+        filter.Count == 0 || filter.Contains(word, StringComparer.OrdinalIgnoreCase);
 }

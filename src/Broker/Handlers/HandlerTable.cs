@@ -29,7 +29,14 @@ internal sealed class HandlerTable
     /// <summary>The body of an ApiVersions response: exactly the APIs that have a handler.</summary>
     public ApiVersionsResponse SupportedVersions(KafkaError error)
     {
-        var response = new ApiVersionsResponse { ErrorCode = (short)error, ApiKeys = new(_entries.Count) };
+        var response = new ApiVersionsResponse
+        {
+            ErrorCode = (short)error,
+            ApiKeys = new(_entries.Count),
+            FinalizedFeaturesEpoch = BrokerFeatures.Epoch,
+            SupportedFeatures = BrokerFeatures.Supported(),
+            FinalizedFeatures = BrokerFeatures.Finalized(),
+        };
         foreach ((short key, HandlerEntry entry) in _entries.OrderBy(pair => pair.Key))
         {
             response.ApiKeys.Add(new ApiVersionsResponse.ApiVersion

@@ -6,8 +6,8 @@ using PipeRoll.Wire.Records;
 namespace PipeRoll.Broker.Partitions;
 
 /// <summary>Why records are refused.</summary>
-/// <param name="RecordIndex">The record at fault (KIP-467), -1 if it is the batch.</param>
-internal readonly record struct BatchRefusal(KafkaError Error, string Message, int RecordIndex);
+/// <param name="Faults">The records at fault (KIP-467); empty if it is the batch.</param>
+internal readonly record struct BatchRefusal(KafkaError Error, string Message, IReadOnlyList<RecordFault> Faults);
 
 /// <summary>
 /// What must hold of a produce request's records before they may be appended, and the broker's time where the topic
@@ -35,14 +35,7 @@ internal static class BatchChecks
             RecordBatchVerdict verdict = RecordBatchValidator.Validate(batch, rules, decompressor, timestampMin, timestampMax);
             if (!verdict.IsValid)
             {
-                return new BatchRefusal(verdict.Error, verdict.Reason ?? "", verdict.RecordIndex);
-            }
-
-            if (verdict.Header.IsTransactional)
-            {
-                // Fatal for the client, unlike the coordinator's errors, which it would retry for ever.
-                return new BatchRefusal(
-                    KafkaError.UnsupportedForMessageFormat, "transactions are not supported: produce without a transactional.id", -1);
+                return new BatchRefusal(verdict.Error, verdict.Reason ?? "", FaultsOf(verdict));
             }
 
             Stamp(MemoryMarshal.AsMemory(batch).Span, verdict, settings, nowMs);
@@ -53,6 +46,11 @@ internal static class BatchChecks
             }
         }
     }
+
+    private static IReadOnlyList<RecordFault> FaultsOf(in RecordBatchVerdict verdict) =>
+        verdict.Faults.Count > 0 || verdict.RecordIndex < 0
+            ? verdict.Faults
+            : [new RecordFault(verdict.RecordIndex, verdict.Error, verdict.Reason ?? "")];
 
     private static void Stamp(Span<byte> batch, in RecordBatchVerdict verdict, TopicSettings settings, long nowMs)
     {

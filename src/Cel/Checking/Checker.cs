@@ -293,13 +293,17 @@ internal sealed partial class Checker
             }
         }
 
-        string? close = Names.Closest(made.TypeName, _environment.Structs.Keys);
+        string? close = Names.Closest(made.TypeName, _environment.Structs.Keys.SelectMany(StructSpellings));
         return Report(
             made,
             $"there is no struct type '{made.TypeName}'",
             close is null ? "a map is written {'key': value}" : $"did you mean '{close}'?",
             CelErrorCode.UndeclaredReference);
     }
+
+    // A type of the container can be written without it.
+    private IEnumerable<string> StructSpellings(string name) =>
+        name.StartsWith(_environment.Container + ".", StringComparison.Ordinal) ? [name, name[(_environment.Container.Length + 1)..]] : [name];
 
     private CelType CheckFields(CelExpr.Struct made, CelStructType type, CelType[] types)
     {
@@ -326,7 +330,7 @@ internal sealed partial class Checker
         }
 
         _resolutions[made.Id] = new Resolution.Struct(type, [.. indexes]);
-        return type.Type;
+        return type.MadeType;
     }
 
     private string Show(CelType type) => _unifier.Substitute(type, unboundIsDyn: true).ToString();

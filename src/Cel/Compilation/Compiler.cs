@@ -110,7 +110,10 @@ internal sealed partial class Compiler
     {
         var resolved = (Resolution.Struct)_tree.Resolved(made)!;
         Node[] values = VisitAll(made.Values);
-        return Folded(new StructNode(resolved.Type, [.. resolved.Fields], values, [.. made.IsOptional]), values);
+        Node node = resolved.Type.Message is { } message
+            ? new MessageNode(message, [.. resolved.Fields], values, [.. made.IsOptional])
+            : new StructNode(resolved.Type, [.. resolved.Fields], values, [.. made.IsOptional]);
+        return Folded(node, values);
     }
 
     private Node VisitComprehension(CelExpr.Comprehension node)

@@ -1,3 +1,5 @@
+using PipeRoll.Cel.Protobuf;
+
 namespace PipeRoll.Cel.Compilation;
 
 /// <summary><c>[a, ?b]</c> with elements that are not constant.</summary>
@@ -134,4 +136,44 @@ internal sealed class StructNode(CelStructType type, int[] fields, Node[] values
         CelTypeKind.Optional => CelValue.OptionalNone,
         _ => CelValue.Null,
     };
+}
+
+/// <summary><c>acme.Message{field: value}</c> for a protobuf message; a well-known one becomes what it stands for.</summary>
+internal sealed class MessageNode(ProtoMessageType type, int[] fields, Node[] values, bool[] isOptional) : Node
+{
+    public override CelValue Evaluate(ref Frame frame)
+    {
+        var message = new ProtoMessage(type);
+        for (int index = 0; index < fields.Length; index++)
+        {
+            CelValue value = values[index].Evaluate(ref frame);
+            if (value.IsError)
+            {
+                return value;
+            }
+
+            if (isOptional[index])
+            {
+                if (value.Kind != CelKind.Optional)
+                {
+                    return CelValue.Error(Errors.NotOptional);
+                }
+
+                if (!value.HasOptionalValue)
+                {
+                    continue;
+                }
+
+                value = value.OptionalValue;
+            }
+
+            if (ProtoAssignment.Assign(message, type.Fields[fields[index]], value) is CelError error)
+            {
+                return CelValue.Error(error);
+            }
+        }
+
+        CelValue made = WellKnownTypes.ToCel(message);
+        return made.Kind == CelKind.Struct && made.StructValue is ProtoUnknownAny any ? any.Error : frame.Paid(made);
+    }
 }

@@ -52,6 +52,7 @@ internal sealed class MacroExpander(MacroSet macros, DiagnosticBag diagnostics, 
         ("cel", "index", 1) when Has(MacroSet.Blocks) => Hidden(name, "@index", arguments),
         ("cel", "iterVar", 2) when Has(MacroSet.Blocks) => Hidden(name, "@it", arguments),
         ("cel", "accuVar", 2) when Has(MacroSet.Blocks) => Hidden(name, "@ac", arguments),
+        ("proto", "getExt" or "hasExt", 2) when Has(MacroSet.Protobuf) => ProtobufExtension(name, arguments),
         ("math", "greatest" or "least", > 0) when Has(MacroSet.Math) => Extreme(name, arguments),
         _ => null,
     };
@@ -66,6 +67,12 @@ internal sealed class MacroExpander(MacroSet macros, DiagnosticBag diagnostics, 
 
         return Bad(argument, name, "has() takes a field", "write has(event.amount)");
     }
+
+    // proto.getExt(message, acme.extension): the extension is a field with a qualified name.
+    private CelExpr ProtobufExtension(Token name, ImmutableArray<CelExpr> arguments) =>
+        Checking.Names.Qualified(arguments[1]) is (string field, _)
+            ? new CelExpr.Select(parser.NewId(), name.Offset, name.Length, arguments[0], field, isTest: name.Text == "hasExt")
+            : Bad(arguments[1], name, $"proto.{name.Text} takes the full name of an extension", "write proto.getExt(message, acme.extension)");
 
     private CelExpr One(Token name, CelMacro macro, CelExpr range, ImmutableArray<CelExpr> arguments)
     {

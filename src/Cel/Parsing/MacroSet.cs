@@ -12,4 +12,5 @@ internal enum MacroSet
     Lists = 16,
     Math = 32,
     Blocks = 64,
+    Protobuf = 128,
 }

@@ -3,7 +3,14 @@ namespace PipeRoll.Cel;
 /// <summary>One field of a struct type.</summary>
 /// <param name="Name">As written after the dot.</param>
 /// <param name="Type">Its static type.</param>
-public sealed record CelField(string Name, CelType Type);
+public sealed record CelField(string Name, CelType Type)
+{
+    /// <summary>
+    /// How many elements, UTF-16 units or bytes a value has at most; null where that is not known. It is not enforced: the worst cost of
+    /// an expression is computed with it.
+    /// </summary>
+    public long? SizeMax { get; init; }
+}
 
 /// <summary>
 /// A named set of typed fields. The checker turns each <c>value.field</c> into the index of the field here, so that reading
@@ -12,22 +19,28 @@ public sealed record CelField(string Name, CelType Type);
 public sealed class CelStructType
 {
     private readonly Dictionary<string, int> _indexes = new(StringComparer.Ordinal);
-    private readonly CelField[] _fields;
+    private CelField[] _fields = [];
 
     /// <exception cref="ArgumentException">Two fields have the same name.</exception>
     public CelStructType(string name, params IEnumerable<CelField> fields)
     {
         Name = name;
-        _fields = [.. fields];
-        for (int index = 0; index < _fields.Length; index++)
-        {
-            if (!_indexes.TryAdd(_fields[index].Name, index))
-            {
-                throw new ArgumentException($"Struct type {name} has two fields named {_fields[index].Name}; rename one.", nameof(fields));
-            }
-        }
-
         Type = CelType.Struct(this);
+        Define(fields);
+    }
+
+    private CelStructType(string name)
+    {
+        Name = name;
+        Type = CelType.Struct(this);
+    }
+
+    /// <summary>The type of a protobuf message, whose fields are defined when all messages are there: they may be of each other's types.</summary>
+    internal CelStructType(string name, Protobuf.ProtoMessageType message)
+    {
+        Name = name;
+        Type = CelType.Struct(this);
+        Message = message;
     }
 
     public string Name { get; }
@@ -37,11 +50,32 @@ public sealed class CelStructType
     /// <summary>False for the types of an extension, whose values only its functions make.</summary>
     internal bool CanBeBuilt { get; init; } = true;
 
+    /// <summary>The protobuf message this is the type of, or null.</summary>
+    internal Protobuf.ProtoMessageType? Message { get; }
+
+    /// <summary>What a literal of this type makes: the struct, unless it is a well-known message.</summary>
+    internal CelType MadeType => Message?.ValueType ?? Type;
+
     /// <summary>This type as a <see cref="CelType"/>.</summary>
     public CelType Type { get; }
 
     /// <summary>The index of a field in <see cref="Fields"/>, or -1.</summary>
     public int IndexOf(string fieldName) => _indexes.GetValueOrDefault(fieldName, -1);
+
+    /// <summary>A type whose fields are to be defined before anybody uses it; they may be of this type.</summary>
+    internal static CelStructType Declare(string name) => new(name);
+
+    internal void Define(IEnumerable<CelField> fields)
+    {
+        _fields = [.. fields];
+        for (int index = 0; index < _fields.Length; index++)
+        {
+            if (!_indexes.TryAdd(_fields[index].Name, index))
+            {
+                throw new ArgumentException($"Struct type {Name} has two fields named {_fields[index].Name}; rename one.", nameof(fields));
+            }
+        }
+    }
 }
 
 /// <summary>
@@ -80,6 +114,20 @@ public abstract class CelStruct
 
     /// <summary>As <see cref="CelList.Weight"/>.</summary>
     internal virtual long Weight => 1;
+
+    /// <summary>Equality with a struct whose type has the same name.</summary>
+    internal virtual bool IsEqualTo(CelStruct other)
+    {
+        for (int index = 0; index < StructType.Fields.Count; index++)
+        {
+            if (HasField(index) != other.HasField(index) || !CelValue.AreEqual(GetField(index), other.GetField(index)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 }
 
 /// <summary>A struct held as an array of values: what <c>acme.Event{amount: 1.0}</c> builds. Immutable.</summary>

@@ -150,23 +150,8 @@ public readonly partial struct CelValue
         return true;
     }
 
-    private static bool StructsEqual(CelStruct left, CelStruct right)
-    {
-        if (left.StructType.Name != right.StructType.Name)
-        {
-            return false;
-        }
-
-        for (int index = 0; index < left.StructType.Fields.Count; index++)
-        {
-            if (left.HasField(index) != right.HasField(index) || !AreEqual(left.GetField(index), right.GetField(index)))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
+    private static bool StructsEqual(CelStruct left, CelStruct right) =>
+        left.StructType.Name == right.StructType.Name && left.IsEqualTo(right);
 }
 
 internal enum CelOrder : sbyte

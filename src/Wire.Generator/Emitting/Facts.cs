@@ -119,6 +119,10 @@ internal static class Facts
             {
                 bytes += flexible ? 1 : 4;
             }
+            else if (field is { Type.Kind: Kind.Struct, IsNullable: true })
+            {
+                bytes += 1;
+            }
             else if (field.Type.Kind == Kind.Struct)
             {
                 Structure inner = message.Structures.First(structure => structure.Name == field.Type.StructName);

@@ -117,7 +117,13 @@ internal sealed class ReadEmitter(SourceWriter source, Message message)
 
     private string Single(Field field, string compact)
     {
-        if (field.Type.Kind == Kind.Struct || !Facts.HasLength(field.Type.Kind))
+        if (field.Type.Kind == Kind.Struct)
+        {
+            string structure = Element(field, compact);
+            return Nullable(field, $"(reader.ReadInt8() < 0 ? null : {structure})", structure);
+        }
+
+        if (!Facts.HasLength(field.Type.Kind))
         {
             return Element(field, compact);
         }

@@ -170,6 +170,12 @@ internal sealed class WriteEmitter(SourceWriter source, Message message)
             return;
         }
 
+        if (field.Type.Kind == Kind.Struct)
+        {
+            EmitNullableStructure(field, writer);
+            return;
+        }
+
         string suffix = Facts.Suffix(field, message.Role);
         string nullable = $"{writer}.WriteNullable{suffix}({field.Name}, {compact});";
         if (field.NullableSince <= field.Versions.Low)
@@ -183,6 +189,31 @@ internal sealed class WriteEmitter(SourceWriter source, Message message)
         source.Close();
         source.Open("else");
         source.Line($"{writer}.Write{suffix}(WireWriter.Required({field.Name}, \"{_className}.{field.Name}\", version), {compact});");
+        source.Close();
+        source.Line();
+    }
+
+    /// <summary>A byte says whether the structure follows: 1, or -1 for null.</summary>
+    private void EmitNullableStructure(Field field, string writer)
+    {
+        bool always = field.NullableSince <= field.Versions.Low;
+        source.Open(always ? $"if ({field.Name} is null)" : $"if (version >= {field.NullableSince} && {field.Name} is null)");
+        source.Line($"{writer}.WriteInt8(-1);");
+        source.Close();
+        source.Open("else");
+        if (always)
+        {
+            source.Line($"{writer}.WriteInt8(1);");
+        }
+        else
+        {
+            source.Open($"if (version >= {field.NullableSince})");
+            source.Line($"{writer}.WriteInt8(1);");
+            source.Close();
+            source.Line();
+        }
+
+        source.Line($"WireWriter.Required({field.Name}, \"{_className}.{field.Name}\", version).Write(ref {writer}, version);");
         source.Close();
         source.Line();
     }

@@ -171,10 +171,11 @@ internal sealed class BodyParser(List<SourceLine> lines, int next, List<Problem>
             Problem(Rules.Placement, line.Words[1], "only a single string can be a name");
         }
 
-        bool nullable = field.Type.IsArray || field.Type.Kind is Kind.String or Kind.Bytes or Kind.Records;
+        bool nullable = field.Type.IsArray || field.Type.Kind is Kind.String or Kind.Bytes or Kind.Records
+            || (field.Type.Kind == Kind.Struct && !field.IsTagged);
         if (field.IsNullable && !nullable)
         {
-            Problem(Rules.Placement, line.Words[1], $"'{line.Words[1].Text}': only arrays, strings, bytes and records can be null");
+            Problem(Rules.Placement, line.Words[1], $"'{line.Words[1].Text}': only arrays, strings, bytes, records and structures without a tag can be null");
         }
 
         if (field.Type is { Kind: Kind.Records, IsArray: true } || (role == Role.Embedded && field.Type.Kind == Kind.Records))

@@ -9,6 +9,9 @@ namespace PipeRoll.Wire.Records;
 /// </summary>
 public static class RecordBatchValidator
 {
+    /// <summary>How many records at fault are named; it bounds the answer to a batch of millions.</summary>
+    public const int FaultsMax = 1_000;
+
     private const long NoTimestamp = -1;
 
     /// <param name="timestampMin">The smallest timestamp to accept (message.timestamp.before.max.ms), in ms since 1970.</param>
@@ -152,6 +155,7 @@ public static class RecordBatchValidator
     {
         long maxTimestamp = NoTimestamp;
         int position = 0;
+        List<RecordFault>? faults = null;
         for (int index = 0; index < header.RecordCount; index++)
         {
             if (!RecordLayout.TryParse(records, position, out RecordLayout record))
@@ -161,37 +165,39 @@ public static class RecordBatchValidator
             }
 
             long timestamp = header.BaseTimestamp + record.TimestampDelta;
-            if (record.OffsetDelta != index || bounds.Refuses(record, timestamp))
+            if (record.OffsetDelta != index)
             {
-                return Refusal(header, record, index, timestamp, bounds);
+                return RecordBatchVerdict.Refused(
+                    KafkaError.InvalidRecord, $"record {index} of {header.RecordCount} has the offset delta {record.OffsetDelta}", index);
+            }
+
+            if (bounds.Refuses(record, timestamp) && (faults ??= []).Count < FaultsMax)
+            {
+                faults.Add(FaultOf(record, index, timestamp, bounds));
             }
 
             maxTimestamp = Math.Max(maxTimestamp, timestamp);
             position = record.End;
         }
 
-        return position == records.Length
-            ? new RecordBatchVerdict(KafkaError.None, null, -1, header, header.IsLogAppendTime ? header.MaxTimestamp : maxTimestamp)
-            : RecordBatchVerdict.Refused(
-                KafkaError.InvalidRecord, $"{records.Length - position} bytes follow the last of {header.RecordCount} records");
-    }
-
-    private static RecordBatchVerdict Refusal(
-        in RecordBatchHeader header, in RecordLayout record, int index, long timestamp, in RecordBounds bounds)
-    {
-        if (record.OffsetDelta != index)
+        if (position != records.Length)
         {
             return RecordBatchVerdict.Refused(
-                KafkaError.InvalidRecord, $"record {index} of {header.RecordCount} has the offset delta {record.OffsetDelta}", index);
+                KafkaError.InvalidRecord, $"{records.Length - position} bytes follow the last of {header.RecordCount} records");
         }
 
-        return bounds.RequiresKeys && record.KeyLength < 0
-            ? RecordBatchVerdict.Refused(KafkaError.InvalidRecord, $"record {index} has no key: the topic is compacted", index)
-            : RecordBatchVerdict.Refused(
-                KafkaError.InvalidTimestamp,
-                $"record {index} has the timestamp {timestamp}: {bounds.TimestampMin} to {bounds.TimestampMax} are accepted",
-                index);
+        return faults is null
+            ? new RecordBatchVerdict(KafkaError.None, null, -1, header, header.IsLogAppendTime ? header.MaxTimestamp : maxTimestamp)
+            : RecordBatchVerdict.Refused(faults);
     }
+
+    private static RecordFault FaultOf(in RecordLayout record, int index, long timestamp, in RecordBounds bounds) =>
+        bounds.RequiresKeys && record.KeyLength < 0
+            ? new RecordFault(index, KafkaError.InvalidRecord, $"record {index} has no key: the topic is compacted")
+            : new RecordFault(
+                index,
+                KafkaError.InvalidTimestamp,
+                $"record {index} has the timestamp {timestamp}: {bounds.TimestampMin} to {bounds.TimestampMax} are accepted");
 
     /// <summary>The checksum was right, so the producer wrote these bytes: sending them again would not help (INVALID_RECORD).</summary>
     private static RecordBatchVerdict CannotDecompress(CompressionCodec codec, DecompressionOutcome outcome, RecordBatchRules rules) =>

@@ -60,7 +60,7 @@ public sealed class CompactionModuleTests
             for (int index = 0; index < 200; index++)
             {
                 OffsetCommitEntry entry = new(new GroupPartition("events", index % 4), new CommittedOffset(index, 3, $"note {index}", 1_000 + index));
-                Assert.Equal(KafkaError.None, await before.Coordinator.CommitAsync($"group-{index % 5}", "", null, -1, [entry], By));
+                Assert.Equal(KafkaError.None, await before.Coordinator.CommitAsync($"group-{index % 5}", new CommitIdentity("", null, -1), [entry], By));
             }
 
             Assert.Equal(KafkaError.None, await before.Coordinator.DeleteAsync("group-4", By));

@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Tests.Groups.Consumer;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
 
@@ -138,9 +139,9 @@ public sealed class CoordinatorMoveTests : IAsyncDisposable
         (string id, int generation) = await StableAsync(before);
         Assert.Equal(KafkaError.None, await CommitAsync(before, 42, id, generation));
         Assert.Equal(KafkaError.None, await before.CommitAsync(
-            "g", id, null, generation, [new OffsetCommitEntry(new GroupPartition("other", 0), new CommittedOffset(7, -1, "", 0))], By));
+            "g", new CommitIdentity(id, null, generation), [new OffsetCommitEntry(new GroupPartition("other", 0), new CommittedOffset(7, -1, "", 0))], By));
         Assert.Equal(KafkaError.None, await before.CommitAsync(
-            "simple", "", null, -1, [new OffsetCommitEntry(new GroupPartition("t", 1), new CommittedOffset(8, -1, "", 0))], By));
+            "simple", new CommitIdentity("", null, -1), [new OffsetCommitEntry(new GroupPartition("t", 1), new CommittedOffset(8, -1, "", 0))], By));
         _old.SetTerm(0, -1);
         await before.TopicDeletedAsync("t");
         _gone.Add("t");
@@ -191,7 +192,7 @@ public sealed class CoordinatorMoveTests : IAsyncDisposable
         GroupOptions options = new() { InitialRebalanceDelayMs = 100 };
         GroupCoordinator coordinator = new(new GroupServices(
             options, log, _time, new GroupClock(_time), new GroupBudget(options.GroupsBytesMax), () => new Guid(++_lastGuid, 0, 0, new byte[8]),
-            IsTopicGoneAsync, NullLogger.Instance));
+            IsTopicGoneAsync, new MemoryTopicImage(), NullLogger.Instance));
         _started.Add(coordinator);
         coordinator.Start();
         return coordinator;
@@ -215,7 +216,7 @@ public sealed class CoordinatorMoveTests : IAsyncDisposable
         new Dictionary<string, ReadOnlyMemory<byte>> { [memberId] = Encoding.UTF8.GetBytes("mine") });
 
     private Task<KafkaError> CommitAsync(GroupCoordinator coordinator, long offset, string memberId, int generation) => coordinator.CommitAsync(
-        "g", memberId, null, generation,
+        "g", new CommitIdentity(memberId, null, generation),
         [new OffsetCommitEntry(new GroupPartition("t", 0), new CommittedOffset(offset, -1, "", _time.GetUtcNow().ToUnixTimeMilliseconds()))], By);
 
     private static Task UntilAsync(Func<bool> condition) => Support.BrokerHost.UntilAsync(condition);

@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Tests.Groups.Consumer;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Tests.Groups;
@@ -135,7 +136,7 @@ public sealed class CoordinatorTests : IAsyncDisposable
     {
         GroupCoordinator coordinator = await StartLoadedAsync();
         (string id, int generation) = await StableAsync(coordinator, "g", "subscribed");
-        await coordinator.CommitAsync("g", id, null, generation, [Entry("subscribed", 1), Entry("left", 2)], By);
+        await coordinator.CommitAsync("g", new CommitIdentity(id, null, generation), [Entry("subscribed", 1), Entry("left", 2)], By);
         for (int minute = 0; minute < 80; minute++)
         {
             for (int beat = 0; beat < 10; beat++)
@@ -155,7 +156,7 @@ public sealed class CoordinatorTests : IAsyncDisposable
         GroupCoordinator coordinator = await StartLoadedAsync();
         await Commit(coordinator, "simple", 1);
         long soon = _time.GetUtcNow().ToUnixTimeMilliseconds() + 60_000;
-        await coordinator.CommitAsync("short", "", null, -1, [new OffsetCommitEntry(new GroupPartition("t", 0), new CommittedOffset(5, -1, "", 0, soon))], By);
+        await coordinator.CommitAsync("short", new CommitIdentity("", null, -1), [new OffsetCommitEntry(new GroupPartition("t", 0), new CommittedOffset(5, -1, "", 0, soon))], By);
         _time.Pass(_options.OffsetsRetentionCheckIntervalMs);
         await SettledAsync(() => coordinator.GroupCount == 1);
         Assert.Equal(1, Fetch(coordinator, "simple").Committed!.Offset);
@@ -188,7 +189,7 @@ public sealed class CoordinatorTests : IAsyncDisposable
     public async Task OffsetsOfADeletedTopicAreForgotten()
     {
         GroupCoordinator coordinator = await StartLoadedAsync();
-        await coordinator.CommitAsync("g", "", null, -1, [Entry("gone", 1), Entry("kept", 2)], By);
+        await coordinator.CommitAsync("g", new CommitIdentity("", null, -1), [Entry("gone", 1), Entry("kept", 2)], By);
         await coordinator.TopicDeletedAsync("gone");
         Assert.Equal("kept", Assert.Single(coordinator.FetchOffsets("g", null, false).Offsets).Partition.Topic);
         await coordinator.TopicDeletedAsync("kept");
@@ -204,9 +205,9 @@ public sealed class CoordinatorTests : IAsyncDisposable
         Assert.Equal(KafkaError.GroupMaxSizeReached, await Commit(coordinator, "b", 1));
         Assert.Equal(KafkaError.GroupMaxSizeReached, (await coordinator.JoinAsync("b", Call())).Error);
         OffsetCommitEntry[] three = [Entry("x", 1), Entry("y", 1), Entry("z", 1)];
-        Assert.Equal(KafkaError.InvalidCommitOffsetSize, await coordinator.CommitAsync("a", "", null, -1, three, By));
+        Assert.Equal(KafkaError.InvalidCommitOffsetSize, await coordinator.CommitAsync("a", new CommitIdentity("", null, -1), three, By));
         OffsetCommitEntry large = new(new GroupPartition("t", 0), new CommittedOffset(1, -1, new string('x', 30_000), 0));
-        Assert.Equal(KafkaError.None, await coordinator.CommitAsync("a", "", null, -1, [large], By));
+        Assert.Equal(KafkaError.None, await coordinator.CommitAsync("a", new CommitIdentity("", null, -1), [large], By));
         Assert.Equal(KafkaError.InvalidCommitOffsetSize, await Commit(coordinator, "a", 2));
     }
 
@@ -257,7 +258,7 @@ public sealed class CoordinatorTests : IAsyncDisposable
         new(new GroupPartition(topic, 0), new CommittedOffset(offset, -1, "note", _time.GetUtcNow().ToUnixTimeMilliseconds()));
 
     private Task<KafkaError> Commit(GroupCoordinator coordinator, string groupId, long offset, string memberId = "", int generation = -1) =>
-        coordinator.CommitAsync(groupId, memberId, null, generation, [Entry("t", offset)], By);
+        coordinator.CommitAsync(groupId, new CommitIdentity(memberId, null, generation), [Entry("t", offset)], By);
 
     private static FetchedOffset Fetch(GroupCoordinator coordinator, string groupId, bool requireStable = false) =>
         coordinator.FetchOffsets(groupId, [new GroupPartition("t", 0)], requireStable).Offsets[0];
@@ -276,7 +277,7 @@ public sealed class CoordinatorTests : IAsyncDisposable
         GroupCoordinator coordinator = new(new GroupServices(
             _options, _log, _time, new GroupClock(_time), new GroupBudget(_options.GroupsBytesMax),
             () => new Guid(Interlocked.Increment(ref _lastGuid), 0, 0, new byte[8]), static (_, _) => ValueTask.FromResult(false),
-            NullLogger.Instance));
+            new MemoryTopicImage(), NullLogger.Instance));
         _started.Add(coordinator);
         coordinator.Start();
         return coordinator;

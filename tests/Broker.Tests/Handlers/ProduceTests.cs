@@ -27,10 +27,14 @@ public sealed class ProduceTests
         Assert.Equal(KafkaError.InvalidRecord, await ErrorOf(client, "t", []));
         Assert.Equal(KafkaError.UnknownTopicOrPartition, await ErrorOf(client, "absent", Batches.Of(1)));
         Assert.Equal(
-            KafkaError.UnsupportedForMessageFormat,
+            KafkaError.TransactionalIdAuthorizationFailed,
             await ErrorOf(client, "t", Batches.Of(1, producerId: 1, epoch: 0, sequence: 0, isTransactional: true)));
         ProduceResponse.PartitionProduceResponse keyless = await client.ProduceAsync("compacted", Batches.Of(1, withKeys: false));
         Assert.Equal(0, Assert.Single(keyless.RecordErrors).BatchIndex);
+        // Clients send the others again, so every one at fault is named (KIP-467).
+        keyless = await client.ProduceAsync("compacted", Batches.Of(3, withKeys: false));
+        Assert.Equal([0, 1, 2], keyless.RecordErrors.Select(fault => fault.BatchIndex));
+        Assert.All(keyless.RecordErrors, fault => Assert.Contains("has no key", fault.BatchIndexErrorMessage!, StringComparison.Ordinal));
         // One bad batch refuses all batches of its partition.
         Assert.Equal(KafkaError.CorruptMessage, await ErrorOf(client, "t", Batches.Joined(Batches.Of(1), damaged)));
         Assert.Equal(0, host.Services.Topics.Find("t", 0)!.NextOffset);

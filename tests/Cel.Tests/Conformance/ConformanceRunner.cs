@@ -1,23 +1,17 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
+using PipeRoll.Cel.Json;
 
 namespace PipeRoll.Cel.Tests.Conformance;
 
 /// <summary>Runs one conformance test.</summary>
-internal static partial class ConformanceRunner
+internal static class ConformanceRunner
 {
     /// <summary>Null when the test passes, else why it does not.</summary>
     public static string? Run(ConformanceCase test)
     {
-        // Such tests would pass for the wrong reason where they want an error.
-        if (test.Container.StartsWith("cel.expr", StringComparison.Ordinal) || MessageNames().IsMatch(test.Expression))
-        {
-            return "needs protobuf: messages of the suite";
-        }
-
         try
         {
-            (CelEnvironment environment, CelValue[] variables) = EnvironmentOf(test.Json, test.Container);
+            (CelEnvironment environment, CelValue[] variables) = EnvironmentOf(test);
             CelProgram program = test.IsUnchecked
                 ? environment.CompileUnchecked(test.Expression)
                 : environment.Compile(test.Expression);
@@ -31,14 +25,13 @@ internal static partial class ConformanceRunner
         {
             return "does not compile: " + problems.Message;
         }
-        catch (NeedsProtobufException missing)
+        catch (FormatException unreadable)
         {
-            return "needs protobuf: " + missing.Message;
+            return "cannot be read: " + unreadable.Message;
         }
     }
 
-    [GeneratedRegex(@"TestAllTypes|google\.protobuf\.(?!(Timestamp|Duration)\b(?!\{))|\b(Any|Value|Struct|ListValue|\w+Value)\{")]
-    private static partial Regex MessageNames();
+    private static CelProtobuf MessagesOf(ConformanceCase test) => test.HasStrongEnums ? ConformanceMessages.Strong : ConformanceMessages.Weak;
 
     private static string? TypeProblem(ConformanceCase test, CelProgram program)
     {
@@ -48,7 +41,7 @@ internal static partial class ConformanceRunner
             return null;
         }
 
-        CelType expected = ConformanceValues.Type(deduced);
+        CelType expected = CelJsonTypes.Read(deduced, MessagesOf(test));
         return expected.Equals(program.ResultType) ? null : $"type {program.ResultType}, expected {expected}";
     }
 
@@ -63,34 +56,36 @@ internal static partial class ConformanceRunner
         CelValue expected = CelValue.True;
         if (test.Json.TryGetProperty("value", out JsonElement json))
         {
-            expected = ConformanceValues.Value(json);
+            expected = CelJson.ReadTyped(json, MessagesOf(test));
         }
         else if (test.Json.TryGetProperty("typedResult", out JsonElement typed))
         {
-            expected = ConformanceValues.Value(typed.GetProperty("result"));
+            expected = CelJson.ReadTyped(typed.GetProperty("result"), MessagesOf(test));
         }
 
         return ConformanceValues.Same(value, expected) ? null : $"{value}, expected {expected}";
     }
 
-    private static (CelEnvironment Environment, CelValue[] Variables) EnvironmentOf(JsonElement test, string container)
+    private static (CelEnvironment Environment, CelValue[] Variables) EnvironmentOf(ConformanceCase test)
     {
-        CelEnvironment.Builder builder = new CelEnvironment.Builder().Container(container).Extensions(CelExtensions.All);
+        CelProtobuf messages = MessagesOf(test);
+        CelEnvironment.Builder builder =
+            new CelEnvironment.Builder().Container(test.Container).Extensions(CelExtensions.All).Protobuf(messages);
         var values = new Dictionary<string, CelValue>(StringComparer.Ordinal);
-        if (test.TryGetProperty("bindings", out JsonElement bindings))
+        if (test.Json.TryGetProperty("bindings", out JsonElement bindings))
         {
             foreach (JsonProperty binding in bindings.EnumerateObject())
             {
-                values[binding.Name] = ConformanceValues.Value(binding.Value.GetProperty("value"));
+                values[binding.Name] = CelJson.ReadTyped(binding.Value, messages);
             }
         }
 
         var names = new List<string>();
-        if (test.TryGetProperty("typeEnv", out JsonElement declarations))
+        if (test.Json.TryGetProperty("typeEnv", out JsonElement declarations))
         {
             foreach (JsonElement declaration in declarations.EnumerateArray())
             {
-                Declare(builder, declaration, names);
+                Declare(builder, declaration, names, messages);
             }
         }
 
@@ -104,20 +99,20 @@ internal static partial class ConformanceRunner
         return (builder.Build(), [.. names.Select(name => values.GetValueOrDefault(name, unset))]);
     }
 
-    private static void Declare(CelEnvironment.Builder builder, JsonElement declaration, List<string> names)
+    private static void Declare(CelEnvironment.Builder builder, JsonElement declaration, List<string> names, CelProtobuf messages)
     {
         string name = declaration.GetProperty("name").GetString()!;
         if (declaration.TryGetProperty("ident", out JsonElement ident))
         {
-            builder.Variable(name, ConformanceValues.Type(ident.GetProperty("type")));
+            builder.Variable(name, CelJsonTypes.Read(ident.GetProperty("type"), messages));
             names.Add(name);
             return;
         }
 
         foreach (JsonElement overload in declaration.GetProperty("function").GetProperty("overloads").EnumerateArray())
         {
-            CelType[] parameters = [.. overload.GetProperty("params").EnumerateArray().Select(ConformanceValues.Type)];
-            CelType result = ConformanceValues.Type(overload.GetProperty("resultType"));
+            CelType[] parameters = [.. overload.GetProperty("params").EnumerateArray().Select(type => CelJsonTypes.Read(type, messages))];
+            CelType result = CelJsonTypes.Read(overload.GetProperty("resultType"), messages);
             builder.Function(name, CelOverload.Static([.. parameters], result, _ => CelValue.Error("only its type is tested")));
         }
     }

@@ -1,4 +1,6 @@
+using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
 using PipeRoll.Servers;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Metadata.Postgres;
@@ -67,6 +69,26 @@ public sealed class PostgresOutageTests : IAsyncLifetime
             IReadOnlyList<StreamRange> ranges = await _store.ListRangesAsync(streams[i], 0, int.MaxValue);
             Assert.Equal(Enumerable.Range(0, committed[i]).Select(n => n * 10L), ranges.Select(r => r.BaseOffset));
         }
+    }
+
+    [Fact]
+    public async Task A_heartbeat_does_not_queue_behind_transactions_that_take_long()
+    {
+        var session = TimeSpan.FromMinutes(1);
+        BrokerEpoch broker = await _store.RegisterBrokerAsync(new BrokerEndpoint(1, "host", 9092, "http://host:8080", null), session);
+        await using var holder = new NpgsqlConnection(_server.ConnectionString);
+        await holder.OpenAsync();
+        await using NpgsqlTransaction held = await holder.BeginTransactionAsync();
+        await holder.ExecuteAsync("LOCK TABLE log_gate IN EXCLUSIVE MODE");
+        int threads = new PostgresMetadataOptions { ConnectionString = _server.ConnectionString }.Connections;
+        Task[] stuck = [.. Enumerable.Range(0, 2 * threads).Select(_ => _store.CreateStreamsAsync(1, "test").AsTask())];
+
+        Heartbeat beat = await _store.HeartbeatAsync(new HeartbeatRequest(broker, default, session, true)).AsTask().WaitAsync(Patience);
+
+        Assert.True(beat.IsAccepted);
+        Assert.DoesNotContain(stuck, call => call.IsCompleted);
+        await held.RollbackAsync();
+        await Task.WhenAll(stuck).WaitAsync(Patience);
     }
 
     /// <summary>Commits range after range, each until it is answered.</summary>

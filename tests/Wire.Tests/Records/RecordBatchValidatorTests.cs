@@ -174,6 +174,8 @@ public sealed class RecordBatchValidatorTests : IDisposable
 
         Assert.Equal((KafkaError.InvalidTimestamp, 2), (late.Error, late.RecordIndex));
         Assert.Equal((KafkaError.InvalidTimestamp, 0), (early.Error, early.RecordIndex));
+        Assert.Equal([2], late.Faults.Select(fault => fault.RecordIndex));
+        Assert.Equal([0], early.Faults.Select(fault => fault.RecordIndex));
         Assert.Equal(KafkaError.None, ignored.Error);
     }
 

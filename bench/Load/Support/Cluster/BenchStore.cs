@@ -15,8 +15,7 @@ internal sealed class BenchStore : IDisposable
         string program = Path.Combine(BenchServer.Root(), "bench", "StoreDouble", "bin", "Release", "net10.0", "PipeRoll.StoreDouble");
         string[] arguments =
             ["--put", speed.Put, "--get", speed.Get, "--list", speed.List, "--delete", speed.Delete, "--bytes-max", $"{6L << 30}"];
-        _process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })
-            ?? throw new InvalidOperationException("the store double did not start");
+        _process = Children.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true });
         string line = _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the store double ended before it was ready");
         Endpoint = "http://" + line.Split('=')[1];
     }

@@ -15,6 +15,7 @@ internal sealed partial class RecoveryRunner(
     ClusterOptions options, IMetadataStore metadata, IStreamStorage storage, Membership membership, ImageHolder images, BackgroundTasks background,
     Action<Exception> onFatal, TimeProvider time, ClusterMetrics metrics, ILogger logger)
 {
+    private const int RetryDoublingsMax = 4;
     private readonly Lock _gate = new();
     private readonly HashSet<long> _running = [];
 
@@ -58,7 +59,7 @@ internal sealed partial class RecoveryRunner(
                     return;
                 }
 
-                await Task.Delay(TimeSpan.FromMilliseconds(options.RetryMs), time, cancellation);
+                await Task.Delay(TimeSpan.FromMilliseconds(RetryMs(attempt)), time, cancellation);
             }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -78,6 +79,9 @@ internal sealed partial class RecoveryRunner(
         }
     }
 
+    // Each try may read the whole log again: one that something is wrong with must not keep the store busy.
+    private int RetryMs(int attempt) => options.RetryMs << Math.Min(attempt - 1, RetryDoublingsMax);
+
     private async ValueTask<bool> TryAsync(BrokerRecord dead, int attempt, CancellationToken cancellation)
     {
         try
@@ -94,7 +98,7 @@ internal sealed partial class RecoveryRunner(
         }
         catch (Exception error) when (error is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
-            LogFailed(logger, error, dead.Endpoint.NodeId, dead.Epoch, attempt, options.RetryMs);
+            LogFailed(logger, error, dead.Endpoint.NodeId, dead.Epoch, attempt, RetryMs(attempt));
             return false;
         }
     }

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using PipeRoll.Broker.Groups.Consumer;
+using PipeRoll.Broker.Groups.Share;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
 using PipeRoll.Wire.Messages;
@@ -38,6 +40,12 @@ internal static class GroupLogCodec
     /// <exception cref="WireFormatException">The bytes are not what their version says.</exception>
     public static void Read(GroupLogRecord record, LoadedGroups into)
     {
+        if (record.IsCommit is { } isCommit)
+        {
+            into.EndTransaction(record.ProducerId, isCommit);
+            return;
+        }
+
         short version = VersionOf(record.Key);
         WireReader key = new(record.Key[sizeof(short)..]);
         switch (version)
@@ -45,15 +53,33 @@ internal static class GroupLogCodec
             case 0 or 1:
                 OffsetCommitKey offset = OffsetCommitKey.Read(ref key, version);
                 into.Offset(
-                    offset.Group, new GroupPartition(offset.Topic, offset.Partition), record.Value is { } value ? ReadOffset(value) : null);
+                    offset.Group, new GroupPartition(offset.Topic, offset.Partition), record.Value is { } value ? ReadOffset(value) : null,
+                    record.ProducerId);
                 break;
             case GroupKeyVersion:
                 string group = GroupMetadataKey.Read(ref key, version).Group;
                 into.Group(group, record.Value is { } snapshot ? ReadGroup(snapshot) : null);
                 break;
             default:
+                _ = ConsumerGroupLog.TryRead(version, ref key, record.Value, into) || ShareGroupLog.TryRead(version, ref key, record.Value, into);
                 break;
         }
+    }
+
+    /// <summary>A reader that stands behind the version of a value.</summary>
+    public static WireReader ValueReader(ReadOnlyMemory<byte> value, out short version)
+    {
+        version = VersionOf(value);
+        return new WireReader(value[sizeof(short)..]);
+    }
+
+    public static byte[] WithVersion(IKafkaMessage message, short version)
+    {
+        byte[] body = ResponseFrame.ToBytes(message, version);
+        byte[] all = new byte[sizeof(short) + body.Length];
+        BinaryPrimitives.WriteInt16BigEndian(all, version);
+        body.CopyTo(all, sizeof(short));
+        return all;
     }
 
     private static byte[] OffsetValue(CommittedOffset offset)
@@ -116,13 +142,4 @@ internal static class GroupLogCodec
     private static short VersionOf(ReadOnlyMemory<byte> bytes) => bytes.Length >= sizeof(short)
         ? BinaryPrimitives.ReadInt16BigEndian(bytes.Span)
         : throw new WireFormatException($"a record of the offsets topic has {bytes.Length} bytes and so no version");
-
-    private static byte[] WithVersion(IKafkaMessage message, short version)
-    {
-        byte[] body = ResponseFrame.ToBytes(message, version);
-        byte[] all = new byte[sizeof(short) + body.Length];
-        BinaryPrimitives.WriteInt16BigEndian(all, version);
-        body.CopyTo(all, sizeof(short));
-        return all;
-    }
 }

@@ -13,7 +13,9 @@ internal sealed class PostgresConnections : IDisposable
         _options = options;
         NpgsqlConnectionStringBuilder pooled = Common();
         pooled.Pooling = true;
-        pooled.MaxPoolSize = options.Connections;
+
+        // One more than there are threads for transactions: the heartbeat's.
+        pooled.MaxPoolSize = options.Connections + 1;
         pooled.Multiplexing = false;
         pooled.CommandTimeout = (int)options.StatementTimeout.TotalSeconds;
 

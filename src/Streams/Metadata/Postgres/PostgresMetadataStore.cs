@@ -20,6 +20,7 @@ public sealed partial class PostgresMetadataStore : SqlMetadataStore
     private readonly PostgresMetadataOptions _options;
     private readonly PostgresConnections _connections;
     private readonly DedicatedThreadScheduler _threads;
+    private readonly DedicatedThreadScheduler _heartbeats;
     private readonly Random _random;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stop = new();
@@ -39,6 +40,7 @@ public sealed partial class PostgresMetadataStore : SqlMetadataStore
         _logger = logger;
         _connections = new PostgresConnections(options);
         _threads = new DedicatedThreadScheduler("piperoll-metadata", threads: options.Connections);
+        _heartbeats = new DedicatedThreadScheduler("piperoll-heartbeat", threads: 1);
     }
 
     private protected override TimeSpan LogPollInterval => _options.LogPollInterval;
@@ -49,6 +51,7 @@ public sealed partial class PostgresMetadataStore : SqlMetadataStore
     public override async ValueTask StartAsync(CancellationToken cancellation = default)
     {
         await CallAsync(
+            _threads,
             () =>
             {
                 PostgresSchema.Upgrade(_connections.ForUpgrade());
@@ -67,6 +70,7 @@ public sealed partial class PostgresMetadataStore : SqlMetadataStore
         _stop.Cancel();
         await _listening;
         _threads.Dispose();
+        _heartbeats.Dispose();
         _connections.Dispose();
         _stop.Dispose();
         LogGrew.Raise();
@@ -76,7 +80,8 @@ public sealed partial class PostgresMetadataStore : SqlMetadataStore
         TransactionKind kind, Func<MetadataTransaction, T> work, CancellationToken cancellation)
     {
         bool mayHaveCommitted = false;
-        return await CallAsync(() => RunOnce(kind, work, ref mayHaveCommitted), () => mayHaveCommitted, cancellation);
+        DedicatedThreadScheduler threads = kind == TransactionKind.Heartbeat ? _heartbeats : _threads;
+        return await CallAsync(threads, () => RunOnce(kind, work, ref mayHaveCommitted), () => mayHaveCommitted, cancellation);
     }
 
     private static long ReadClock(MetadataTransaction tx) =>
@@ -87,7 +92,7 @@ public sealed partial class PostgresMetadataStore : SqlMetadataStore
         mayHaveCommitted = false;
         using NpgsqlConnection connection = _connections.Open();
         using NpgsqlTransaction transaction = connection.BeginTransaction(
-            kind is TransactionKind.Read or TransactionKind.Narrow ? IsolationLevel.RepeatableRead : IsolationLevel.Serializable);
+            kind is TransactionKind.Write or TransactionKind.Control ? IsolationLevel.Serializable : IsolationLevel.RepeatableRead);
         var tx = new MetadataTransaction(connection, transaction, ReadClock);
         if (kind == TransactionKind.Control)
         {
@@ -111,9 +116,10 @@ public sealed partial class PostgresMetadataStore : SqlMetadataStore
         return result;
     }
 
-    /// <summary>Runs <paramref name="attempt"/> on a thread of the store until it ends other than by a conflict.</summary>
+    /// <summary>Runs <paramref name="attempt"/> on one of <paramref name="threads"/> until it ends other than by a conflict.</summary>
     /// <param name="mayHaveTakenEffect">Whether the last attempt had got so far that a lost answer proves nothing.</param>
-    private async ValueTask<T> CallAsync<T>(Func<T> attempt, Func<bool> mayHaveTakenEffect, CancellationToken cancellation)
+    private async ValueTask<T> CallAsync<T>(
+        DedicatedThreadScheduler threads, Func<T> attempt, Func<bool> mayHaveTakenEffect, CancellationToken cancellation)
     {
         long started = Time.GetTimestamp();
         bool hasReconnected = false;
@@ -121,7 +127,7 @@ public sealed partial class PostgresMetadataStore : SqlMetadataStore
         {
             try
             {
-                return await Task.Factory.StartNew(attempt, cancellation, TaskCreationOptions.None, _threads).WaitAsync(cancellation);
+                return await Task.Factory.StartNew(attempt, cancellation, TaskCreationOptions.None, threads).WaitAsync(cancellation);
             }
             catch (Exception failure) when (failure is not OperationCanceledException)
             {

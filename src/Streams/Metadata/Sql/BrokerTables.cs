@@ -53,33 +53,6 @@ internal static class BrokerTables
         return epoch;
     }
 
-    public static Heartbeat Beat(MetadataTransaction tx, HeartbeatRequest request)
-    {
-        bool isAccepted = Find(tx, request.Broker) is { } row && row.Serves;
-        if (isAccepted)
-        {
-            tx.Execute(
-                """
-                UPDATE brokers SET lease_until_ms = @lease, bytes_in = @bytesIn, bytes_out = @bytesOut, wal_latency_ms = @latency
-                WHERE epoch = @epoch
-                """,
-                new
-                {
-                    lease = tx.NowMs + (long)request.Session.TotalMilliseconds,
-                    bytesIn = request.Load.BytesInPerSecond,
-                    bytesOut = request.Load.BytesOutPerSecond,
-                    latency = request.Load.WalLatencyMs,
-                    epoch = request.Broker.Value,
-                });
-            if (request.MayLead)
-            {
-                ControllerTables.TakeOrKeep(tx, request.Broker, request.Session);
-            }
-        }
-
-        return new Heartbeat(isAccepted, ControllerTables.ReadValid(tx), tx.NowMs, LogTables.End(tx));
-    }
-
     public static IReadOnlyList<BrokerRecord> List(MetadataTransaction tx) =>
         [.. tx.Query<BrokerRow>($"{Columns} ORDER BY epoch").Select(b => b.ToRecord())];
 

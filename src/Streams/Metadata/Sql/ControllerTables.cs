@@ -6,39 +6,11 @@ internal static class ControllerTables
     /// <summary>The holder and its term as last taken, whether or not its lease has passed: what the log says too.</summary>
     public static ControllerTerm Read(MetadataTransaction tx) => Row(tx).ToTerm();
 
-    /// <summary>The holder, or none when the place is free; and the term.</summary>
-    public static ControllerTerm ReadValid(MetadataTransaction tx)
-    {
-        ControllerRow row = Row(tx);
-        return IsHeld(tx, row, b => b.Serves) ? row.ToTerm() : row.ToTerm() with { Broker = BrokerEpoch.None };
-    }
-
-    /// <summary>For a broker whose heartbeat was accepted.</summary>
-    public static void TakeOrKeep(MetadataTransaction tx, BrokerEpoch broker, TimeSpan session)
-    {
-        ControllerRow row = Row(tx);
-        bool isHeld = IsHeld(tx, row, b => b.IsAlive);
-        long lease = tx.NowMs + (long)session.TotalMilliseconds;
-        if (isHeld && row.Broker == broker.Value)
-        {
-            tx.Execute("UPDATE controller SET lease_until_ms = @lease WHERE id = 1", new { lease });
-        }
-        else if (!isHeld && BrokerTables.Find(tx, broker) is { IsAlive: true })
-        {
-            // One that is draining is about to leave, and takes nothing on.
-            long term = row.Term + 1;
-            tx.Execute(
-                "UPDATE controller SET broker = @broker, term = @term, lease_until_ms = @lease WHERE id = 1",
-                new { broker = broker.Value, term, lease });
-            tx.Log(MetadataTransaction.System, "controller.changed", new { broker = broker.Value, term });
-        }
-    }
-
     /// <exception cref="BrokerFencedException">The place was taken by another, or its lease has passed, or its holder may not act.</exception>
     public static void RequireTerm(MetadataTransaction tx, ControllerTerm term)
     {
         ControllerRow row = Row(tx);
-        if (row.ToTerm() != term || !IsHeld(tx, row, b => b.Serves))
+        if (row.ToTerm() != term || !IsHeld(tx, row))
         {
             throw new BrokerFencedException($"term {term.Term} of broker {term.Broker} as the controller is over");
         }
@@ -106,8 +78,8 @@ internal static class ControllerTables
         tx.Log(MetadataTransaction.System, excluded ? "broker.excluded" : "broker.included", new { broker = row.Epoch, node = row.NodeId });
     }
 
-    private static bool IsHeld(MetadataTransaction tx, ControllerRow row, Func<BrokerTables.BrokerRow, bool> may) =>
-        row.Broker != 0 && row.LeaseUntilMs > tx.NowMs && BrokerTables.Find(tx, new BrokerEpoch(row.Broker)) is { } holder && may(holder);
+    private static bool IsHeld(MetadataTransaction tx, ControllerRow row) =>
+        row.Broker != 0 && row.LeaseUntilMs > tx.NowMs && BrokerTables.Find(tx, new BrokerEpoch(row.Broker)) is { Serves: true };
 
     private static ControllerRow Row(MetadataTransaction tx) =>
         tx.One<ControllerRow>("SELECT broker AS Broker, term AS Term, lease_until_ms AS LeaseUntilMs FROM controller WHERE id = 1")!;

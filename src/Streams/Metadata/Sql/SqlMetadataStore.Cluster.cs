@@ -8,11 +8,14 @@ public abstract partial class SqlMetadataStore
         RunAsync(TransactionKind.Control, tx => BrokerTables.Register(tx, endpoint, session), cancellation);
 
     public ValueTask<Heartbeat> HeartbeatAsync(HeartbeatRequest request, CancellationToken cancellation = default) =>
-        RunAsync(TransactionKind.Narrow, tx => BrokerTables.Beat(tx, request), cancellation);
+        RunAsync(TransactionKind.Heartbeat, tx => HeartbeatTables.Beat(tx, request), cancellation);
 
     public ValueTask<ClusterSnapshot> ReadClusterAsync(CancellationToken cancellation = default) => RunAsync(
         TransactionKind.Read,
-        tx => new ClusterSnapshot(LogTables.End(tx), ControllerTables.Read(tx), BrokerTables.List(tx), TopicTables.List(tx)), cancellation);
+        tx => new ClusterSnapshot(LogTables.End(tx), ControllerTables.Read(tx), BrokerTables.List(tx), TopicTables.List(tx))
+        {
+            Configs = ConfigTables.List(tx),
+        }, cancellation);
 
     public ValueTask<IReadOnlyList<BrokerRecord>> ReadBrokersAsync(CancellationToken cancellation = default) =>
         RunAsync(TransactionKind.Read, BrokerTables.List, cancellation);

@@ -12,6 +12,9 @@ internal enum TransactionKind
     /// </summary>
     Narrow,
 
+    /// <summary>The same, for what a broker lives by: it never queues behind transactions that take long.</summary>
+    Heartbeat,
+
     /// <summary>As if it were alone.</summary>
     Write,
 
