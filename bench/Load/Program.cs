@@ -12,6 +12,7 @@ Dictionary<string, Action<BenchContext>> benchmarks = new(StringComparer.Ordinal
     ["recovery"] = RecoveryBenchmark.Wal,
     ["partitions"] = RecoveryBenchmark.Partitions,
     ["engine"] = EngineBenchmark.Decisions,
+    ["screening"] = ScreeningBenchmark.Names,
     ["decisions"] = WorkflowBenchmark.EndToEnd,
     ["cluster-produce"] = ClusterProduceBenchmark.Latency,
     ["cluster-puts"] = ClusterProduceBenchmark.Puts,

@@ -21,13 +21,20 @@ public static class PipeRollCli
         root.Options.Add(new HelpOption());
         root.Options.Add(CommonOptions.Output);
         root.Options.Add(CommonOptions.Bootstrap);
+        root.Options.Add(Credentials.User);
+        root.Options.Add(Credentials.Authority);
+        root.Options.Add(Credentials.ClientConfig);
         root.Subcommands.Add(DemoCommand.Create(console));
         root.Subcommands.Add(TopicCommands.Create(console));
         root.Subcommands.Add(GroupCommands.Create(console));
+        root.Subcommands.Add(UserCommands.Create(console));
+        root.Subcommands.Add(AclCommands.Create(console));
         root.Subcommands.Add(RecordCommands.Create(console));
         root.Subcommands.Add(WorkflowCommands.Create(console));
         root.Subcommands.Add(PolicyCommands.Create(console));
         root.Subcommands.Add(CelCommands.Create(console));
+        root.Subcommands.Add(ListCommands.Create(console));
+        root.Subcommands.Add(SigmaCommands.Create(console));
         root.Subcommands.Add(ClusterCommands.Create(console));
         root.Subcommands.Add(StorageCommands.Create(console));
         root.Subcommands.Add(VersionCommand.Create(console));
@@ -99,7 +106,7 @@ public static class PipeRollCli
             case ServerRefusedException:
                 to.WriteLine($"piperoll: the server refused: {error.Message}");
                 return ExitCode.Failed;
-            case WorkflowException or DemoException or PolicyException or IOException or UnauthorizedAccessException:
+            case WorkflowException or DemoException or PolicyException or ListFileException or IOException or UnauthorizedAccessException:
                 to.WriteLine($"piperoll: {error.Message}");
                 return ExitCode.Failed;
             default:

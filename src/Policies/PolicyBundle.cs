@@ -103,6 +103,19 @@ public sealed class PolicyBundle
         return Parse(new PolicySource(path, yaml, files));
     }
 
+    /// <summary>The same policy over another version of one of its lists.</summary>
+    /// <exception cref="PolicyException">The policy has no such list.</exception>
+    public PolicyBundle WithList(string name, ListDocument document)
+    {
+        if (Lists.All(list => list.Name != name))
+        {
+            string hint = Suggestion.For(name, [.. Lists.Select(list => list.Name)], "lists");
+            throw new PolicyException([new PolicyProblem(Source.FileName, 1, 1, $"the policy has no list '{name}'", hint)]);
+        }
+        var documents = new Dictionary<string, ListDocument>(Source.ListDocuments) { [name] = document };
+        return Parse(Source with { ListDocuments = documents });
+    }
+
     private static Outcome[] OutcomesOf(PolicyModel model)
     {
         IEnumerable<Outcome> asked = model.Rules.Select(rule => rule.Value.Outcome ?? Outcome.Allow);

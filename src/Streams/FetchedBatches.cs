@@ -33,6 +33,16 @@ public sealed class FetchedBatches : IDisposable
 
     public long EndOffset { get; }
 
+    /// <summary>
+    /// The same batches up to an end: this object gives its buffers to the new one, and must not be used any more.
+    /// </summary>
+    /// <param name="segments">The first of <see cref="Segments"/>, the last one perhaps shorter.</param>
+    public FetchedBatches CutTo(IReadOnlyList<ReadOnlyMemory<byte>> segments, long endOffset)
+    {
+        _disposed = true;
+        return new FetchedBatches(segments, _owners, endOffset);
+    }
+
     public void Dispose()
     {
         if (_disposed)

@@ -20,7 +20,7 @@ public sealed class AllocationTests
         await using BrokerHost host = await BrokerHost.StartAsync();
         await host.CreateTopicAsync("t", 1, ("max.message.bytes", "10000000"));
         using var decompressors = new DecompressorPool();
-        var produce = new ProduceHandler(host.Services, decompressors);
+        var produce = new ProduceHandler(host.Services, decompressors, gate: null!);
         var fetch = new FetchHandler(host.Services);
         long producedOne = 0;
         long producedMany = 0;

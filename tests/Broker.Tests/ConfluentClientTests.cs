@@ -124,13 +124,43 @@ public sealed class ConfluentClientTests
     }
 
     [Fact]
-    public async Task A_transactional_producer_ends_with_a_clear_error()
+    public async Task A_transactional_producer_moves_records_and_offsets_together_and_a_reader_sees_what_was_committed()
     {
         await using BrokerHost host = await BrokerHost.StartAsync();
+        await host.CreateTopicAsync("in", 1);
+        await host.CreateTopicAsync("out", 1);
         var config = new ProducerConfig { BootstrapServers = host.Bootstrap, TransactionalId = "tx-1" };
         using IProducer<string, string> producer = new ProducerBuilder<string, string>(config).Build();
-        KafkaException error = Assert.ThrowsAny<KafkaException>(() => producer.InitTransactions(Patience));
-        Assert.True(error.Error.IsFatal, error.Message);
+        producer.InitTransactions(Patience);
+        for (int round = 0; round < 6; round++)
+        {
+            producer.BeginTransaction();
+            for (int index = 0; index < 10; index++)
+            {
+                producer.Produce("out", new Message<string, string> { Key = $"{index}", Value = $"{round}/{index}" });
+            }
+
+            using IConsumer<string, string> source = new ConsumerBuilder<string, string>(
+                new ConsumerConfig { BootstrapServers = host.Bootstrap, GroupId = "mover" }).Build();
+            source.Assign(new TopicPartition("in", 0));
+            producer.SendOffsetsToTransaction(
+                [new TopicPartitionOffset("in", 0, round + 1)], source.ConsumerGroupMetadata, Patience);
+            if (round % 2 == 0)
+            {
+                producer.CommitTransaction(Patience);
+            }
+            else
+            {
+                producer.AbortTransaction(Patience);
+            }
+        }
+
+        Assert.Equal(
+            new[] { 0, 2, 4 }.SelectMany(round => Enumerable.Range(0, 10).Select(index => $"{round}/{index}")).Order(),
+            Consume(host, "out", 30).Select(record => record.Message.Value).Order());
+        using IConsumer<string, string> mover = new ConsumerBuilder<string, string>(
+            new ConsumerConfig { BootstrapServers = host.Bootstrap, GroupId = "mover" }).Build();
+        await BrokerHost.UntilAsync(() => mover.Committed([new TopicPartition("in", 0)], Patience)[0].Offset == 5);
     }
 
     [Fact]

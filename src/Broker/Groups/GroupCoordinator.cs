@@ -404,6 +404,12 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
                 if (!_groups.TryAdd(groupId, added))
                 {
                     added.Dispose();
+                    continue;
+                }
+
+                foreach ((long producerId, _) in group.Undecided)
+                {
+                    Enlist(added, producerId);
                 }
             }
         }
@@ -433,6 +439,8 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
             {
                 _groups.TryRemove(KeyValuePair.Create(group.GroupId, group));
             }
+
+            Dismiss(partition);
         }
 
         foreach (GroupLoop group in gone)

@@ -63,6 +63,11 @@ internal sealed partial class GroupLoop : IDisposable
                 _managed = share;
             }
 
+            foreach ((long producerId, OffsetCommitEntry entry) in loaded?.Undecided ?? [])
+            {
+                _offsets.LoadInTransaction(producerId, entry);
+            }
+
             Settle(services.Clock.NowMs);
         }
     }

@@ -87,9 +87,25 @@ internal sealed partial class OffsetsLoader(GroupServices services, LoaderCallba
             return LoadState.Loading;
         }
 
+        return StateOf(slots, GroupHash.PartitionOf(groupId, slots.Length), out term);
+    }
+
+    public LoadState StateOf(int partition)
+    {
+        if (_slots is { } slots)
+        {
+            return (uint)partition < (uint)slots.Length ? StateOf(slots, partition, out _) : LoadState.NotHere;
+        }
+
+        Start();
+        return LoadState.Loading;
+    }
+
+    private LoadState StateOf(Slot[] slots, int partition, out int term)
+    {
         lock (_gate)
         {
-            Slot slot = slots[GroupHash.PartitionOf(groupId, slots.Length)];
+            Slot slot = slots[partition];
             term = slot.Term;
             return term < 0 ? LoadState.NotHere : slot.IsLoaded ? LoadState.Loaded : LoadState.Loading;
         }
@@ -179,6 +195,8 @@ internal sealed partial class OffsetsLoader(GroupServices services, LoaderCallba
             {
                 GroupLogCodec.Read(record, groups);
             }
+
+            groups.Settle();
 
             if (Volatile.Read(ref slot.Term) == term)
             {

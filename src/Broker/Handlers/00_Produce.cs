@@ -1,6 +1,10 @@
 using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Quotas;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
+using PipeRoll.Broker.Transactions;
+using PipeRoll.Foundation.Buffers;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
 using PipeRoll.Wire.Messages;
@@ -18,18 +22,72 @@ namespace PipeRoll.Broker.Handlers;
 /// acks=1 is as strong as acks=all: there is one durability. acks=0 is not answered; if it fails, the connection is closed,
 /// as Kafka does, since that is the only way to tell. A compressed batch is opened to be checked and stored as it came.
 /// Versions: 3 is the first one served (record batches v2); 7 zstd; 8 record errors; 10 the leader, when it is another broker
-/// (KIP-951). Transactional requests are refused with UNSUPPORTED_FOR_MESSAGE_FORMAT, which clients take as final.
+/// (KIP-951); 12 makes the partition part of the transaction by itself (KIP-890). The first records of a transaction wait for its coordinator.
 /// </remarks>
-internal sealed class ProduceHandler(BrokerServices services, DecompressorPool decompressors) : Handler<ProduceRequest, ProduceResponse>
+internal sealed class ProduceHandler(BrokerServices services, DecompressorPool decompressors, TransactionGate gate)
+    : Handler<ProduceRequest, ProduceResponse>
 {
-    public override ValueTask<ProduceResponse> HandleAsync(ProduceRequest request, RequestContext context)
+    private const short FirstVersionThatAddsPartitions = 12;
+
+    public override ValueTask<ProduceResponse> HandleAsync(ProduceRequest request, RequestContext context) =>
+        IsAheadOfUs(request) ? CatchUpAndAppendAsync(request, context) : AppendAsync(request, context);
+
+    /// <summary>
+    /// Whether it asks for something this broker has not heard of: a new topic, mostly, of which the client knows through the broker that
+    /// made it. Refused, it would come again; a producer with several requests in flight would then have its first records overtaken.
+    /// </summary>
+    private bool IsAheadOfUs(ProduceRequest request)
+    {
+        if (!services.Partitions.IsClustered || !services.Cluster.IsInTouch)
+        {
+            return false;
+        }
+
+        foreach (ProduceRequest.TopicProduceData topicData in request.TopicData)
+        {
+            Topic? topic = services.Topics.Find(topicData.Name);
+            foreach (ProduceRequest.PartitionProduceData data in topicData.PartitionData)
+            {
+                if (topic?.Partition(data.Index) is not { } partition
+                    || (partition.State == PartitionState.Elsewhere && services.Cluster.LeaderOf(partition.Identity.Stream).NodeId < 0))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    private async ValueTask<ProduceResponse> CatchUpAndAppendAsync(ProduceRequest request, RequestContext context)
+    {
+        var appended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        context.Hold = appended.Task;
+        ValueTask<ProduceResponse> answer;
+        try
+        {
+            await services.Topics.CatchUpAsync(context.Cancellation);
+            answer = AppendAsync(request, context);
+        }
+        finally
+        {
+            appended.SetResult();
+        }
+
+        return await answer;
+    }
+
+    /// <summary>Steps 1 to 5, without a wait; then the others.</summary>
+    private ValueTask<ProduceResponse> AppendAsync(ProduceRequest request, RequestContext context)
     {
         context.SuppressResponse = request.Acks == 0;
         var response = new ProduceResponse { Responses = new(request.TopicData.Count) };
+        services.Quotas.Charge(QuotaKind.Produce, context, context.Buffer?.Length ?? 0);
         List<PendingAnswer>? pending = null;
         KafkaError refused = request.Acks is < -1 or > 1 ? KafkaError.InvalidRequiredAcks
-            : request.TransactionalId is not null ? KafkaError.UnsupportedForMessageFormat
-            : KafkaError.None;
+            : request.TransactionalId is { } id && !context.Allows(AclOperation.Write, ResourceType.TransactionalId, id)
+                ? KafkaError.TransactionalIdAuthorizationFailed
+                : KafkaError.None;
         foreach (ProduceRequest.TopicProduceData topicData in request.TopicData)
         {
             var topicAnswer = new ProduceResponse.TopicProduceResponse
@@ -38,16 +96,19 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
                 PartitionResponses = new(topicData.PartitionData.Count),
             };
             response.Responses.Add(topicAnswer);
+            KafkaError error = refused == KafkaError.None && !context.Allows(AclOperation.Write, ResourceType.Topic, topicData.Name)
+                ? KafkaError.TopicAuthorizationFailed
+                : refused;
             Topic? topic = services.Topics.Find(topicData.Name);
             foreach (ProduceRequest.PartitionProduceData data in topicData.PartitionData)
             {
                 var answer = new ProduceResponse.PartitionProduceResponse { Index = data.Index, BaseOffset = -1, RecordErrors = [] };
                 topicAnswer.PartitionResponses.Add(answer);
-                if (refused != KafkaError.None)
+                if (error != KafkaError.None)
                 {
-                    Refuse(answer, refused, RefusalText(refused));
+                    Refuse(answer, error, RefusalText(error));
                 }
-                else if (Start(topic, data, answer, context) is { } append)
+                else if (Start(topic, data, answer, request.TransactionalId, context) is { } append)
                 {
                     (pending ??= []).Add(append);
                 }
@@ -59,7 +120,8 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
 
     /// <returns>Null when the answer is complete already.</returns>
     private PendingAnswer? Start(
-        Topic? topic, ProduceRequest.PartitionProduceData data, ProduceResponse.PartitionProduceResponse answer, RequestContext context)
+        Topic? topic, ProduceRequest.PartitionProduceData data, ProduceResponse.PartitionProduceResponse answer, string? transactionalId,
+        RequestContext context)
     {
         if (topic?.Partition(data.Index) is not { } partition)
         {
@@ -89,7 +151,36 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
             return null;
         }
 
-        return new PendingAnswer(answer, partition, partition.AppendAsync(records, context.Buffer), records);
+        _ = RecordBatchHeader.TryRead(records.Span, out RecordBatchHeader first);
+        if (!first.IsTransactional)
+        {
+            return new PendingAnswer(answer, partition, partition.AppendAsync(records, context.Buffer), records);
+        }
+
+        if (string.IsNullOrEmpty(transactionalId))
+        {
+            Refuse(answer, KafkaError.TransactionalIdAuthorizationFailed, "records of a transaction in a request that names no transactional.id");
+            return null;
+        }
+
+        short clientVersion = context.Version >= FirstVersionThatAddsPartitions ? TransactionCore.EpochBumping : (short)0;
+        var writer = new TransactionalWriter(transactionalId, first.ProducerId, first.ProducerEpoch, clientVersion);
+        return new PendingAnswer(answer, partition, AppendAsync(partition, writer, records, context.Buffer), records);
+    }
+
+    /// <summary>As any append, once the coordinator has let the records in. They may be asked for when the connection is long gone.</summary>
+    private async ValueTask<AppendResult> AppendAsync(
+        Partition partition, TransactionalWriter writer, ReadOnlyMemory<byte> records, SharedBuffer? owner)
+    {
+        owner?.AddReference();
+        try
+        {
+            return await gate.AppendAsync(partition, writer, permit => partition.AppendAsync(records, owner, permit: permit));
+        }
+        finally
+        {
+            owner?.Release();
+        }
     }
 
     private BatchRefusal? Validate(Topic topic, Partition partition, ReadOnlyMemory<byte> records, short version)
@@ -128,7 +219,9 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
             ProduceResponse.PartitionProduceResponse answer = append.Answer;
             if (result.Error != KafkaError.None)
             {
-                Refuse(answer, result.Error, result.Message ?? "");
+                // A permit that became void time and again: for the client to send the records once more.
+                KafkaError refusal = result.LacksPermit ? KafkaError.NotEnoughReplicas : TransactionErrors.OfProduce(result.Error, context.Version);
+                Refuse(answer, refusal, result.Message ?? "");
                 answer.LogStartOffset = result.LogStartOffset;
                 if (result.Error == KafkaError.NotLeaderOrFollower)
                 {
@@ -202,7 +295,8 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
 
     private static string RefusalText(KafkaError error) => error == KafkaError.InvalidRequiredAcks
         ? "acks must be -1, 0 or 1"
-        : "transactions are not supported: produce without a transactional.id";
+        : error == KafkaError.TransactionalIdAuthorizationFailed ? "not allowed to write with this transactional id"
+        : "not allowed to write to this topic";
 
     private readonly record struct PendingAnswer(
         ProduceResponse.PartitionProduceResponse Answer, Partition Partition, ValueTask<AppendResult> Append, ReadOnlyMemory<byte> Records);

@@ -38,13 +38,6 @@ internal static class BatchChecks
                 return new BatchRefusal(verdict.Error, verdict.Reason ?? "", FaultsOf(verdict));
             }
 
-            if (verdict.Header.IsTransactional)
-            {
-                // Fatal for the client, unlike the coordinator's errors, which it would retry for ever.
-                return new BatchRefusal(
-                    KafkaError.UnsupportedForMessageFormat, "transactions are not supported: produce without a transactional.id", []);
-            }
-
             Stamp(MemoryMarshal.AsMemory(batch).Span, verdict, settings, nowMs);
             rest = rest[batch.Length..];
             if (rest.IsEmpty)

@@ -10,7 +10,8 @@ namespace PipeRoll.Broker.Partitions;
 
 /// <param name="WaitMsMax">How long to wait for <paramref name="BytesMin"/>.</param>
 /// <param name="BytesMax">Of all records together; the first batch comes whatever its size.</param>
-internal readonly record struct FetchLimits(int WaitMsMax, int BytesMin, int BytesMax);
+/// <param name="OnlyCommitted">Nothing of transactions that are open, and the aborted ones are named (read_committed).</param>
+internal readonly record struct FetchLimits(int WaitMsMax, int BytesMin, int BytesMax, bool OnlyCommitted = false);
 
 /// <summary>What all fetches share.</summary>
 internal sealed record FetchServices(
@@ -44,6 +45,9 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
 
     /// <summary>The partition of each item, as last looked up; null where there is none.</summary>
     public IReadOnlyList<Partition?> Partitions => _partitions;
+
+    /// <summary>Whether the client may read the topic of this name; null when it may read every one.</summary>
+    public Func<string, bool>? MayRead { get; init; }
 
     public async ValueTask<FetchResponse.PartitionData[]> RunAsync(CancellationToken cancellation)
     {
@@ -89,17 +93,19 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
         {
             FetchItem item = items[at];
             Topic? topic = item.Key.Topic is { } name ? services.Topics.Find(name) : services.Topics.Find(item.Key.TopicId);
-            Partition? partition = _partitions[at] = topic?.Partition(item.Key.Partition);
+            bool isDenied = MayRead is { } mayRead && (item.Key.Topic ?? topic?.Name) is { } read && !mayRead(read);
+            Partition? partition = _partitions[at] = isDenied ? null : topic?.Partition(item.Key.Partition);
             FetchResponse.PartitionData answer = _answers[at] = new FetchResponse.PartitionData
             {
                 PartitionIndex = item.Key.Partition,
                 HighWatermark = partition?.HighWatermark ?? -1,
-                LastStableOffset = partition?.HighWatermark ?? -1,
+                LastStableOffset = partition?.LastStableOffset ?? -1,
                 LogStartOffset = partition?.LogStartOffset ?? -1,
-                AbortedTransactions = null,
+                AbortedTransactions = limits.OnlyCommitted ? [] : null,
                 Records = RecordsPayload.Empty,
             };
-            KafkaError error = partition is null
+            KafkaError error = isDenied ? KafkaError.TopicAuthorizationFailed
+                : partition is null
                 ? item.Key.Topic is null && topic is null ? KafkaError.UnknownTopicId : KafkaError.UnknownTopicOrPartition
                 : CheckPosition(partition, item, answer);
             _opening[at] = error == KafkaError.NotLeaderOrFollower && partition?.State == PartitionState.Opening && LeftMs() > 0;
@@ -180,6 +186,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
                 continue;
             }
 
+            await NameAbortedAsync(at, batches.EndOffset, cancellation);
             _bytesRead += batches.TotalBytes;
             _counts[at] = batches.EndOffset - items[at].Offset;
             _answers[at].Records = new RecordsPayload(batches.Segments, reads.LeaseOf(batches));
@@ -202,7 +209,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             int bytesMax = (int)Math.Min(items[at].BytesMax, Math.Max(left, 0));
             try
             {
-                int read = reads.Start(at, _partitions[at]!.ReadAsync(items[at].Offset, bytesMax, cancellation));
+                int read = reads.Start(at, ReadAsync(at, bytesMax, cancellation));
                 // A slow read takes no room from the quick ones, as long as the budget has more.
                 left -= read >= 0 ? read : reads.TryExtend(bytesMax) ? 0 : bytesMax;
             }
@@ -213,12 +220,45 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
         }
     }
 
+    private ValueTask<FetchedBatches> ReadAsync(int at, int bytesMax, CancellationToken cancellation)
+    {
+        ValueTask<FetchedBatches> read = _partitions[at]!.ReadAsync(items[at].Offset, bytesMax, cancellation);
+        if (!limits.OnlyCommitted)
+        {
+            return read;
+        }
+
+        long end = _answers[at].LastStableOffset;
+        return read.IsCompletedSuccessfully
+            ? ValueTask.FromResult(StableReads.Cut(read.Result, end))
+            : CutAsync(read, end);
+    }
+
+    private static async ValueTask<FetchedBatches> CutAsync(ValueTask<FetchedBatches> read, long end) => StableReads.Cut(await read, end);
+
+    /// <summary>What a reader of committed records has to leave out of the records that were read.</summary>
+    private async ValueTask NameAbortedAsync(int at, long endOffset, CancellationToken cancellation)
+    {
+        if (!limits.OnlyCommitted)
+        {
+            return;
+        }
+
+        IReadOnlyList<AbortedTransaction> aborted = await AbortedSearch.FindAsync(
+            _partitions[at]!, items[at].Offset, endOffset, cancellation);
+        _answers[at].AbortedTransactions =
+        [
+            .. aborted.Select(static one => new FetchResponse.AbortedTransaction { ProducerId = one.ProducerId, FirstOffset = one.FirstOffset }),
+        ];
+    }
+
     /// <summary>With nothing to answer yet, a slow read is waited for as long as the client waits anyway.</summary>
     private TimeSpan ColdWait() => TimeSpan.FromMilliseconds(Math.Max(LeftMs(), services.Options.ColdReadGraceMs));
 
     private bool HasRecords(int at) =>
         _answers[at].ErrorCode == 0 && _answers[at].DivergingEpoch is not { Epoch: >= 0 }
-        && _partitions[at] is { IsReadable: true } partition && items[at].Offset < partition.HighWatermark;
+        && _partitions[at] is { IsReadable: true } partition
+        && items[at].Offset < (limits.OnlyCommitted ? _answers[at].LastStableOffset : partition.HighWatermark);
 
     private void Fail(int at, Exception error)
     {
@@ -269,7 +309,8 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
         long sum = 0;
         foreach (Partition? partition in _partitions)
         {
-            sum += partition is null ? 0 : partition.HighWatermark + ((long)partition.State << 40);
+            long end = partition is null ? 0 : limits.OnlyCommitted ? partition.LastStableOffset : partition.HighWatermark;
+            sum += partition is null ? 0 : end + ((long)partition.State << 40);
         }
 
         return sum;

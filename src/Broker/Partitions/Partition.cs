@@ -50,6 +50,7 @@ internal sealed partial class Partition : IStreamObserver
     private volatile IStream? _stream;
     private ProducerStateTable _producers;
     private LeaderEpochs _epochs = new();
+    private PartitionTransactions _transactions = new();
     private volatile PartitionState _state;
     private volatile int _leaderEpoch;
     private Task _lastAppend = Task.CompletedTask;
@@ -99,9 +100,7 @@ internal sealed partial class Partition : IStreamObserver
 
     public long LogStartOffset => _stream?.StartOffset ?? -1;
 
-    /// <summary>
-    /// Exclusive end of what can be read; also the last stable offset, for there are no transactions yet. -1 until opened.
-    /// </summary>
+    /// <summary>Exclusive end of what can be read; -1 until opened. Readers of committed records see less: <see cref="LastStableOffset"/>.</summary>
     public long HighWatermark => _stream?.ConfirmedOffset ?? -1;
 
     public long NextOffset => _stream?.NextOffset ?? -1;
@@ -117,7 +116,9 @@ internal sealed partial class Partition : IStreamObserver
     /// </summary>
     /// <param name="records">Whole batches; a slice of <paramref name="owner"/> if that is given.</param>
     /// <param name="epoch">Refused when the partition is not led under exactly this epoch; -1 takes any.</param>
-    public ValueTask<AppendResult> AppendAsync(ReadOnlyMemory<byte> records, SharedBuffer? owner, int epoch = -1)
+    /// <param name="permit">Confirmed by the coordinator, when the records begin a transaction; see <see cref="AskPermit"/>.</param>
+    public ValueTask<AppendResult> AppendAsync(
+        ReadOnlyMemory<byte> records, SharedBuffer? owner, int epoch = -1, TransactionPermit? permit = null)
     {
         Appended appended;
         lock (_gate)
@@ -127,10 +128,10 @@ internal sealed partial class Partition : IStreamObserver
                 case var _ when epoch >= 0 && epoch != _assigned:
                     return ValueTask.FromResult(Unavailable());
                 case PartitionState.Open:
-                    appended = AppendOpen(records, owner);
+                    appended = AppendOpen(records, owner, permit);
                     break;
                 case PartitionState.Closed or PartitionState.Opening or PartitionState.Sealed when !_registry.IsStopping:
-                    return EnqueueAsync(records, owner);
+                    return EnqueueAsync(records, owner, permit);
                 default:
                     return ValueTask.FromResult(Unavailable());
             }
@@ -202,13 +203,14 @@ internal sealed partial class Partition : IStreamObserver
     void IStreamObserver.Confirmed(IStream stream, in StreamBatch batch)
     {
         Waiters.Confirmed(batch.Bytes.Length);
+        WakeIfMarker(batch.Bytes.Span);
         Traffic.In(batch.Bytes.Length);
         _registry.Metrics.Confirmed(batch.Count);
         _observer?.Confirmed(stream, batch);
     }
 
     /// <summary>Under the lock, state open.</summary>
-    private Appended AppendOpen(ReadOnlyMemory<byte> records, SharedBuffer? owner)
+    private Appended AppendOpen(ReadOnlyMemory<byte> records, SharedBuffer? owner, TransactionPermit? permit)
     {
         IStream stream = _stream!;
         var appended = new Appended { BaseOffset = -1, AppendTimeMs = -1, Durable = Task.CompletedTask, Stream = stream };
@@ -218,7 +220,7 @@ internal sealed partial class Partition : IStreamObserver
             _ = RecordBatchHeader.TryRead(records.Span[at..], out RecordBatchHeader header);
             Memory<byte> batch = MemoryMarshal.AsMemory(records.Slice(at, (int)header.SizeBytes));
             at += batch.Length;
-            if (header.IsIdempotent && RefuseProducer(header, ref appended, isFirst))
+            if (header.IsIdempotent && RefuseProducer(header, permit, ref appended, isFirst))
             {
                 if (appended.Error != KafkaError.None)
                 {
@@ -266,13 +268,13 @@ internal sealed partial class Partition : IStreamObserver
     }
 
     /// <returns>True when the batch is not to be appended: an error, or a duplicate of one that was.</returns>
-    private bool RefuseProducer(in RecordBatchHeader header, ref Appended appended, bool isFirst)
+    private bool RefuseProducer(in RecordBatchHeader header, TransactionPermit? permit, ref Appended appended, bool isFirst)
     {
         ProducerBatch producer = ProducerBatch.Of(header);
         switch (_producers.Check(producer, out AppendedBatch original, out int expected))
         {
             case ProducerVerdict.Accept:
-                return false;
+                return RefuseTransaction(header, permit, ref appended);
             case ProducerVerdict.Duplicate:
                 // Acknowledged when the original is durable, which may still be on its way.
                 appended.Durable = appended.HasNew ? appended.Durable : original.Durable;
@@ -306,6 +308,10 @@ internal sealed partial class Partition : IStreamObserver
             long timestamp = header.IsLogAppendTime ? header.MaxTimestamp : -1;
             _producers.Append(
                 ProducerBatch.Of(header), baseOffset, baseOffset + header.LastOffsetDelta, timestamp, durable, _registry.NowMs);
+            if (header.IsTransactional)
+            {
+                _transactions.Append(header.ProducerId, header.ProducerEpoch, baseOffset, _registry.NowMs);
+            }
         }
     }
 
@@ -323,7 +329,8 @@ internal sealed partial class Partition : IStreamObserver
 
         if (appended.Error != KafkaError.None)
         {
-            return ValueTask.FromResult(new AppendResult(appended.Error, appended.Message, -1, -1, appended.Stream.StartOffset));
+            return ValueTask.FromResult(new AppendResult(
+                appended.Error, appended.Message, -1, -1, appended.Stream.StartOffset, appended.LacksPermit));
         }
 
         return appended.Durable.IsCompletedSuccessfully
@@ -367,6 +374,7 @@ internal sealed partial class Partition : IStreamObserver
         public long AppendTimeMs;
         public Task Durable;
         public bool HasNew;
+        public bool LacksPermit;
         public IStream Stream;
         public StreamUnavailableException? Failure;
         public PartitionCheckpoint? Checkpoint;

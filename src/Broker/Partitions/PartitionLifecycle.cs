@@ -1,7 +1,6 @@
 using PipeRoll.Foundation.Buffers;
 using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Streams;
-using PipeRoll.Wire.Records;
 
 namespace PipeRoll.Broker.Partitions;
 
@@ -50,7 +49,8 @@ internal sealed partial class Partition
         IStream stream = await storage.OpenAsync(Identity.Stream, epoch, this, cancellation);
         var producers = new ProducerStateTable(_registry.Options.ProducersPerPartitionMax);
         var epochs = new LeaderEpochs();
-        long checkpointOffset = await FoldAsync(stream, producers, epochs, cancellation);
+        var transactions = new PartitionTransactions();
+        long checkpointOffset = await FoldAsync(stream, new PartitionMemory(producers, epochs, transactions), cancellation);
         var started = new List<(PendingAppend Waiting, Appended Appended)>();
         bool isWanted;
         lock (_gate)
@@ -58,12 +58,12 @@ internal sealed partial class Partition
             isWanted = _state == PartitionState.Opening && (!_registry.IsClustered || _assigned == epoch);
             if (isWanted)
             {
-                Install(stream, producers, epochs, epoch, checkpointOffset);
+                Install(stream, new PartitionMemory(producers, epochs, transactions), epoch, checkpointOffset);
             }
 
             while (isWanted && _pending.TryDequeue(out PendingAppend? waiting))
             {
-                started.Add((waiting, AppendOpen(waiting.Records, waiting.Owner)));
+                started.Add((waiting, AppendOpen(waiting.Records, waiting.Owner, waiting.Permit)));
                 waiting.Owner?.Release();
             }
         }
@@ -137,7 +137,8 @@ internal sealed partial class Partition
         PartitionCheckpoint checkpoint;
         lock (_gate)
         {
-            if (!ReferenceEquals(stream, _stream) || endOffset <= _checkpointOffset || _producers is { Count: 0, ForgottenMax: < 0 })
+            if (!ReferenceEquals(stream, _stream) || endOffset <= _checkpointOffset || _producers is { Count: 0, ForgottenMax: < 0 }
+                    && _transactions is { OpenCount: 0, Aborted.Count: 0 })
             {
                 return;
             }
@@ -169,11 +170,12 @@ internal sealed partial class Partition
     }
 
     /// <summary>Under the lock.</summary>
-    private void Install(IStream stream, ProducerStateTable producers, LeaderEpochs epochs, int epoch, long checkpointOffset)
+    private void Install(IStream stream, PartitionMemory memory, int epoch, long checkpointOffset)
     {
         _stream = stream;
-        _producers = producers;
-        _epochs = epochs;
+        _producers = memory.Producers;
+        _epochs = memory.Epochs;
+        _transactions = memory.Transactions;
         _leaderEpoch = epoch;
         _checkpointOffset = checkpointOffset;
         _bytesSinceCheckpoint = 0;
@@ -182,15 +184,14 @@ internal sealed partial class Partition
         _state = PartitionState.Open;
     }
 
-    private async ValueTask<long> FoldAsync(
-        IStream stream, ProducerStateTable producers, LeaderEpochs epochs, CancellationToken cancellation)
+    private async ValueTask<long> FoldAsync(IStream stream, PartitionMemory memory, CancellationToken cancellation)
     {
         long from = stream.StartOffset;
         // Without a checkpoint there is nothing to remember of an empty log.
         long checkpointOffset = from;
         if (await stream.ReadCheckpointAsync(cancellation) is { } checkpoint)
         {
-            ProducerStateCodec.Read(checkpoint.State.Span, producers, epochs);
+            ProducerStateCodec.Read(checkpoint.State.Span, memory.Producers, memory.Epochs, memory.Transactions);
             checkpointOffset = checkpoint.Offset;
             from = Math.Max(from, checkpoint.Offset);
         }
@@ -211,28 +212,15 @@ internal sealed partial class Partition
 
             foreach (ReadOnlyMemory<byte> segment in batches.Segments)
             {
-                Fold(segment, producers, epochs, _registry.NowMs);
+                memory.Fold(segment, _registry.NowMs);
             }
 
             from = batches.EndOffset;
         }
 
-        producers.Expire(_registry.NowMs, _registry.Options.ProducerIdExpirationMs);
+        memory.Producers.Expire(_registry.NowMs, _registry.Options.ProducerIdExpirationMs);
+        memory.Transactions.Trim(stream.StartOffset);
         return checkpointOffset;
-    }
-
-    private static void Fold(ReadOnlyMemory<byte> segment, ProducerStateTable producers, LeaderEpochs epochs, long nowMs)
-    {
-        while (RecordBatches.TryTakeFirst(ref segment, out RecordBatchHeader header, out _))
-        {
-            epochs.Note(header.PartitionLeaderEpoch, header.BaseOffset);
-            if (header.IsIdempotent)
-            {
-                long timestamp = header.IsLogAppendTime ? header.MaxTimestamp : -1;
-                producers.Append(
-                    ProducerBatch.Of(header), header.BaseOffset, header.LastOffset, timestamp, Task.CompletedTask, nowMs);
-            }
-        }
     }
 
     private PartitionCheckpoint? TakeCheckpointIfDue(IStream stream)
@@ -252,14 +240,15 @@ internal sealed partial class Partition
     {
         _bytesSinceCheckpoint = 0;
         _batchesSinceCheckpoint = 0;
-        return new PartitionCheckpoint(stream, stream.NextOffset, ProducerStateCodec.Write(_producers, _epochs), _lastAppend);
+        _transactions.Trim(stream.StartOffset);
+        return new PartitionCheckpoint(stream, stream.NextOffset, ProducerStateCodec.Write(_producers, _epochs, _transactions), _lastAppend);
     }
 
-    private ValueTask<AppendResult> EnqueueAsync(ReadOnlyMemory<byte> records, SharedBuffer? owner)
+    private ValueTask<AppendResult> EnqueueAsync(ReadOnlyMemory<byte> records, SharedBuffer? owner, TransactionPermit? permit)
     {
         // Bounded by the bytes of requests in flight: the request that waits here holds its share of them.
         owner?.AddReference();
-        var waiting = new PendingAppend(records, owner);
+        var waiting = new PendingAppend(records, owner, permit);
         _pending.Enqueue(waiting);
         _registry.RequestOpen(this);
         return waiting.ResultAsync();
@@ -317,7 +306,7 @@ internal sealed partial class Partition
     }
 
     /// <summary>An append that came before the partition was open; it keeps its place in the order, and its bytes by a reference.</summary>
-    private sealed class PendingAppend(ReadOnlyMemory<byte> records, SharedBuffer? owner)
+    private sealed class PendingAppend(ReadOnlyMemory<byte> records, SharedBuffer? owner, TransactionPermit? permit)
     {
         private readonly TaskCompletionSource<ValueTask<AppendResult>> _started =
             new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -325,6 +314,8 @@ internal sealed partial class Partition
         public ReadOnlyMemory<byte> Records { get; } = records;
 
         public SharedBuffer? Owner { get; } = owner;
+
+        public TransactionPermit? Permit { get; } = permit;
 
         public void Started(ValueTask<AppendResult> append) => _started.SetResult(append);
 

@@ -120,7 +120,7 @@ internal sealed partial class Partition
                     $"{Identity} was sealed at {endOffset}, but is confirmed to {stream.ConfirmedOffset} and ends at {stream.NextOffset}");
             }
 
-            return new PartitionHandOver(stream.Id, epoch, endOffset, ProducerStateCodec.Write(_producers, _epochs));
+            return new PartitionHandOver(stream.Id, epoch, endOffset, ProducerStateCodec.Write(_producers, _epochs, _transactions));
         }
     }
 

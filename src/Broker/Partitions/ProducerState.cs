@@ -46,6 +46,9 @@ internal sealed class ProducerEntry(long producerId, short epoch)
 
     public short Epoch { get; private set; } = epoch;
 
+    /// <summary>Of the coordinator that wrote the last marker of a transaction; -1 when there was none.</summary>
+    public int CoordinatorEpoch { get; set; } = -1;
+
     public int Count { get; private set; }
 
     /// <summary>When the last batch was appended, milliseconds since the Unix epoch; expiry goes by it.</summary>
@@ -58,13 +61,19 @@ internal sealed class ProducerEntry(long producerId, short epoch)
 
     public int LastSequence => Count == 0 ? -1 : this[Count - 1].LastSequence;
 
-    public void Add(short epoch, in AppendedBatch batch)
+    /// <summary>Another epoch begins with sequence number 0 again.</summary>
+    public void MoveTo(short epoch)
     {
         if (epoch != Epoch)
         {
             Epoch = epoch;
             Clear();
         }
+    }
+
+    public void Add(short epoch, in AppendedBatch batch)
+    {
+        MoveTo(epoch);
 
         if (Count == BatchesMax)
         {

@@ -9,21 +9,30 @@ internal static class ProducerStateCodec
 {
     /// <summary>"PRPS" and the version.</summary>
     private const uint Magic = 0x50525053;
-    private const short Version = 2;
+    private const short Version = 3;
+
+    /// <summary>The one before transactions: still read.</summary>
+    private const short VersionWithoutTransactions = 2;
+
     private const int HeaderBytes = 4 + 2 + 4 + 4 + 8;
     private const int EpochBytes = 4 + 8;
-    private const int ProducerBytes = 8 + 2 + 8 + 1;
+    private const int ProducerBytes = 8 + 2 + 4 + 8 + 1;
     private const int BatchBytes = 4 + 4 + 8 + 8 + 8;
+    private const int TransactionsHeaderBytes = 4 + 4 + 8;
+    private const int OpenBytes = 8 + 2 + 8 + 8;
+    private const int AbortedBytes = 8 + 8 + 8;
     private const int CrcBytes = 4;
 
     /// <summary>As many producers as surely fit into one checkpoint.</summary>
     public const int ProducersMax =
-        (StreamLimits.CheckpointBytesMax - HeaderBytes - CrcBytes - (LeaderEpochs.EntriesMax * EpochBytes))
+        (StreamLimits.CheckpointBytesMax - HeaderBytes - CrcBytes - (LeaderEpochs.EntriesMax * EpochBytes)
+            - TransactionsHeaderBytes - (PartitionTransactions.OpenMax * OpenBytes) - (PartitionTransactions.AbortedMax * AbortedBytes))
         / (ProducerBytes + (ProducerEntry.BatchesMax * BatchBytes));
 
-    public static byte[] Write(ProducerStateTable producers, LeaderEpochs epochs)
+    public static byte[] Write(ProducerStateTable producers, LeaderEpochs epochs, PartitionTransactions transactions)
     {
-        int size = HeaderBytes + CrcBytes + (epochs.Entries.Count * EpochBytes);
+        int size = HeaderBytes + CrcBytes + (epochs.Entries.Count * EpochBytes) + TransactionsHeaderBytes
+            + (transactions.OpenCount * OpenBytes) + (transactions.Aborted.Count * AbortedBytes);
         foreach (ProducerEntry producer in producers.Producers)
         {
             size += ProducerBytes + (producer.Count * BatchBytes);
@@ -47,12 +56,15 @@ internal static class ProducerStateCodec
             WriteProducer(ref cursor, producer);
         }
 
+        WriteTransactions(ref cursor, transactions);
+
         cursor.PutUInt32(Crc32C.Compute(state.AsSpan(0, size - CrcBytes)));
         return state;
     }
 
     /// <exception cref="CorruptDataException">The bytes are not a state of a version that this program knows.</exception>
-    public static void Read(ReadOnlySpan<byte> state, ProducerStateTable producers, LeaderEpochs epochs)
+    public static void Read(
+        ReadOnlySpan<byte> state, ProducerStateTable producers, LeaderEpochs epochs, PartitionTransactions transactions)
     {
         if (state.Length < HeaderBytes + CrcBytes
             || BinaryPrimitives.ReadUInt32BigEndian(state[^CrcBytes..]) != Crc32C.Compute(state[..^CrcBytes]))
@@ -63,7 +75,7 @@ internal static class ProducerStateCodec
         var cursor = new Cursor(state[..^CrcBytes]);
         uint magic = cursor.TakeUInt32();
         short version = cursor.TakeInt16();
-        if (magic != Magic || version != Version)
+        if (magic != Magic || version is not (Version or VersionWithoutTransactions))
         {
             throw new CorruptDataException(
                 $"a producer state starts with {magic:x8} version {version}, known is {Magic:x8} version {Version}: "
@@ -86,7 +98,12 @@ internal static class ProducerStateCodec
 
         for (int i = 0; i < producerCount; i++)
         {
-            producers.Restore(ReadProducer(ref cursor));
+            producers.Restore(ReadProducer(ref cursor, version));
+        }
+
+        if (version == Version)
+        {
+            ReadTransactions(ref cursor, transactions);
         }
 
         if (cursor.Left != 0)
@@ -99,6 +116,7 @@ internal static class ProducerStateCodec
     {
         cursor.PutInt64(producer.ProducerId);
         cursor.PutInt16(producer.Epoch);
+        cursor.PutInt32(producer.CoordinatorEpoch);
         cursor.PutInt64(producer.LastAppendMs);
         cursor.PutByte((byte)producer.Count);
         for (int i = 0; i < producer.Count; i++)
@@ -112,11 +130,12 @@ internal static class ProducerStateCodec
         }
     }
 
-    private static ProducerEntry ReadProducer(ref Cursor cursor)
+    private static ProducerEntry ReadProducer(ref Cursor cursor, short version)
     {
         long id = cursor.TakeInt64();
         short epoch = cursor.TakeInt16();
-        var producer = new ProducerEntry(id, epoch) { LastAppendMs = cursor.TakeInt64() };
+        int coordinatorEpoch = version == Version ? cursor.TakeInt32() : -1;
+        var producer = new ProducerEntry(id, epoch) { CoordinatorEpoch = coordinatorEpoch, LastAppendMs = cursor.TakeInt64() };
         int batches = cursor.TakeByte();
         if (batches > ProducerEntry.BatchesMax)
         {
@@ -133,6 +152,53 @@ internal static class ProducerStateCodec
         }
 
         return producer;
+    }
+
+    private static void WriteTransactions(ref Cursor cursor, PartitionTransactions transactions)
+    {
+        cursor.PutInt32(transactions.OpenCount);
+        cursor.PutInt32(transactions.Aborted.Count);
+        cursor.PutInt64(transactions.AbortedFrom);
+        foreach (OpenTransaction open in transactions.Open)
+        {
+            cursor.PutInt64(open.ProducerId);
+            cursor.PutInt16(open.Epoch);
+            cursor.PutInt64(open.FirstOffset);
+            cursor.PutInt64(open.StartedMs);
+        }
+
+        foreach (AbortedTransaction aborted in transactions.Aborted)
+        {
+            cursor.PutInt64(aborted.ProducerId);
+            cursor.PutInt64(aborted.FirstOffset);
+            cursor.PutInt64(aborted.LastOffset);
+        }
+    }
+
+    private static void ReadTransactions(ref Cursor cursor, PartitionTransactions transactions)
+    {
+        int openCount = cursor.TakeInt32();
+        int abortedCount = cursor.TakeInt32();
+        if (openCount is < 0 or > PartitionTransactions.OpenMax || abortedCount is < 0 or > PartitionTransactions.AbortedMax)
+        {
+            throw new CorruptDataException($"a producer state counts {openCount} open and {abortedCount} aborted transactions");
+        }
+
+        transactions.RestoreAbortedFrom(cursor.TakeInt64());
+        for (int i = 0; i < openCount; i++)
+        {
+            long producerId = cursor.TakeInt64();
+            short epoch = cursor.TakeInt16();
+            long firstOffset = cursor.TakeInt64();
+            transactions.Restore(new OpenTransaction(producerId, epoch, firstOffset, cursor.TakeInt64()));
+        }
+
+        for (int i = 0; i < abortedCount; i++)
+        {
+            long producerId = cursor.TakeInt64();
+            long firstOffset = cursor.TakeInt64();
+            transactions.Restore(new AbortedTransaction(producerId, firstOffset, cursor.TakeInt64()));
+        }
     }
 
     /// <summary>Big-endian reading and writing at a moving place; running over the end is corruption.</summary>

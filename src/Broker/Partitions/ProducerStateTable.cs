@@ -1,3 +1,5 @@
+using PipeRoll.Wire;
+
 namespace PipeRoll.Broker.Partitions;
 
 /// <summary>
@@ -34,13 +36,19 @@ internal sealed class ProducerStateTable(int producersMax)
         expectedSequence = 0;
         if (!_producers.TryGetValue(batch.ProducerId, out ProducerEntry? entry))
         {
-            return batch.FirstSequence == 0 || batch.ProducerId <= ForgottenMax
+            return batch.FirstSequence <= 0 || batch.ProducerId <= ForgottenMax
                 ? ProducerVerdict.Accept : ProducerVerdict.OutOfOrderSequence;
         }
 
         if (batch.Epoch < entry.Epoch)
         {
             return ProducerVerdict.InvalidEpoch;
+        }
+
+        if (batch.FirstSequence < 0)
+        {
+            // Written by a coordinator in the producer's name (offsets of a group): it has the order in its hands.
+            return ProducerVerdict.Accept;
         }
 
         if (batch.Epoch > entry.Epoch)
@@ -60,20 +68,39 @@ internal sealed class ProducerStateTable(int producersMax)
     /// <summary>Folds an appended batch in; it was checked before, or comes from the log.</summary>
     public void Append(in ProducerBatch batch, long baseOffset, long lastOffset, long timestamp, Task durable, long nowMs)
     {
-        if (!_producers.TryGetValue(batch.ProducerId, out ProducerEntry? entry))
+        ProducerEntry entry = Touch(batch.ProducerId, batch.Epoch, nowMs);
+        if (batch.FirstSequence < 0)
         {
-            entry = new ProducerEntry(batch.ProducerId, batch.Epoch);
-            Insert(entry);
-        }
-        else
-        {
-            _order.Remove(entry.Place!);
-            _order.AddLast(entry.Place!);
+            entry.MoveTo(batch.Epoch);
+            return;
         }
 
         entry.Add(batch.Epoch, new AppendedBatch(batch.FirstSequence, batch.LastSequence, baseOffset, lastOffset, timestamp, durable));
-        entry.LastAppendMs = nowMs;
     }
+
+    /// <summary>Whether a transaction of the producer may be ended so: nobody newer has fenced the producer or the coordinator.</summary>
+    public KafkaError CheckMarker(in TransactionMarker marker)
+    {
+        if (!_producers.TryGetValue(marker.ProducerId, out ProducerEntry? entry))
+        {
+            return KafkaError.None;
+        }
+
+        return marker.Epoch < entry.Epoch ? KafkaError.InvalidProducerEpoch
+            : marker.CoordinatorEpoch < entry.CoordinatorEpoch ? KafkaError.TransactionCoordinatorFenced
+            : KafkaError.None;
+    }
+
+    /// <summary>Folds in a marker: what comes with a lower epoch from here on is a zombie's.</summary>
+    public void Append(in TransactionMarker marker, long nowMs)
+    {
+        ProducerEntry entry = Touch(marker.ProducerId, marker.Epoch, nowMs);
+        entry.MoveTo(marker.Epoch);
+        entry.CoordinatorEpoch = Math.Max(entry.CoordinatorEpoch, marker.CoordinatorEpoch);
+    }
+
+    /// <summary>The epoch that the producer was last seen with; -1 when it is not known.</summary>
+    public short EpochOf(long producerId) => _producers.TryGetValue(producerId, out ProducerEntry? entry) ? entry.Epoch : (short)-1;
 
     /// <summary>Puts back an entry from a checkpoint; entries come least recently used first.</summary>
     public void Restore(ProducerEntry entry) => Insert(entry);
@@ -92,6 +119,23 @@ internal sealed class ProducerStateTable(int producersMax)
         }
 
         return expired;
+    }
+
+    private ProducerEntry Touch(long producerId, short epoch, long nowMs)
+    {
+        if (!_producers.TryGetValue(producerId, out ProducerEntry? entry))
+        {
+            entry = new ProducerEntry(producerId, epoch);
+            Insert(entry);
+        }
+        else
+        {
+            _order.Remove(entry.Place!);
+            _order.AddLast(entry.Place!);
+        }
+
+        entry.LastAppendMs = nowMs;
+        return entry;
     }
 
     private void Insert(ProducerEntry entry)

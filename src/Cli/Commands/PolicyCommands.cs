@@ -185,7 +185,7 @@ internal static class PolicyCommands
         return command;
     }
 
-    private static void WriteDecisions(CliConsole console, ReplayReport? decisions)
+    internal static void WriteDecisions(CliConsole console, ReplayReport? decisions)
     {
         if (decisions is null)
         {

@@ -65,15 +65,15 @@ internal sealed class ExpressionCompiler(CelEnvironment environment, SourceMap m
 
     private void CheckListed(CelExpr.Call call, YamlText place, int start)
     {
-        if (call.Function != "listed" || call.Target is not null || call.Arguments.Length == 0)
+        if (call.Function is not ("listed" or "screen") || call.Target is not null || call.Arguments.Length == 0)
         {
             return;
         }
         string? name = call.Arguments[0] is CelExpr.Literal { Value.Kind: CelKind.String } literal ? literal.Value.StringValue : null;
         if (name is null)
         {
-            const string Hint = "Write `listed('sanctioned', event.name)`.";
-            Report(place, start + call.Offset, "`listed` needs the list's name as a text in quotes", Hint);
+            string hint = $"Write `{call.Function}('sanctioned', event.name)`.";
+            Report(place, start + call.Offset, $"`{call.Function}` needs the list's name as a text in quotes", hint);
         }
         else if (!_listNames.Contains(name))
         {

@@ -11,7 +11,7 @@ namespace PipeRoll.Policies.Compilation;
 internal sealed class PolicyCompiler
 {
     private const CelExtensions Extensions = CelExtensions.Strings | CelExtensions.Math | CelExtensions.Lists | CelExtensions.Sets
-        | CelExtensions.Encoders | CelExtensions.Bindings | CelExtensions.TwoVariables | CelExtensions.Optionals;
+        | CelExtensions.Encoders | CelExtensions.Bindings | CelExtensions.TwoVariables | CelExtensions.Optionals | CelExtensions.Network;
 
     private readonly PolicyModel _model;
     private readonly ProblemList _problems;
@@ -51,19 +51,29 @@ internal sealed class PolicyCompiler
         .Extensions(Extensions)
         .Variable("event", _eventType.Type)
         .Variable("lists", _lists.StructType.Type)
-        .Function("listed", CelOverload.Static(CelType.String, CelType.String, CelType.Bool, Listed));
+        .Struct(ScreeningValue.Type)
+        .Function("listed", CelOverload.Static(CelType.String, CelType.String, CelType.Bool, Listed))
+        .Function("screen", CelOverload.Static(CelType.String, CelType.String, ScreeningValue.Type.Type, Screen));
 
-    private CelValue Listed(in CelValue name, in CelValue value)
+    private CelValue Listed(in CelValue name, in CelValue value) =>
+        ListOf(name.StringValue) is { } list ? CelValue.Bool(list.Contains(value.StringValue)) : NoList(name);
+
+    private CelValue Screen(in CelValue name, in CelValue value) =>
+        ListOf(name.StringValue) is { } list ? CelValue.Struct(new ScreeningValue(list.Screen(value.StringValue))) : NoList(name);
+
+    private PolicyList? ListOf(string name)
     {
         foreach (PolicyList list in _model.Lists)
         {
-            if (list.Name == name.StringValue)
+            if (list.Name == name)
             {
-                return CelValue.Bool(list.Contains(value.StringValue));
+                return list;
             }
         }
-        return CelValue.Error($"the policy has no list '{name.StringValue}'");
+        return null;
     }
+
+    private static CelValue NoList(in CelValue name) => CelValue.Error($"the policy has no list '{name.StringValue}'");
 
     private CompiledWindow? CompileWindow(Placed<PolicyWindow> placed)
     {
@@ -71,7 +81,7 @@ internal sealed class PolicyCompiler
         string what = $"window '{window.Name}'";
         CelProgram? key = Compile(_overEvent, placed, "key", window.Key, $"the key of {what}", ExpressionCompiler.KeyTypes);
         CelProgram? where = Compile(_overEvent, placed, "where", window.Where, $"the `where` of {what}", [CelTypeKind.Bool]);
-        CelTypeKind[] valueTypes = window.Aggregate == WindowAggregate.Distinct
+        CelTypeKind[] valueTypes = window.Aggregate.TakesText()
             ? ExpressionCompiler.KeyTypes
             : ExpressionCompiler.NumberTypes;
         CelProgram? value = Compile(_overEvent, placed, "value", window.Value, $"the value of {what}", valueTypes);
@@ -180,10 +190,10 @@ internal sealed class PolicyCompiler
         FieldType.Bool => CelType.Bool,
         FieldType.Int => CelType.Int,
         FieldType.Double => CelType.Double,
-        FieldType.String => CelType.String,
+        FieldType.String or FieldType.Text => CelType.String,
+        FieldType.Any => CelType.Dyn,
         _ => CelType.Timestamp,
     };
 
-    private static CelType TypeOf(WindowAggregate aggregate) =>
-        aggregate is WindowAggregate.Count or WindowAggregate.Distinct ? CelType.Int : CelType.Double;
+    private static CelType TypeOf(WindowAggregate aggregate) => aggregate.IsWhole() ? CelType.Int : CelType.Double;
 }

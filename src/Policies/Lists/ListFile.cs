@@ -1,143 +1,111 @@
 using System.Text;
+using System.Text.Json;
+using System.Xml;
+using PipeRoll.Policies.Lists;
+using PipeRoll.Policies.Lists.Formats;
 
-namespace PipeRoll.Policies.Lists;
+namespace PipeRoll.Policies;
 
-/// <summary>A list file cannot be read: the line from 1, what is wrong, and what to do.</summary>
-internal sealed class ListFileException(int line, string message, string hint) : Exception(message)
+/// <summary>What is to be read of a list file.</summary>
+/// <param name="Format">How it is written.</param>
+public sealed record ListFileOptions(ListFormat Format)
 {
-    public int Line { get; } = line;
+    /// <summary>For CSV: the column with the names.</summary>
+    public string NameColumn { get; init; } = "name";
 
-    public string Hint { get; } = hint;
+    /// <summary>For CSV: the column that numbers the entries; empty for none.</summary>
+    public string IdColumn { get; init; } = "";
+
+    /// <summary>For CSV: the column with other names, separated by <c>;</c>; empty for none.</summary>
+    public string AliasColumn { get; init; } = "";
 }
 
 /// <summary>
-/// Reads the entries of a list file: one entry per line (empty lines and lines that start with <c>#</c> do not count),
-/// or one column of a CSV file (RFC 4180) whose first line names its columns.
+/// Reads list files in all formats, as a stream, with a bound on everything: a file that somebody else publishes is hostile until it is read.
 /// </summary>
-internal static class ListFile
+public static class ListFile
 {
-    /// <exception cref="ListFileException">The bytes are not UTF-8, or the CSV is broken, or it has no such column.</exception>
-    public static IReadOnlyList<string> Read(ReadOnlySpan<byte> content, string? column)
+    /// <summary>Reads a list.</summary>
+    /// <param name="content">The file.</param>
+    /// <param name="aliases">For <see cref="ListFormat.OfacCsv"/>: ALT.CSV; else null.</param>
+    /// <param name="options">How to read it.</param>
+    /// <exception cref="ListFileException">The file is not what it should be.</exception>
+    public static ListDocument Read(Stream content, Stream? aliases, ListFileOptions options)
     {
-        string text;
         try
         {
-            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(content);
+            return new ListDocument(EntriesOf(content, aliases, options));
         }
         catch (DecoderFallbackException)
         {
             throw new ListFileException(1, "the file is not UTF-8 text", "Save the list as UTF-8.");
         }
-        text = text.TrimStart('\uFEFF');
-        return column is null ? ReadLines(text) : ReadColumn(text, column);
+        catch (XmlException e)
+        {
+            throw new ListFileException(e.LineNumber, $"this is not XML that is read here: {e.Message}", "Download the list again; DTDs are refused.");
+        }
+        catch (JsonException e)
+        {
+            throw new ListFileException((int)(e.LineNumber ?? 0) + 1, "this is not JSON", "Write an array of names, or of objects with `name`.");
+        }
     }
 
-    private static List<string> ReadLines(string text)
+    /// <summary>Reads a list from a file, or from a folder with the SDN list's CSV files.</summary>
+    /// <exception cref="ListFileException">The file is not what it should be.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static ListDocument Load(string path, ListFileOptions? options = null)
     {
-        var entries = new List<string>();
-        foreach (ReadOnlySpan<char> line in text.AsSpan().EnumerateLines())
+        string file = Directory.Exists(path) ? Path.Combine(path, "sdn.csv") : path;
+        using FileStream content = File.OpenRead(file);
+        ListFileOptions wanted = options ?? new ListFileOptions(Guess(content));
+        string beside = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, "alt.csv");
+        using FileStream? aliases = wanted.Format == ListFormat.OfacCsv && File.Exists(beside) ? File.OpenRead(beside) : null;
+        return Read(content, aliases, wanted);
+    }
+
+    private static ListFormat Guess(FileStream content)
+    {
+        Span<byte> start = stackalloc byte[4_096];
+        int length = content.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        content.Position = 0;
+        return ListFormats.Guess(start[..length]);
+    }
+
+    private static IEnumerable<ListEntry> EntriesOf(Stream content, Stream? aliases, ListFileOptions options) => Bounded(options.Format switch
+    {
+        ListFormat.Lines => ReadLines(TextOf(content)),
+        ListFormat.Csv => CsvList.Read(TextOf(content), options),
+        ListFormat.Json => JsonList.Read(content),
+        ListFormat.OfacCsv => OfacCsv.Read(TextOf(content), aliases is null ? null : TextOf(aliases)),
+        ListFormat.OfacXml => OfacXml.Read(content),
+        _ => UnXml.Read(content),
+    });
+
+    private static StreamReader TextOf(Stream content) =>
+        new(content, new UTF8Encoding(false, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: true, leaveOpen: true);
+
+    private static IEnumerable<ListEntry> Bounded(IEnumerable<ListEntry> entries)
+    {
+        int count = 0;
+        foreach (ListEntry entry in entries)
         {
-            ReadOnlySpan<char> entry = line.Trim();
+            if (++count > ListDocument.EntriesMax)
+            {
+                throw new ListFileException(0, $"the list has more than {ListDocument.EntriesMax} entries", "Is this the right file?");
+            }
+            yield return entry;
+        }
+    }
+
+    private static IEnumerable<ListEntry> ReadLines(TextReader reader)
+    {
+        while (reader.ReadLine() is { } line)
+        {
+            string entry = line.Trim();
             if (entry.Length > 0 && entry[0] != '#')
             {
-                entries.Add(entry.ToString());
+                yield return ListEntry.Of(entry);
             }
-        }
-        return entries;
-    }
-
-    private static List<string> ReadColumn(string text, string column)
-    {
-        var entries = new List<string>();
-        int position = 0;
-        int line = 1;
-        List<string> header = ReadRow(text, ref position, ref line);
-        int index = header.IndexOf(column);
-        if (index < 0)
-        {
-            throw new ListFileException(
-                1, $"the file has no column '{column}'", $"Its columns are: {string.Join(", ", header)}.");
-        }
-        while (position < text.Length)
-        {
-            int rowLine = line;
-            List<string> row = ReadRow(text, ref position, ref line);
-            if (row.Count == 1 && row[0].Length == 0)
-            {
-                continue;
-            }
-            if (row.Count <= index)
-            {
-                throw new ListFileException(
-                    rowLine,
-                    $"the row has {row.Count} columns, so it has no '{column}'",
-                    $"Give every row {header.Count} columns, as the first line says.");
-            }
-            if (row[index].Trim().Length > 0)
-            {
-                entries.Add(row[index].Trim());
-            }
-        }
-        return entries;
-    }
-
-    private static List<string> ReadRow(string text, ref int position, ref int line)
-    {
-        var row = new List<string>();
-        while (true)
-        {
-            row.Add(ReadCell(text, ref position, ref line));
-            if (position >= text.Length)
-            {
-                return row;
-            }
-            char end = text[position++];
-            if (end == ',')
-            {
-                continue;
-            }
-            if (end == '\r' && position < text.Length && text[position] == '\n')
-            {
-                position++;
-            }
-            line++;
-            return row;
         }
     }
-
-    private static string ReadCell(string text, ref int position, ref int line)
-    {
-        if (position >= text.Length || text[position] != '"')
-        {
-            int length = text.AsSpan(position).IndexOfAny(',', '\r', '\n');
-            length = length < 0 ? text.Length - position : length;
-            position += length;
-            return text.Substring(position - length, length);
-        }
-        int firstLine = line;
-        var cell = new StringBuilder();
-        for (position++; position < text.Length; position++)
-        {
-            char c = text[position];
-            if (c != '"')
-            {
-                line += c == '\n' ? 1 : 0;
-                cell.Append(c);
-            }
-            else if (position + 1 < text.Length && text[position + 1] == '"')
-            {
-                cell.Append('"');
-                position++;
-            }
-            else
-            {
-                position++;
-                return AtCellEnd(text, position) ? cell.ToString() : throw new ListFileException(
-                    line, "there is text after a closing quotation mark", "Double quotation marks inside quotes: \"\".");
-            }
-        }
-        throw new ListFileException(firstLine, "a quotation mark is opened and never closed", "Add the closing quotation mark.");
-    }
-
-    private static bool AtCellEnd(string text, int position) => position >= text.Length || text[position] is ',' or '\r' or '\n';
 }

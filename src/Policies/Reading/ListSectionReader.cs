@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using PipeRoll.Policies.Lists;
 
 namespace PipeRoll.Policies.Reading;
 
@@ -8,11 +7,19 @@ internal static class ListSectionReader
 {
     private const string Hint = "Write `NAME: { file: names.csv, column: name, match: name }` or `NAME: { values: [a, b] }`.";
 
-    private static readonly Dictionary<string, ListMatch> Matches = new() { ["exact"] = ListMatch.Exact, ["name"] = ListMatch.Name };
+    private static readonly string[] FileKeys = ["column", "idColumn", "aliasColumn", "aliases", "format", "sha256"];
+
+    private static readonly Dictionary<string, ListMatch> Matches = new()
+    {
+        ["exact"] = ListMatch.Exact,
+        ["name"] = ListMatch.Name,
+        ["prefix"] = ListMatch.Prefix,
+        ["fuzzy"] = ListMatch.Fuzzy,
+    };
 
     public static List<PolicyList> Read(
         YamlNode node,
-        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
+        PolicySource source,
         ProblemList problems)
     {
         var lists = new List<PolicyList>();
@@ -24,7 +31,7 @@ internal static class ListSectionReader
         {
             if (Names.Check(entry.Key, "list", problems)
                 && YamlSection.Of(entry.Value, $"list '{entry.Key.Text}'", problems, Hint) is { } list
-                && ReadList(entry.Key.Text, list, files) is { } read)
+                && ReadList(entry.Key.Text, list, source) is { } read)
             {
                 lists.Add(read);
             }
@@ -45,7 +52,7 @@ internal static class ListSectionReader
                 .Select(entry => entry.Value)
                 .OfType<YamlMap>()
                 .SelectMany(list => list.Entries)
-                .Where(entry => entry.Key.Text == "file")
+                .Where(entry => entry.Key.Text is "file" or "aliases")
                 .Select(entry => entry.Value)
                 .OfType<YamlText>()
                 .Select(text => text.Text)
@@ -54,35 +61,78 @@ internal static class ListSectionReader
         ];
     }
 
-    private static PolicyList? ReadList(string name, YamlSection section, IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files)
+    private static PolicyList? ReadList(string name, YamlSection section, PolicySource source)
     {
         string version = section.Text("version");
         ListMatch match = section.Word("match", ListMatch.Exact, Matches);
         YamlText? file = section.Scalar("file");
-        YamlText? column = section.Scalar("column");
-        YamlText? pin = section.Scalar("sha256");
         bool hasValues = section.Find("values") is not null;
         IReadOnlyList<string> values = section.Texts("values");
-        section.Close();
+        int threshold = section.Int("threshold", PolicyList.ThresholdDefault, 1, 100);
+        if (match != ListMatch.Fuzzy && section.Find("threshold") is { } unused)
+        {
+            section.Problems.Add(unused, "`threshold` is only for `match: fuzzy`", "Remove it, or write `match: fuzzy`.");
+        }
         if (hasValues == (file is not null))
         {
             section.Problems.Add(section.Map, $"list '{name}' needs either `file` or `values`", Hint);
-            return null;
         }
-        if (hasValues && (column ?? pin) is { } wrong)
+        foreach (string key in FileKeys)
         {
-            section.Problems.Add(wrong, "`column` and `sha256` are only for a list with a `file`", "Remove it.");
+            if (section.Scalar(key) is { } wrong && hasValues)
+            {
+                section.Problems.Add(wrong, $"`{key}` is only for a list with a `file`", "Remove it.");
+            }
         }
-        IReadOnlyList<string>? entries = file is null ? values : ReadFile(file, column, pin, files, section.Problems);
-        return entries is null ? null : new PolicyList(name, version.Length == 0 ? null : version, match, entries);
+        section.Close();
+        if (source.ListDocuments.TryGetValue(name, out ListDocument? given))
+        {
+            return new PolicyList(name, null, match, given, threshold);
+        }
+        ListDocument? document = file is null ? new ListDocument(values.Select(ListEntry.Of)) : ReadFile(file, section, source.ListFiles);
+        return document is null || hasValues == (file is not null)
+            ? null
+            : new PolicyList(name, version.Length == 0 ? null : version, match, document, threshold);
     }
 
-    private static IReadOnlyList<string>? ReadFile(
-        YamlText file,
-        YamlText? column,
-        YamlText? pin,
-        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
-        ProblemList problems)
+    private static ListDocument? ReadFile(YamlText file, YamlSection section, IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files)
+    {
+        YamlText? aliases = section.Scalar("aliases");
+        ListFormat otherwise = section.Scalar("column") is null ? ListFormat.Lines : ListFormat.Csv;
+        ListFormat format = section.Word("format", otherwise, ListFormats.ByName);
+        if (aliases is not null && format != ListFormat.OfacCsv)
+        {
+            section.Problems.Add(aliases, "`aliases` names a second file of `format: ofac-csv` only", "For CSV write `aliasColumn`.");
+        }
+        if (FindFile(file, section.Problems, files) is not { } content || IsOtherThanPinned(file, content, section))
+        {
+            return null;
+        }
+        ReadOnlyMemory<byte>? others = aliases is null ? null : FindFile(aliases, section.Problems, files);
+        if (aliases is not null && others is null)
+        {
+            return null;
+        }
+        var options = new ListFileOptions(format)
+        {
+            NameColumn = section.Scalar("column")?.Text ?? "name",
+            IdColumn = section.Scalar("idColumn")?.Text ?? "",
+            AliasColumn = section.Scalar("aliasColumn")?.Text ?? "",
+        };
+        try
+        {
+            return ListFile.Read(StreamOf(content), others is { } bytes ? StreamOf(bytes) : null, options);
+        }
+        catch (ListFileException e)
+        {
+            section.Problems.AddIn(file.Text, Math.Max(1, e.Line), 1, e.Message, e.Hint);
+            return null;
+        }
+    }
+
+    private static MemoryStream StreamOf(ReadOnlyMemory<byte> bytes) => new(bytes.ToArray(), writable: false);
+
+    private static ReadOnlyMemory<byte>? FindFile(YamlText file, ProblemList problems, IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files)
     {
         if (!IsInside(file.Text))
         {
@@ -95,24 +145,21 @@ internal static class ListSectionReader
             problems.Add(file, $"there is no file '{file.Text}'", "Put the file beside the policy, or correct its name.");
             return null;
         }
+        return content;
+    }
+
+    private static bool IsOtherThanPinned(YamlText file, ReadOnlyMemory<byte> content, YamlSection section)
+    {
         string actual = Convert.ToHexStringLower(SHA256.HashData(content.Span));
-        if (pin is not null && !string.Equals(pin.Text, actual, StringComparison.OrdinalIgnoreCase))
+        if (section.Scalar("sha256") is not { } pin || string.Equals(pin.Text, actual, StringComparison.OrdinalIgnoreCase))
         {
-            problems.Add(
-                pin,
-                $"'{file.Text}' is not the file that the policy is pinned to: its SHA-256 is {actual}",
-                "Bring back the right file, or, if the change is wanted, write the new SHA-256 here and give the policy a new version.");
-            return null;
+            return false;
         }
-        try
-        {
-            return ListFile.Read(content.Span, column?.Text);
-        }
-        catch (ListFileException e)
-        {
-            problems.AddIn(file.Text, e.Line, 1, e.Message, e.Hint);
-            return null;
-        }
+        section.Problems.Add(
+            pin,
+            $"'{file.Text}' is not the file that the policy is pinned to: its SHA-256 is {actual}",
+            "Bring back the right file, or, if the change is wanted, write the new SHA-256 here and give the policy a new version.");
+        return true;
     }
 
     private static bool IsInside(string file) =>

@@ -53,7 +53,7 @@ internal static class PolicyFileReader
         ProblemList problems = section.Problems;
         if (section.Find("lists") is { } lists)
         {
-            model.Lists.AddRange(ListSectionReader.Read(lists, source.ListFiles, problems));
+            model.Lists.AddRange(ListSectionReader.Read(lists, source, problems));
         }
         if (section.Find("windows") is { } windows)
         {

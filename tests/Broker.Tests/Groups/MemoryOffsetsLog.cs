@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Partitions;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Tests.Groups;
@@ -77,6 +78,17 @@ internal sealed class MemoryOffsetsLog(int partitions) : IOffsetsLog
 
         return Task.FromResult(Refusal);
     }
+
+    public async Task<AppendResult> AppendAsync(
+        int partition, int term, IReadOnlyList<GroupLogRecord> records, TransactionalAppend transaction)
+    {
+        GroupLogRecord[] marked = [.. records.Select(record => record with { ProducerId = transaction.ProducerId })];
+        return new AppendResult(await AppendAsync(partition, term, marked), null, -1, -1, -1);
+    }
+
+    /// <summary>A marker, as the leader of the partition writes it.</summary>
+    public void EndTransaction(int partition, long producerId, bool isCommit) =>
+        _records[partition].Add(new GroupLogRecord { ProducerId = producerId, IsCommit = isCommit });
 
     public void Release(KafkaError error = KafkaError.None)
     {

@@ -27,7 +27,7 @@ public sealed class ProduceTests
         Assert.Equal(KafkaError.InvalidRecord, await ErrorOf(client, "t", []));
         Assert.Equal(KafkaError.UnknownTopicOrPartition, await ErrorOf(client, "absent", Batches.Of(1)));
         Assert.Equal(
-            KafkaError.UnsupportedForMessageFormat,
+            KafkaError.TransactionalIdAuthorizationFailed,
             await ErrorOf(client, "t", Batches.Of(1, producerId: 1, epoch: 0, sequence: 0, isTransactional: true)));
         ProduceResponse.PartitionProduceResponse keyless = await client.ProduceAsync("compacted", Batches.Of(1, withKeys: false));
         Assert.Equal(0, Assert.Single(keyless.RecordErrors).BatchIndex);

@@ -117,7 +117,7 @@ public sealed class ProducerStateTableTests
     private static ProducerStateTable ThroughBytes(ProducerStateTable table)
     {
         var read = new ProducerStateTable(100);
-        ProducerStateCodec.Read(ProducerStateCodec.Write(table, new LeaderEpochs()), read, new LeaderEpochs());
+        ProducerStateCodec.Read(ProducerStateCodec.Write(table, new LeaderEpochs(), new PartitionTransactions()), read, new LeaderEpochs(), new PartitionTransactions());
         return read;
     }
 
@@ -163,7 +163,7 @@ public sealed class ProducerStateTableTests
 
         var readTable = new ProducerStateTable(10);
         var readEpochs = new LeaderEpochs();
-        ProducerStateCodec.Read(ProducerStateCodec.Write(table, epochs), readTable, readEpochs);
+        ProducerStateCodec.Read(ProducerStateCodec.Write(table, epochs, new PartitionTransactions()), readTable, readEpochs, new PartitionTransactions());
         Assert.Equal([(3, 0L), (7, 12L)], readEpochs.Entries);
         ProducerEntry entry = Assert.Single(readTable.Producers);
         Assert.Equal((5L, (short)2, 5, 9L), (entry.ProducerId, entry.Epoch, entry.Count, entry.LastAppendMs));
@@ -175,17 +175,17 @@ public sealed class ProducerStateTableTests
     {
         var table = new ProducerStateTable(10);
         table.Append(new ProducerBatch(5, 2, 0, 0), 0, 0, -1, Task.CompletedTask, nowMs: 0);
-        byte[] good = ProducerStateCodec.Write(table, new LeaderEpochs());
+        byte[] good = ProducerStateCodec.Write(table, new LeaderEpochs(), new PartitionTransactions());
         Gen.Int[0, good.Length - 1].Select(Gen.Byte[1, 255]).Sample((at, flip) =>
         {
             byte[] damaged = [.. good];
             damaged[at] ^= flip;
-            Assert.Throws<CorruptDataException>(() => ProducerStateCodec.Read(damaged, new ProducerStateTable(10), new LeaderEpochs()));
+            Assert.Throws<CorruptDataException>(() => ProducerStateCodec.Read(damaged, new ProducerStateTable(10), new LeaderEpochs(), new PartitionTransactions()));
         });
         for (int length = 0; length < good.Length; length++)
         {
             Assert.Throws<CorruptDataException>(() =>
-                ProducerStateCodec.Read(good.AsSpan(0, length), new ProducerStateTable(10), new LeaderEpochs()));
+                ProducerStateCodec.Read(good.AsSpan(0, length), new ProducerStateTable(10), new LeaderEpochs(), new PartitionTransactions()));
         }
     }
 
@@ -207,6 +207,6 @@ public sealed class ProducerStateTableTests
             }
         }
 
-        Assert.InRange(ProducerStateCodec.Write(table, epochs).Length, 1, StreamLimits.CheckpointBytesMax);
+        Assert.InRange(ProducerStateCodec.Write(table, epochs, new PartitionTransactions()).Length, 1, StreamLimits.CheckpointBytesMax);
     }
 }

@@ -1,6 +1,8 @@
 using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Shares;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
@@ -14,11 +16,16 @@ internal sealed class BrokerHost : IAsyncDisposable
 
     private readonly BrokerOptions _options;
     private readonly IProduceAdmission _admission;
+    private readonly SecurityDependencies _security;
+    private readonly Func<IConnectionListener>? _listen;
 
     private BrokerHost(
-        BrokerOptions options, IProduceAdmission admission, TimeProvider time, MemoryStreamStorage storage, MemoryTopicCatalog catalog)
+        BrokerOptions options, IProduceAdmission admission, TimeProvider time, MemoryStreamStorage storage, MemoryTopicCatalog catalog,
+        SecurityDependencies security, Func<IConnectionListener>? listen)
     {
         _options = options;
+        _security = security;
+        _listen = listen;
         _admission = admission;
         Time = time;
         Storage = storage;
@@ -36,6 +43,8 @@ internal sealed class BrokerHost : IAsyncDisposable
 
     public CapturedLogs Logs { get; } = new();
 
+    public SecurityDependencies Security => _security;
+
     public BrokerServices Services => Broker.Services!;
 
     public GroupCoordinator Groups => Broker.Modules.OfType<GroupModule>().Single().Coordinator;
@@ -48,11 +57,11 @@ internal sealed class BrokerHost : IAsyncDisposable
 
     public static async Task<BrokerHost> StartAsync(
         BrokerOptions? options = null, IProduceAdmission? admission = null, TimeProvider? time = null, MemoryStreamStorage? storage = null,
-        MemoryTopicCatalog? catalog = null)
+        MemoryTopicCatalog? catalog = null, SecurityDependencies? security = null, Func<IConnectionListener>? listen = null)
     {
         var host = new BrokerHost(
             options ?? Options, admission ?? new AdmitAll(), time ?? TimeProvider.System, storage ?? new MemoryStreamStorage(),
-            catalog ?? new MemoryTopicCatalog());
+            catalog ?? new MemoryTopicCatalog(), security ?? new SecurityDependencies(new MemorySecurityCatalog()), listen);
         await host.Broker.StartAsync();
         return host;
     }
@@ -84,10 +93,13 @@ internal sealed class BrokerHost : IAsyncDisposable
     public Task AllOpenAsync() => UntilAsync(() => Broker.Status is var status && status.PartitionsOpen == status.Partitions);
 
     /// <summary>Looks until it is so; the only wait of tests that has no event to wait for.</summary>
-    public static async Task UntilAsync(Func<bool> condition)
+    public static Task UntilAsync(Func<bool> condition) => UntilAsync(() => Task.FromResult(condition()));
+
+    /// <inheritdoc cref="UntilAsync(Func{bool})"/>
+    public static async Task UntilAsync(Func<Task<bool>> condition)
     {
         long startedAt = TimeProvider.System.GetTimestamp();
-        while (!condition())
+        while (!await condition())
         {
             Assert.True(TimeProvider.System.GetElapsedTime(startedAt) < PatienceMax, "the condition never came true");
             await Task.Delay(2);
@@ -105,5 +117,7 @@ internal sealed class BrokerHost : IAsyncDisposable
         Random = new Random(17),
         NewGuid = Guid.NewGuid,
         Admission = _admission,
+        Security = _security,
+        Listen = _listen,
     });
 }

@@ -40,6 +40,12 @@ internal static class GroupLogCodec
     /// <exception cref="WireFormatException">The bytes are not what their version says.</exception>
     public static void Read(GroupLogRecord record, LoadedGroups into)
     {
+        if (record.IsCommit is { } isCommit)
+        {
+            into.EndTransaction(record.ProducerId, isCommit);
+            return;
+        }
+
         short version = VersionOf(record.Key);
         WireReader key = new(record.Key[sizeof(short)..]);
         switch (version)
@@ -47,7 +53,8 @@ internal static class GroupLogCodec
             case 0 or 1:
                 OffsetCommitKey offset = OffsetCommitKey.Read(ref key, version);
                 into.Offset(
-                    offset.Group, new GroupPartition(offset.Topic, offset.Partition), record.Value is { } value ? ReadOffset(value) : null);
+                    offset.Group, new GroupPartition(offset.Topic, offset.Partition), record.Value is { } value ? ReadOffset(value) : null,
+                    record.ProducerId);
                 break;
             case GroupKeyVersion:
                 string group = GroupMetadataKey.Read(ref key, version).Group;

@@ -1,9 +1,10 @@
+using PipeRoll.Broker.Partitions;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups.Offsets;
 
 /// <summary>The internal topic <c>__consumer_offsets</c>, as groups need it. A seam: tests keep it in memory.</summary>
-public interface IOffsetsLog
+internal interface IOffsetsLog
 {
     /// <summary>The topic is there; <see cref="PartitionCount"/> is known.</summary>
     bool IsReady { get; }
@@ -31,6 +32,9 @@ public interface IOffsetsLog
     /// </summary>
     Task<KafkaError> AppendAsync(int partition, int term, IReadOnlyList<GroupLogRecord> records);
 
-    /// <summary>All durable records of the partition at the time of the call, in order.</summary>
+    /// <summary>As <see cref="AppendAsync"/>, for records that count when the transaction is committed.</summary>
+    Task<AppendResult> AppendAsync(int partition, int term, IReadOnlyList<GroupLogRecord> records, TransactionalAppend transaction);
+
+    /// <summary>All durable records of the partition at the time of the call, in order; markers of transactions are among them.</summary>
     IAsyncEnumerable<GroupLogRecord> ReadAsync(int partition, CancellationToken cancellation);
 }

@@ -8,9 +8,75 @@ internal sealed class LoadedGroups
 {
     private readonly Dictionary<string, LoadedGroup> _groups = new(StringComparer.Ordinal);
 
+    // In the order of the log.
+    private readonly List<UndecidedOffset> _undecided = [];
+
     public IReadOnlyDictionary<string, LoadedGroup> Groups => _groups;
 
-    public void Offset(string groupId, GroupPartition partition, CommittedOffset? offset)
+    /// <param name="producerId">Of the transaction that it counts with; -1 when it counts at once.</param>
+    public void Offset(string groupId, GroupPartition partition, CommittedOffset? offset, long producerId = -1)
+    {
+        if (producerId >= 0)
+        {
+            _undecided.Add(new UndecidedOffset(producerId, groupId, partition, offset));
+            return;
+        }
+
+        // What a transaction committed before it, and has not decided yet, is older, whenever that is decided.
+        _undecided.RemoveAll(undecided => undecided.GroupId == groupId && undecided.Partition == partition);
+        Put(groupId, partition, offset);
+    }
+
+    /// <summary>The transaction of a producer has ended: what it committed counts from here on, or never.</summary>
+    public void EndTransaction(long producerId, bool isCommit)
+    {
+        for (int index = 0; index < _undecided.Count;)
+        {
+            UndecidedOffset decided = _undecided[index];
+            if (decided.ProducerId != producerId)
+            {
+                index++;
+                continue;
+            }
+
+            _undecided.RemoveAt(index);
+            if (isCommit)
+            {
+                index -= DropOlder(decided, index);
+                Put(decided.GroupId, decided.Partition, decided.Offset);
+            }
+        }
+    }
+
+    /// <summary>Called at the end of the log: gives the groups what transactions have yet to decide.</summary>
+    public void Settle()
+    {
+        foreach (UndecidedOffset undecided in _undecided)
+        {
+            if (undecided.Offset is { } offset)
+            {
+                Get(undecided.GroupId).Undecided.Add((undecided.ProducerId, new OffsetCommitEntry(undecided.Partition, offset)));
+            }
+        }
+    }
+
+    /// <returns>How many of the first <paramref name="count"/> went: other transactions' offsets of the partition, from before this one.</returns>
+    private int DropOlder(UndecidedOffset decided, int count)
+    {
+        int dropped = 0;
+        for (int index = count - 1; index >= 0; index--)
+        {
+            if (_undecided[index].GroupId == decided.GroupId && _undecided[index].Partition == decided.Partition)
+            {
+                _undecided.RemoveAt(index);
+                dropped++;
+            }
+        }
+
+        return dropped;
+    }
+
+    private void Put(string groupId, GroupPartition partition, CommittedOffset? offset)
     {
         LoadedGroup group = Get(groupId);
         if (offset is null)
@@ -64,6 +130,8 @@ internal sealed class LoadedGroups
             _groups.Remove(groupId);
         }
     }
+
+    private readonly record struct UndecidedOffset(long ProducerId, string GroupId, GroupPartition Partition, CommittedOffset? Offset);
 }
 
 /// <summary>One group as it was stored. Without a snapshot it is one of simple consumers, of which only offsets are kept.</summary>
@@ -78,4 +146,7 @@ internal sealed class LoadedGroup
     public LoadedShareGroup Share { get; } = new();
 
     public Dictionary<GroupPartition, CommittedOffset> Offsets { get; } = [];
+
+    /// <summary>Offsets that producers have committed in transactions that are open, in the order of the log.</summary>
+    public List<(long ProducerId, OffsetCommitEntry Entry)> Undecided { get; } = [];
 }

@@ -14,23 +14,25 @@ internal sealed class OffsetTable
     private readonly Dictionary<GroupPartition, (CommittedOffset Offset, long Sequence)> _offsets = [];
     private readonly Dictionary<GroupPartition, long> _pending = [];
     private readonly Dictionary<GroupPartition, long> _forgottenUpTo = [];
+    private readonly TransactionalOffsets _transactions = new();
     private long _lastSequence;
 
     public int Count => _offsets.Count;
 
-    public bool HasPending => _pending.Count > 0;
+    public bool HasPending => _pending.Count > 0 || !_transactions.IsEmpty;
 
     public long Bytes { get; private set; }
 
     public IEnumerable<GroupPartition> Partitions => _offsets.Keys;
 
     /// <summary>Also those whose first commit is still being written: a tombstone must come after that too.</summary>
-    public IEnumerable<GroupPartition> PartitionsWithPending => _offsets.Keys.Union(_pending.Keys);
+    public IEnumerable<GroupPartition> PartitionsWithPending => _offsets.Keys.Union(_pending.Keys).Union(_transactions.Partitions);
 
     public CommittedOffset? Find(GroupPartition partition) =>
         _offsets.TryGetValue(partition, out (CommittedOffset Offset, long Sequence) entry) ? entry.Offset : null;
 
-    public bool IsPending(GroupPartition partition) => _pending.ContainsKey(partition);
+    /// <summary>A commit is on its way to the log, or waits for the end of its transaction.</summary>
+    public bool IsPending(GroupPartition partition) => _pending.ContainsKey(partition) || _transactions.Contains(partition);
 
     /// <summary>How many partitions the group would have offsets for after this commit.</summary>
     public int CountWith(IReadOnlyList<OffsetCommitEntry> entries) =>
@@ -70,13 +72,43 @@ internal sealed class OffsetTable
         }
     }
 
+    /// <summary>As <see cref="Begin"/>, for a commit that counts when the producer's transaction is committed.</summary>
+    public PendingCommit BeginInTransaction(long producerId, IReadOnlyList<OffsetCommitEntry> entries)
+    {
+        _lastSequence++;
+        foreach (OffsetCommitEntry entry in entries)
+        {
+            _transactions.Add(producerId, entry, _lastSequence);
+        }
+
+        return new PendingCommit(_lastSequence, entries);
+    }
+
+    /// <summary>The commit could not be written: it is no part of the transaction.</summary>
+    public void Fail(long producerId, PendingCommit commit) => _transactions.Remove(producerId, commit.Sequence);
+
+    /// <summary>The transaction of a producer has ended: what it committed counts, or never will.</summary>
+    public void EndTransaction(long producerId, bool isCommit)
+    {
+        foreach ((OffsetCommitEntry entry, long sequence) in _transactions.Take(producerId))
+        {
+            if (isCommit)
+            {
+                Put(entry.Partition, entry.Offset, sequence);
+            }
+        }
+    }
+
     public void Load(GroupPartition partition, CommittedOffset offset) => Put(partition, offset, ++_lastSequence);
+
+    public void LoadInTransaction(long producerId, OffsetCommitEntry entry) => _transactions.Add(producerId, entry, ++_lastSequence);
 
     /// <summary>Takes the offsets out, and lets no commit that is being written now put one back: its tombstone follows it in the log.</summary>
     public void Forget(IEnumerable<GroupPartition> partitions)
     {
         foreach (GroupPartition partition in partitions)
         {
+            _transactions.Forget(partition);
             if (_pending.Remove(partition, out long sequence))
             {
                 _forgottenUpTo[partition] = sequence;
@@ -122,7 +154,7 @@ internal sealed class OffsetTable
     {
         bool IsExpired(GroupPartition partition, CommittedOffset offset) =>
             kept?.Contains(partition.Topic) != true
-            && !_pending.ContainsKey(partition)
+            && !IsPending(partition)
             && (offset.ExpireTimestampMs >= 0
                 ? nowMs >= offset.ExpireTimestampMs
                 : nowMs - (emptySinceMs ?? offset.CommitTimestampMs) >= retentionMs);

@@ -76,18 +76,24 @@ internal sealed class PartitionOffsetsLog : IOffsetsLog
 
     public async Task<KafkaError> AppendAsync(int partition, int term, IReadOnlyList<GroupLogRecord> records)
     {
+        return (await AppendAsync(partition, term, records, new TransactionalAppend(-1, -1, null))).Error;
+    }
+
+    public async Task<AppendResult> AppendAsync(
+        int partition, int term, IReadOnlyList<GroupLogRecord> records, TransactionalAppend transaction)
+    {
         if (_topics.Find(_topic, partition) is not { } log)
         {
-            return KafkaError.UnknownTopicOrPartition;
+            return AppendResult.Failed(KafkaError.UnknownTopicOrPartition, $"there is no {_topic}-{partition}");
         }
 
         long bytes = records.Sum(static record => (long)record.Key.Length + (record.Value?.Length ?? 0));
         if (bytes > BatchBytesMax)
         {
-            return KafkaError.MessageTooLarge;
+            return AppendResult.Failed(KafkaError.MessageTooLarge, $"{bytes} bytes are too many for one batch of {TopicName}");
         }
 
-        return (await log.AppendAsync(Build(records), owner: null, IsShared ? term : -1)).Error;
+        return await log.AppendAsync(Build(records, transaction), owner: null, IsShared ? term : -1, transaction.Permit);
     }
 
     public async IAsyncEnumerable<GroupLogRecord> ReadAsync(int partition, [EnumeratorCancellation] CancellationToken cancellation)
@@ -139,6 +145,11 @@ internal sealed class PartitionOffsetsLog : IOffsetsLog
         {
             if (header.IsControl)
             {
+                if (TransactionMarker.TryRead(header, batch, out TransactionMarker marker))
+                {
+                    into.Add(new GroupLogRecord { ProducerId = marker.ProducerId, IsCommit = marker.IsCommit });
+                }
+
                 continue;
             }
 
@@ -148,16 +159,21 @@ internal sealed class PartitionOffsetsLog : IOffsetsLog
                 foreach (Record record in new RecordReader(header, records.Span))
                 {
                     ReadOnlyMemory<byte>? value = record.IsValueNull ? default(ReadOnlyMemory<byte>?) : record.Value.ToArray();
-                    into.Add(new GroupLogRecord(record.Key.ToArray(), value));
+                    into.Add(new GroupLogRecord(record.Key.ToArray(), value) { ProducerId = header.IsTransactional ? header.ProducerId : -1 });
                 }
             }
         }
     }
 
-    private byte[] Build(IReadOnlyList<GroupLogRecord> records)
+    private byte[] Build(IReadOnlyList<GroupLogRecord> records, TransactionalAppend transaction)
     {
         long nowMs = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        using RecordBatchBuilder builder = new();
+        using RecordBatchBuilder builder = new()
+        {
+            ProducerId = transaction.ProducerId,
+            ProducerEpoch = transaction.Epoch,
+            IsTransactional = transaction.ProducerId >= 0,
+        };
         foreach (GroupLogRecord record in records)
         {
             // Kafka writes no headers here; its tools ignore them. Ours are evidence of who committed.

@@ -1,0 +1,46 @@
+using PipeRoll.Broker.Transactions;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
+
+namespace PipeRoll.Broker.Handlers;
+
+/// <summary>DescribeTransactions (65): transactions by their transactional ids (KIP-664). To be asked of their coordinator.</summary>
+internal sealed class DescribeTransactionsHandler(TransactionCoordinator transactions)
+    : Handler<DescribeTransactionsRequest, DescribeTransactionsResponse>
+{
+    public override ValueTask<DescribeTransactionsResponse> HandleAsync(DescribeTransactionsRequest request, RequestContext context) =>
+        ValueTask.FromResult(new DescribeTransactionsResponse { TransactionStates = [.. request.TransactionalIds.Select(Describe)] });
+
+    private DescribeTransactionsResponse.TransactionDescription Describe(string transactionalId)
+    {
+        var answer = new DescribeTransactionsResponse.TransactionDescription
+        {
+            TransactionalId = transactionalId,
+            TransactionState = "",
+            Topics = [],
+        };
+        (KafkaError error, TransactionRecord? record) =
+            transactionalId.Length == 0 ? (KafkaError.InvalidRequest, null) : transactions.Describe(transactionalId);
+        if (record is null)
+        {
+            answer.ErrorCode = (short)(error == KafkaError.None ? KafkaError.TransactionalIdNotFound : error);
+            return answer;
+        }
+
+        answer.TransactionState = record.Status.ToString();
+        answer.TransactionTimeoutMs = record.TimeoutMs;
+        answer.TransactionStartTimeMs = record.StartMs;
+        answer.ProducerId = record.ProducerId;
+        answer.ProducerEpoch = record.Epoch;
+        answer.Topics =
+        [
+            .. record.Partitions.GroupBy(static partition => partition.Topic).Select(static topic =>
+                new DescribeTransactionsResponse.TopicData
+                {
+                    Topic = topic.Key,
+                    Partitions = [.. topic.Select(static partition => partition.Partition).Order()],
+                }),
+        ];
+        return answer;
+    }
+}
