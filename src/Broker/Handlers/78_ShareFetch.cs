@@ -42,6 +42,12 @@ internal sealed class ShareFetchHandler(BrokerServices services, ShareBroker sha
             return Refused(error, null);
         }
 
+        if (request.ShareSessionEpoch == ShareSessions.InitialEpoch && !shares.Sessions.HasOthers(session))
+        {
+            // While nobody fetched here, an administrator may have set where the group begins.
+            shares.Partitions.ForgetGroup(request.GroupId);
+        }
+
         Dictionary<TopicIdPartition, ShareFetchResponse.PartitionData> answers = await AcknowledgeAsync(request, context);
         if (request.ShareSessionEpoch == ShareSessions.FinalEpoch)
         {
