@@ -65,8 +65,9 @@ internal sealed class SchemaDesk(Func<SchemaRegistry?> registry, SchemaForwarder
     /// <summary>Who asks. Until users are defined, the name that is given counts; without one, the address.</summary>
     public static string Principal(HttpContext http)
     {
+        string proven = HttpSecurity.Principal(http);
         string header = http.Request.Headers.Authorization.ToString();
-        if (header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase))
+        if (proven.StartsWith("http:", StringComparison.Ordinal) && header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase))
         {
             Span<byte> decoded = new byte[header.Length];
             if (Convert.TryFromBase64String(header[6..].Trim(), decoded, out int length)
@@ -76,7 +77,7 @@ internal sealed class SchemaDesk(Func<SchemaRegistry?> registry, SchemaForwarder
             }
         }
 
-        return ClusterEndpoints.Principal(http);
+        return proven;
     }
 
     public static bool Flag(HttpContext http, string name) =>
