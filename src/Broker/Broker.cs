@@ -2,10 +2,14 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Cluster;
+using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Quotas;
+using PipeRoll.Broker.Registry;
 using PipeRoll.Broker.Security;
+using PipeRoll.Broker.Security.Audit;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
@@ -27,6 +31,9 @@ public sealed record BrokerDependencies
     public required Random Random { get; init; }
 
     public required Func<Guid> NewGuid { get; init; }
+
+    /// <summary>Where users, entries and tokens are kept; null for a broker that has none.</summary>
+    public SecurityDependencies Security { get; init; } = new(null);
 
     public IProduceAdmission Admission { get; init; } = new AdmitAll();
 
@@ -65,6 +72,7 @@ public sealed partial class Broker : IAsyncDisposable
     private readonly RequestBudget _requestBytes;
     private readonly ByteBudget _fetchBytes;
     private readonly ProducerIds _producerIds;
+    private readonly BrokerSecurity _security;
     private readonly DecompressorPool _decompressors = new();
     private readonly List<IBrokerModule> _modules = [];
     private PartitionRegistry? _partitions;
@@ -89,7 +97,14 @@ public sealed partial class Broker : IAsyncDisposable
         _fetchBytes = new ByteBudget(options.FetchBytesInFlightMax);
         _producerIds = new ProducerIds(dependencies.Catalog);
         Metrics = new BrokerMetrics(dependencies.Time);
+        _security = new BrokerSecurity(
+            options.Security, dependencies.Security, dependencies.Time, dependencies.NewGuid,
+            new SecurityAudit(dependencies.Time, Metrics, dependencies.Loggers.CreateLogger<SecurityAudit>()));
+        Access = new HttpAccess(_security);
     }
+
+    /// <summary>The broker's users and entries, for HTTP. They are known when the broker is ready.</summary>
+    public HttpAccess Access { get; }
 
     /// <summary>The port that is listened on; 0 before the start.</summary>
     public int Port => _listener?.Port ?? 0;
@@ -97,6 +112,12 @@ public sealed partial class Broker : IAsyncDisposable
     public string ClusterId { get; private set; } = "";
 
     public BrokerMetrics Metrics { get; }
+
+    /// <summary>Null before the start.</summary>
+    public SchemaRegistry? Schemas => Services?.Schemas;
+
+    /// <summary>What is served; for tests within the project. Null before the start.</summary>
+    internal HandlerTable? Handlers { get; private set; }
 
     /// <summary>What handlers work with; for tests within the project. Null before the start.</summary>
     internal BrokerServices? Services { get; private set; }
@@ -136,21 +157,31 @@ public sealed partial class Broker : IAsyncDisposable
             ?? new SocketListener(IPAddress.Parse(_options.ListenAddress), _options.ListenPort);
         try
         {
+            await _security.Directory.LoadAsync(cancellation);
             IClusterView? cluster = _dependencies.View ?? _dependencies.Cluster?.View;
             // In a cluster epochs come from the placements. The block of producer ids is taken all the same: new producers are to be
             // welcome while the database is away.
             int taken = await _producerIds.NextEpochAsync(cancellation);
             int epoch = cluster is null ? taken : -1;
+            var configs = new DynamicConfigs(_options, _dependencies.Catalog, CatchUpAsync);
+            var quotas = new ClientQuotas(_options.Quotas, _dependencies.Time, Metrics);
             _partitions = new PartitionRegistry(epoch, new PartitionServices(
                 _options, _dependencies.Storage, _dependencies.Time, _producerIds.NextEpochAsync, cluster is null ? null : cluster.LeaderOf,
                 identity => _dependencies.ObserverFor(identity.Topic, identity.TopicId, identity.Index),
                 Metrics, _dependencies.Loggers.CreateLogger<PartitionRegistry>()));
             _topics = new TopicDirectory(new TopicServices(
                 _options, _dependencies.Catalog, _partitions, _dependencies.NewGuid, count => cluster?.PlaceNew(count), CatchUpAsync));
+            configs.Changed += () =>
+            {
+                _partitions.Options = configs.Options;
+                _topics.UseDefaults(configs.Options.TopicDefaults);
+                quotas.Apply(configs.Of(ConfigKinds.Quota));
+            };
+            await configs.LoadAsync(cancellation);
             _rates = new PartitionRates(_dependencies.Time, () => _topics.Partitions);
             PartitionHost = new PartitionHost(_topics, _partitions, _rates);
             await _topics.LoadAsync(cancellation);
-            Services = Compose(_topics, _partitions, transport.Port, cluster);
+            Services = Compose(_topics, _partitions, transport.Port, cluster, configs, quotas);
             _modules.AddRange(BrokerComposition.Modules(Services));
             foreach (IBrokerModule module in _modules)
             {
@@ -159,16 +190,17 @@ public sealed partial class Broker : IAsyncDisposable
 
             if (_dependencies.Cluster is { } member)
             {
-                await member.AttachAsync(_topics, PartitionHost, cancellation);
+                await member.ListenSecurityAsync(_security.Directory.PrepareAsync, cancellation);
+                await member.AttachAsync(_topics, PartitionHost, configs, cancellation);
             }
 
-            var handlers = new HandlerTable(
+            HandlerTable handlers = Handlers = new HandlerTable(
                 [.. BrokerComposition.Handlers(Services, _decompressors, _modules), .. _modules.SelectMany(module => module.Handlers)]);
             _peers!.Attach(handlers);
             var dispatcher = new RequestDispatcher(
-                handlers, AccessGuard.Open, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
+                handlers, _security, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
             _listener = new BrokerListener(transport, new ConnectionServices(
-                _options, _dependencies.Time, _dependencies.Storage, dispatcher, _requestBytes, Metrics,
+                _options, _dependencies.Time, _dependencies.Storage, dispatcher, _security, _requestBytes, configs, quotas, Metrics,
                 _dependencies.Loggers.CreateLogger<Connection>()));
         }
         catch
@@ -228,16 +260,19 @@ public sealed partial class Broker : IAsyncDisposable
             await _partitions.DisposeAsync();
         }
 
+        Services?.Schemas.Dispose();
         _topics?.Dispose();
         _producerIds.Dispose();
         _decompressors.Dispose();
+        _security.Dispose();
         Metrics.Dispose();
     }
 
     private ValueTask CatchUpAsync(CancellationToken cancellation) =>
         _dependencies.CatchUp?.Invoke(cancellation) ?? _dependencies.Cluster?.CatchUpAsync(cancellation) ?? ValueTask.CompletedTask;
 
-    private BrokerServices Compose(TopicDirectory topics, PartitionRegistry partitions, int port, IClusterView? cluster)
+    private BrokerServices Compose(
+        TopicDirectory topics, PartitionRegistry partitions, int port, IClusterView? cluster, DynamicConfigs configs, ClientQuotas quotas)
     {
         var self = new ClusterNode(_options.NodeId, _options.AdvertisedHost, _options.AdvertisedPort ?? port, _options.Rack);
         var alone = new SoleBroker(self, stream => topics.Find(stream)?.LeaderEpoch ?? -1);
@@ -250,6 +285,9 @@ public sealed partial class Broker : IAsyncDisposable
             Random = new LockedRandom(_dependencies.Random),
             NewGuid = _dependencies.NewGuid,
             ClusterId = ClusterId,
+            Configs = configs,
+            Quotas = quotas,
+            Catalog = _dependencies.Catalog,
             Cluster = cluster ?? alone,
             Mover = _dependencies.Mover ?? _dependencies.Cluster?.Mover ?? alone,
             Peers = _peers,
@@ -258,7 +296,10 @@ public sealed partial class Broker : IAsyncDisposable
             Partitions = partitions,
             ProducerIds = _producerIds,
             Admission = _dependencies.Admission,
+            Schemas = new SchemaRegistry(
+                topics, partitions, cluster ?? alone, _dependencies.Time, _dependencies.Loggers.CreateLogger<SchemaRegistry>()),
             FetchBytes = _fetchBytes,
+            Security = _security,
             Metrics = Metrics,
             Loggers = _dependencies.Loggers,
         };

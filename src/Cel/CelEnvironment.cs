@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using PipeRoll.Cel.Checking;
 using PipeRoll.Cel.Compilation;
+using PipeRoll.Cel.Costs;
 using PipeRoll.Cel.Functions;
 using PipeRoll.Cel.Parsing;
 
@@ -57,7 +58,7 @@ public sealed class CelEnvironment
     /// <summary>The namespace in which names are looked up first, e.g. <c>acme.policies</c>; empty for none.</summary>
     public string Container { get; }
 
-    /// <summary>The variables; the index of each is its slot in the span given to <see cref="CelProgram.Evaluate"/>.</summary>
+    /// <summary>The variables; the index of each is its slot in the span given to <see cref="CelProgram.Evaluate(ReadOnlySpan{CelValue})"/>.</summary>
     public IReadOnlyList<CelField> Variables { get; }
 
     public CelLimits Limits { get; }
@@ -100,7 +101,14 @@ public sealed class CelEnvironment
         diagnostics.ThrowIfAny();
         CheckedTree tree = Checker.Check(this, root, nodeCount, isChecked ? diagnostics : null);
         diagnostics.ThrowIfAny();
-        return new CelProgram(this, source, tree, Compiler.Compile(tree));
+        CelCost cost = CostEstimator.Estimate(this, tree);
+        if (isChecked && cost.Worst > Limits.WorstCostMax)
+        {
+            diagnostics.Add(cost.Offset, cost.Length, cost.Reason(Limits.WorstCostMax), "iterate over fewer or smaller values, or declare their sizes");
+        }
+
+        diagnostics.ThrowIfAny();
+        return new CelProgram(this, source, tree, Compiler.Compile(tree), cost);
     }
 
     private static FrozenDictionary<string, CelStructType> StructsOf(Builder builder)
@@ -165,15 +173,19 @@ public sealed class CelEnvironment
 
         /// <summary>Declares a variable; it gets the next slot.</summary>
         /// <exception cref="ArgumentException">The name is taken.</exception>
-        public Builder Variable(string name, CelType type)
+        public Builder Variable(string name, CelType type) => Variable(new CelField(name, type));
+
+        /// <summary>Declares a variable whose size may be known; it gets the next slot.</summary>
+        /// <exception cref="ArgumentException">The name is taken.</exception>
+        public Builder Variable(CelField variable)
         {
-            if (VariableList.Any(variable => variable.Name == name))
+            if (VariableList.Any(other => other.Name == variable.Name))
             {
-                throw new ArgumentException($"Variable {name} is declared twice.", nameof(name));
+                throw new ArgumentException($"Variable {variable.Name} is declared twice.", nameof(variable));
             }
 
-            VariableList.Add(new CelField(name, type));
-            if (type.StructType is CelStructType structType)
+            VariableList.Add(variable);
+            if (variable.Type.StructType is CelStructType structType)
             {
                 Structs.TryAdd(structType.Name, structType);
             }

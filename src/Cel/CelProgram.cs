@@ -25,8 +25,9 @@ public sealed class CelProgram
     private readonly long _budget;
     private readonly int _variableCount;
 
-    internal CelProgram(CelEnvironment environment, string source, CheckedTree tree, CompiledProgram compiled)
+    internal CelProgram(CelEnvironment environment, string source, CheckedTree tree, CompiledProgram compiled, CelCost cost)
     {
+        WorstCost = cost;
         Source = source;
         Expression = tree.Root;
         ResultType = tree.TypeOf(tree.Root);
@@ -48,6 +49,23 @@ public sealed class CelProgram
     /// <summary>Every variable and field the expression names, in order of position; a path may occur more than once.</summary>
     public IReadOnlyList<CelReference> References { get; }
 
+    /// <summary>The most that an evaluation can cost.</summary>
+    public CelCost WorstCost { get; }
+
+    /// <summary>Evaluates, and says what it cost.</summary>
+    /// <param name="variables">As for <see cref="Evaluate(ReadOnlySpan{CelValue})"/>.</param>
+    /// <param name="spent">In units of <see cref="CelLimits.EvaluationBudget"/>.</param>
+    /// <returns>The value.</returns>
+    /// <exception cref="ArgumentException">Too few variables.</exception>
+    public CelValue Evaluate(ReadOnlySpan<CelValue> variables, out long spent)
+    {
+        CheckCount(variables.Length);
+        var frame = new Frame(variables, new CelValue[_localCount], _budget);
+        CelValue value = _root.Evaluate(ref frame);
+        spent = _budget - frame.Left;
+        return value;
+    }
+
     /// <summary>Evaluates with one value per variable of the environment, in the order of its slots.</summary>
     /// <returns>The value; an error is a value too.</returns>
     /// <exception cref="ArgumentException">Too few variables.</exception>
@@ -64,7 +82,7 @@ public sealed class CelProgram
     }
 
     /// <summary>Evaluates an expression of type bool without making a value of the result: the fastest way to ask a rule.</summary>
-    /// <param name="variables">As for <see cref="Evaluate"/>.</param>
+    /// <param name="variables">As for <see cref="Evaluate(ReadOnlySpan{CelValue})"/>.</param>
     /// <param name="result">The result; false when there is an error.</param>
     /// <param name="error">Why there is no result.</param>
     /// <returns>Whether there is a result.</returns>

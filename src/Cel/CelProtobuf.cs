@@ -9,7 +9,9 @@ namespace PipeRoll.Cel;
 /// </summary>
 public sealed class CelProtobuf
 {
-    /// <summary>Only <c>Any</c>, <c>Timestamp</c>, <c>Duration</c>, <c>Struct</c>, <c>Value</c>, <c>ListValue</c>, the wrappers, <c>FieldMask</c>, <c>Empty</c>.</summary>
+    /// <summary>
+    /// Only <c>Any</c>, <c>Timestamp</c>, <c>Duration</c>, <c>Struct</c>, <c>Value</c>, <c>ListValue</c>, the wrappers, <c>FieldMask</c>, <c>Empty</c>.
+    /// </summary>
     public static readonly CelProtobuf WellKnown = new([], strongEnums: false);
 
     private CelProtobuf(IEnumerable<Drafts> drafts, bool strongEnums)
@@ -31,7 +33,8 @@ public sealed class CelProtobuf
     internal IReadOnlyDictionary<string, ProtoEnum> Enums { get; }
 
     /// <summary>The names of all messages, sorted.</summary>
-    public IEnumerable<string> MessageNames => Messages.Where(message => !message.Value.IsMapEntry).Select(message => message.Key).Order(StringComparer.Ordinal);
+    public IEnumerable<string> MessageNames =>
+        Messages.Where(message => !message.Value.IsMapEntry).Select(message => message.Key).Order(StringComparer.Ordinal);
 
     /// <summary>Reads descriptors, as <c>protoc --include_imports --descriptor_set_out=FILE</c> writes them.</summary>
     /// <param name="fileDescriptorSet">A serialised <c>google.protobuf.FileDescriptorSet</c>.</param>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Groups.Share;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups;
@@ -47,8 +48,7 @@ internal sealed partial class GroupLoop : IDisposable
             _state = NewState(loaded?.Snapshot);
             if (loaded?.Consumer.Epoch is not null)
             {
-                _consumer = NewConsumer(0);
-                _consumer.Restore(loaded.Consumer, services.Clock.NowMs);
+                _managed = RestoredConsumer(loaded.Consumer, services.Clock.NowMs);
             }
 
             foreach ((GroupPartition of, CommittedOffset offset) in loaded?.Offsets ?? [])
@@ -61,6 +61,13 @@ internal sealed partial class GroupLoop : IDisposable
                 _offsets.LoadInTransaction(producerId, entry);
             }
 
+            if (loaded?.Share.Epoch is not null)
+            {
+                ShareGroupState share = new(groupId, services.Options, services.Topics);
+                share.Restore(loaded.Share, services.Clock.NowMs);
+                _managed = share;
+            }
+
             Settle(services.Clock.NowMs);
         }
     }
@@ -68,6 +75,17 @@ internal sealed partial class GroupLoop : IDisposable
     public string GroupId { get; }
 
     public GroupHome Home { get; }
+
+    public int Generation
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _state.Generation;
+            }
+        }
+    }
 
     /// <summary>Deleted: the coordinator forgets it.</summary>
     public bool IsDead
@@ -92,9 +110,21 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            if (_consumer is not null && !TryBecomeClassic(nowMs))
+            if (Consumer is { MemberCount: > 0 } consumer)
+            {
+                JoinResult joined = consumer.Join(call, _services.NewGuid, nowMs);
+                Settle(nowMs);
+                return AnsweredAsync(joined, _journaled);
+            }
+
+            if (_managed is ShareGroupState)
             {
                 return Task.FromResult(new JoinResult(KafkaError.InconsistentGroupProtocol, call.MemberId));
+            }
+
+            if (Consumer is { } empty)
+            {
+                BecomeClassic(empty, nowMs);
             }
 
             _joins.Add(++_lastTicket, answer);
@@ -116,9 +146,11 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            if (_consumer is not null)
+            if (Consumer is { } consumer)
             {
-                return Task.FromResult(new SyncResult(KafkaError.UnknownMemberId));
+                SyncResult synced = consumer.Sync(call, nowMs);
+                Settle(nowMs);
+                return AnsweredAsync(synced, _journaled);
             }
 
             _syncs.Add(++_lastTicket, answer);
@@ -139,12 +171,9 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            if (_consumer is not null)
-            {
-                return KafkaError.UnknownMemberId;
-            }
-
-            KafkaError error = _state.Heartbeat(memberId, instanceId, generation, nowMs);
+            KafkaError error = Consumer is { } consumer
+                ? consumer.HeartbeatClassic(memberId, instanceId, generation, nowMs)
+                : _state.Heartbeat(memberId, instanceId, generation, nowMs);
             Settle(nowMs);
             return error;
         }
@@ -160,12 +189,7 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            if (_consumer is not null)
-            {
-                return [.. leaving.Select(static _ => KafkaError.UnknownMemberId)];
-            }
-
-            IReadOnlyList<KafkaError> results = _state.Leave(leaving, nowMs);
+            IReadOnlyList<KafkaError> results = Consumer?.Leave(leaving) ?? _state.Leave(leaving, nowMs);
             Settle(nowMs);
             return results;
         }
@@ -219,7 +243,7 @@ internal sealed partial class GroupLoop : IDisposable
     {
         lock (_gate)
         {
-            KafkaError refused = _consumer?.CheckFetch(memberId, epoch) ?? KafkaError.None;
+            KafkaError refused = Consumer?.CheckFetch(memberId, epoch) ?? KafkaError.None;
             if (refused != KafkaError.None)
             {
                 return (refused, []);
@@ -241,7 +265,7 @@ internal sealed partial class GroupLoop : IDisposable
     {
         lock (_gate)
         {
-            return _consumer is null ? _state.Describe() : null;
+            return _managed is null ? _state.Describe() : null;
         }
     }
 
@@ -323,6 +347,7 @@ internal sealed partial class GroupLoop : IDisposable
             Tick(nowMs);
         }
 
+        BecomeClassicIfAllAre(nowMs);
         Journal();
         Account();
         long next = NextDeadlineMs;
@@ -442,7 +467,7 @@ internal sealed partial class GroupLoop : IDisposable
 
     private void Account()
     {
-        long bytes = _state.Bytes + (_consumer?.Bytes ?? 0) + _offsets.Bytes;
+        long bytes = _state.Bytes + (_managed?.Bytes ?? 0) + _offsets.Bytes;
         _services.Budget.Change(bytes - Interlocked.Exchange(ref _budgeted, bytes));
     }
 

@@ -225,6 +225,51 @@ public sealed class GroupState
         }
     }
 
+    /// <summary>The members as a group of the consumer protocol takes them; who was never told its id is not among them.</summary>
+    internal IReadOnlyList<ClassicMemberExport> Exports() =>
+    [
+        .. _members.All.Where(static member => !member.IsNew).Select(static member => new ClassicMemberExport(
+            member.Id, member.InstanceId, member.ClientId, member.ClientHost, member.RebalanceTimeoutMs, member.SessionTimeoutMs,
+            member.Protocols, member.Assignment)),
+    ];
+
+    /// <summary>Answers everybody who waits: the group goes on as one of another kind.</summary>
+    internal void SendAway(KafkaError error)
+    {
+        foreach (Member member in _members.All)
+        {
+            _members.AnswerJoin(member, new JoinResult(error, member.IsNew ? "" : member.Id));
+            _members.AnswerSync(member, new SyncResult(error));
+        }
+    }
+
+    /// <summary>
+    /// Goes on as a classic group with the members of one of the consumer protocol, who are told to join again. To be called first, once.
+    /// </summary>
+    /// <returns>What is to be stored.</returns>
+    internal GroupSnapshot TakeOver(int generation, IReadOnlyList<ClassicMemberExport> members, long nowMs)
+    {
+        foreach (ClassicMemberExport export in members)
+        {
+            Member member = new(export.MemberId, export.InstanceId, export.ClientId, export.ClientHost)
+            {
+                RebalanceTimeoutMs = Math.Max(export.RebalanceTimeoutMs, 1),
+                SessionTimeoutMs = export.SessionTimeoutMs,
+            };
+            _members.Add(member, export.Protocols, ConsumerSubscription.ProtocolType);
+            _members.SetAssignment(member, export.Assignment);
+            member.RestartSession(nowMs);
+        }
+
+        GroupSnapshot snapshot = _rebalance.GoOnFrom(generation, nowMs);
+        if (members.Count > 0)
+        {
+            _rebalance.Prepare(nowMs);
+        }
+
+        return snapshot;
+    }
+
     /// <summary>Subscriptions and assignments are shown only while the group is stable, as Kafka does.</summary>
     public GroupDescription Describe()
     {

@@ -49,6 +49,17 @@ internal sealed class Rebalance(MemberTable members, GroupEffects effects, Group
         SubscribedTopics = ConsumerSubscription.TopicsOf(members, ProtocolName);
     }
 
+    /// <summary>Stands as if the members had got their assignments in this generation.</summary>
+    public GroupSnapshot GoOnFrom(int generation, long nowMs)
+    {
+        Phase = members.Count == 0 ? GroupPhase.Empty : GroupPhase.Stable;
+        Generation = generation;
+        ProtocolName = members.Count == 0 ? null : members.SelectProtocol();
+        StateTimestampMs = nowMs;
+        SubscribedTopics = ConsumerSubscription.TopicsOf(members, ProtocolName);
+        return Snapshot(static member => member.Assignment);
+    }
+
     public void Die(long nowMs)
     {
         MoveTo(GroupPhase.Dead, nowMs);

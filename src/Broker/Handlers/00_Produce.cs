@@ -1,5 +1,7 @@
 using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Quotas;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Broker.Transactions;
 using PipeRoll.Foundation.Buffers;
@@ -27,13 +29,65 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
 {
     private const short FirstVersionThatAddsPartitions = 12;
 
-    public override ValueTask<ProduceResponse> HandleAsync(ProduceRequest request, RequestContext context)
+    public override ValueTask<ProduceResponse> HandleAsync(ProduceRequest request, RequestContext context) =>
+        IsAheadOfUs(request) ? CatchUpAndAppendAsync(request, context) : AppendAsync(request, context);
+
+    /// <summary>
+    /// Whether it asks for something this broker has not heard of: a new topic, mostly, of which the client knows through the broker that
+    /// made it. Refused, it would come again; a producer with several requests in flight would then have its first records overtaken.
+    /// </summary>
+    private bool IsAheadOfUs(ProduceRequest request)
+    {
+        if (!services.Partitions.IsClustered || !services.Cluster.IsInTouch)
+        {
+            return false;
+        }
+
+        foreach (ProduceRequest.TopicProduceData topicData in request.TopicData)
+        {
+            Topic? topic = services.Topics.Find(topicData.Name);
+            foreach (ProduceRequest.PartitionProduceData data in topicData.PartitionData)
+            {
+                if (topic?.Partition(data.Index) is not { } partition
+                    || (partition.State == PartitionState.Elsewhere && services.Cluster.LeaderOf(partition.Identity.Stream).NodeId < 0))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    private async ValueTask<ProduceResponse> CatchUpAndAppendAsync(ProduceRequest request, RequestContext context)
+    {
+        var appended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        context.Hold = appended.Task;
+        ValueTask<ProduceResponse> answer;
+        try
+        {
+            await services.Topics.CatchUpAsync(context.Cancellation);
+            answer = AppendAsync(request, context);
+        }
+        finally
+        {
+            appended.SetResult();
+        }
+
+        return await answer;
+    }
+
+    /// <summary>Steps 1 to 5, without a wait; then the others.</summary>
+    private ValueTask<ProduceResponse> AppendAsync(ProduceRequest request, RequestContext context)
     {
         context.SuppressResponse = request.Acks == 0;
         var response = new ProduceResponse { Responses = new(request.TopicData.Count) };
+        services.Quotas.Charge(QuotaKind.Produce, context, context.Buffer?.Length ?? 0);
         List<PendingAnswer>? pending = null;
         KafkaError refused = request.Acks is < -1 or > 1 ? KafkaError.InvalidRequiredAcks
-            : KafkaError.None;
+            : request.TransactionalId is { } id && !context.Allows(AclOperation.Write, ResourceType.TransactionalId, id)
+                ? KafkaError.TransactionalIdAuthorizationFailed
+                : KafkaError.None;
         foreach (ProduceRequest.TopicProduceData topicData in request.TopicData)
         {
             var topicAnswer = new ProduceResponse.TopicProduceResponse
@@ -42,14 +96,17 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
                 PartitionResponses = new(topicData.PartitionData.Count),
             };
             response.Responses.Add(topicAnswer);
+            KafkaError error = refused == KafkaError.None && !context.Allows(AclOperation.Write, ResourceType.Topic, topicData.Name)
+                ? KafkaError.TopicAuthorizationFailed
+                : refused;
             Topic? topic = services.Topics.Find(topicData.Name);
             foreach (ProduceRequest.PartitionProduceData data in topicData.PartitionData)
             {
                 var answer = new ProduceResponse.PartitionProduceResponse { Index = data.Index, BaseOffset = -1, RecordErrors = [] };
                 topicAnswer.PartitionResponses.Add(answer);
-                if (refused != KafkaError.None)
+                if (error != KafkaError.None)
                 {
-                    Refuse(answer, refused, "acks must be -1, 0 or 1");
+                    Refuse(answer, error, RefusalText(error));
                 }
                 else if (Start(topic, data, answer, request.TransactionalId, context) is { } append)
                 {
@@ -235,6 +292,11 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
         answer.ErrorCode = (short)error;
         answer.ErrorMessage = message;
     }
+
+    private static string RefusalText(KafkaError error) => error == KafkaError.InvalidRequiredAcks
+        ? "acks must be -1, 0 or 1"
+        : error == KafkaError.TransactionalIdAuthorizationFailed ? "not allowed to write with this transactional id"
+        : "not allowed to write to this topic";
 
     private readonly record struct PendingAnswer(
         ProduceResponse.PartitionProduceResponse Answer, Partition Partition, ValueTask<AppendResult> Append, ReadOnlyMemory<byte> Records);

@@ -1,5 +1,6 @@
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -13,15 +14,11 @@ namespace PipeRoll.Broker.Handlers;
 /// A topic that is asked for by name and not there is made, if the request (version 4 on) and the broker allow it; it is
 /// listed at once, with its partitions being opened: a produce that comes before they are waits for them. Every partition
 /// has one replica, its leader: shared storage is what makes it durable. One that nobody leads now has LEADER_NOT_AVAILABLE and no
-/// replica at all: its records are in the store, not on a broker that is away. Authorized operations are all of them: nobody is restricted yet.
+/// replica at all: its records are in the store, not on a broker that is away. Topics that the client may not describe are left out of a list of
+/// all, and TOPIC_AUTHORIZATION_FAILED when asked for by name, whether they exist or not.
 /// </remarks>
 internal sealed class MetadataHandler(BrokerServices services) : Handler<MetadataRequest, MetadataResponse>
 {
-    /// <summary>Bits of AclOperation: read 3, write 4, create 5, delete 6, alter 7, describe 8, cluster action 9, describe
-    /// configs 10, alter configs 11, idempotent write 12.</summary>
-    internal const int AllTopicOperations = 0b0000_1101_1111_1000;
-    internal const int AllClusterOperations = 0b0001_1111_1010_0000;
-
     private const int NotAsked = int.MinValue;
 
     public override async ValueTask<MetadataResponse> HandleAsync(MetadataRequest request, RequestContext context)
@@ -41,14 +38,19 @@ internal sealed class MetadataHandler(BrokerServices services) : Handler<Metadat
             ClusterId = services.ClusterId,
             ControllerId = services.Cluster.ControllerId,
             Topics = [],
-            ClusterAuthorizedOperations = request.IncludeClusterAuthorizedOperations ? AllClusterOperations : NotAsked,
+            ClusterAuthorizedOperations = request.IncludeClusterAuthorizedOperations
+                ? DescribeClusterHandler.Operations(context)
+                : NotAsked,
         };
         bool everything = request.Topics is null || (context.Version == 0 && request.Topics.Count == 0);
         if (everything)
         {
             foreach (Topic topic in services.Topics.All)
             {
-                response.Topics.Add(Describe(topic, request.IncludeTopicAuthorizedOperations));
+                if (context.MaySee(AclOperation.Describe, ResourceType.Topic, topic.Name))
+                {
+                    response.Topics.Add(Describe(topic, request.IncludeTopicAuthorizedOperations, context));
+                }
             }
 
             return response;
@@ -67,14 +69,20 @@ internal sealed class MetadataHandler(BrokerServices services) : Handler<Metadat
     {
         if (wanted.Name is not { } name)
         {
-            return services.Topics.Find(wanted.TopicId) is { } byId
-                ? Describe(byId, request.IncludeTopicAuthorizedOperations)
-                : Missing(null, wanted.TopicId, KafkaError.UnknownTopicId);
+            return services.Topics.Find(wanted.TopicId) is not { } byId ? Missing(null, wanted.TopicId, KafkaError.UnknownTopicId)
+                : context.Allows(AclOperation.Describe, ResourceType.Topic, byId.Name)
+                ? Describe(byId, request.IncludeTopicAuthorizedOperations, context)
+                : Missing(null, wanted.TopicId, KafkaError.TopicAuthorizationFailed);
+        }
+
+        if (!context.Allows(AclOperation.Describe, ResourceType.Topic, name))
+        {
+            return Missing(name, Guid.Empty, KafkaError.TopicAuthorizationFailed);
         }
 
         if (services.Topics.Find(name) is { } byName)
         {
-            return Describe(byName, request.IncludeTopicAuthorizedOperations);
+            return Describe(byName, request.IncludeTopicAuthorizedOperations, context);
         }
 
         if (TopicNames.Validate(name) is not null)
@@ -88,14 +96,21 @@ internal sealed class MetadataHandler(BrokerServices services) : Handler<Metadat
             return Missing(name, Guid.Empty, KafkaError.UnknownTopicOrPartition);
         }
 
+        if (!CreateTopicsHandler.MayCreate(context, name))
+        {
+            return Missing(name, Guid.Empty, KafkaError.TopicAuthorizationFailed);
+        }
+
         TopicChange made = await services.Topics.EnsureAsync(
             name, services.Options.DefaultPartitions, new Dictionary<string, string>(), isInternal: false, context.Client.Principal,
             CancellationToken.None);
         Topic? topic = made.Topic ?? services.Topics.Find(name);
-        return topic is null ? Missing(name, Guid.Empty, made.Error) : Describe(topic, request.IncludeTopicAuthorizedOperations);
+        return topic is null
+            ? Missing(name, Guid.Empty, made.Error)
+            : Describe(topic, request.IncludeTopicAuthorizedOperations, context);
     }
 
-    private MetadataResponse.MetadataResponseTopic Describe(Topic topic, bool withOperations)
+    private MetadataResponse.MetadataResponseTopic Describe(Topic topic, bool withOperations, RequestContext context)
     {
         var answer = new MetadataResponse.MetadataResponseTopic
         {
@@ -103,7 +118,7 @@ internal sealed class MetadataHandler(BrokerServices services) : Handler<Metadat
             TopicId = topic.Id,
             IsInternal = topic.IsInternal,
             Partitions = new(topic.Partitions.Count),
-            TopicAuthorizedOperations = withOperations ? AllTopicOperations : NotAsked,
+            TopicAuthorizedOperations = withOperations ? context.AuthorizedOperations(ResourceType.Topic, topic.Name) : NotAsked,
         };
         foreach (Partition partition in topic.Partitions)
         {

@@ -1,5 +1,6 @@
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -20,6 +21,11 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
 {
     public override async ValueTask<OffsetCommitResponse> HandleAsync(OffsetCommitRequest request, RequestContext context)
     {
+        if (!context.Allows(AclOperation.Read, ResourceType.Group, request.GroupId))
+        {
+            return Answer(request, KafkaError.GroupAuthorizationFailed, null);
+        }
+
         if (context.Version >= 10)
         {
             foreach (OffsetCommitRequest.OffsetCommitRequestTopic topic in request.Topics)
@@ -28,6 +34,11 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
             }
         }
 
+        HashSet<string> denied =
+        [
+            .. request.Topics.Select(static topic => topic.Name)
+                .Where(topic => !context.Allows(AclOperation.Read, ResourceType.Topic, topic)),
+        ];
         long nowMs = time.GetUtcNow().ToUnixTimeMilliseconds();
         long expireMs = request.RetentionTimeMs < 0 ? -1 : nowMs + request.RetentionTimeMs;
         List<OffsetCommitEntry> entries = [];
@@ -35,7 +46,7 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
         {
             foreach (OffsetCommitRequest.OffsetCommitRequestPartition partition in topic.Partitions)
             {
-                if (Check(topic, partition) == KafkaError.None)
+                if (Check(topic, partition, denied) == KafkaError.None)
                 {
                     entries.Add(new OffsetCommitEntry(
                         new GroupPartition(topic.Name, partition.PartitionIndex),
@@ -50,12 +61,18 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
             request.GroupId,
             new CommitIdentity(request.MemberId, request.GroupInstanceId, request.GenerationIdOrMemberEpoch, context.Version >= 9), entries,
             new Committer(context.Client.Principal, context.ClientId ?? ""));
-        return Answer(request, error);
+        return Answer(request, error, denied);
     }
 
     private KafkaError Check(
-        OffsetCommitRequest.OffsetCommitRequestTopic topic, OffsetCommitRequest.OffsetCommitRequestPartition partition)
+        OffsetCommitRequest.OffsetCommitRequestTopic topic, OffsetCommitRequest.OffsetCommitRequestPartition partition,
+        HashSet<string> denied)
     {
+        if (denied.Contains(topic.Name))
+        {
+            return KafkaError.TopicAuthorizationFailed;
+        }
+
         if (topics.Find(topic.Name) is null)
         {
             return topic.TopicId == Guid.Empty ? KafkaError.UnknownTopicOrPartition : KafkaError.UnknownTopicId;
@@ -66,7 +83,7 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
             : KafkaError.None;
     }
 
-    private OffsetCommitResponse Answer(OffsetCommitRequest request, KafkaError error)
+    private OffsetCommitResponse Answer(OffsetCommitRequest request, KafkaError error, HashSet<string>? denied)
     {
         OffsetCommitResponse response = new() { Topics = new(request.Topics.Count) };
         foreach (OffsetCommitRequest.OffsetCommitRequestTopic topic in request.Topics)
@@ -79,7 +96,8 @@ internal sealed class OffsetCommitHandler(GroupCoordinator groups, TopicDirector
             };
             foreach (OffsetCommitRequest.OffsetCommitRequestPartition partition in topic.Partitions)
             {
-                KafkaError own = Check(topic, partition);
+                // Of a group that may not be touched nothing else is told.
+                KafkaError own = denied is null ? KafkaError.None : Check(topic, partition, denied);
                 answered.Partitions.Add(new OffsetCommitResponse.OffsetCommitResponsePartition
                 {
                     PartitionIndex = partition.PartitionIndex,

@@ -1,5 +1,6 @@
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -22,23 +23,45 @@ internal sealed class OffsetFetchHandler(GroupCoordinator groups, TopicDirectory
     {
         if (context.Version < 8)
         {
+            if (!context.Allows(AclOperation.Describe, ResourceType.Group, request.GroupId))
+            {
+                return DeniedOne(request, context.Version);
+            }
+
             await groups.WhenLoadedAsync(request.GroupId, context.Cancellation);
-            return One(request, context.Version);
+            return One(request, context);
         }
 
-        foreach (OffsetFetchRequest.OffsetFetchRequestGroup group in request.Groups)
+        HashSet<string> denied =
+        [
+            .. request.Groups.Select(static group => group.GroupId)
+                .Where(group => !context.Allows(AclOperation.Describe, ResourceType.Group, group)),
+        ];
+        foreach (OffsetFetchRequest.OffsetFetchRequestGroup group in request.Groups.Where(group => !denied.Contains(group.GroupId)))
         {
             await groups.WhenLoadedAsync(group.GroupId, context.Cancellation);
         }
 
-        return Many(request, context.Version >= 10);
+        return Many(request, denied, context);
     }
 
-    private OffsetFetchResponse Many(OffsetFetchRequest request, bool byId)
+    private OffsetFetchResponse Many(OffsetFetchRequest request, HashSet<string> denied, RequestContext context)
     {
         OffsetFetchResponse response = new() { Groups = new(request.Groups.Count) };
         foreach (OffsetFetchRequest.OffsetFetchRequestGroup group in request.Groups)
         {
+            if (denied.Contains(group.GroupId))
+            {
+                response.Groups.Add(new OffsetFetchResponse.OffsetFetchResponseGroup
+                {
+                    GroupId = group.GroupId,
+                    ErrorCode = (short)KafkaError.GroupAuthorizationFailed,
+                    Topics = [],
+                });
+                continue;
+            }
+
+            bool byId = context.Version >= 10;
             List<OffsetFetchRequest.OffsetFetchRequestTopics> unknown = byId ? ResolveIds(group) : [];
             List<GroupPartition>? wanted = group.Topics is null
                 ? null
@@ -46,6 +69,7 @@ internal sealed class OffsetFetchHandler(GroupCoordinator groups, TopicDirectory
                     static topic => topic.PartitionIndexes, static (topic, index) => new GroupPartition(topic.Name, index))];
             (KafkaError error, IReadOnlyList<FetchedOffset> offsets) =
                 groups.FetchOffsets(group.GroupId, wanted, request.RequireStable, group.MemberId, group.MemberEpoch);
+            offsets = OnlyAllowed(offsets, isAll: wanted is null, context);
             OffsetFetchResponse.OffsetFetchResponseGroup answered = new()
             {
                 GroupId = group.GroupId,
@@ -71,6 +95,44 @@ internal sealed class OffsetFetchHandler(GroupCoordinator groups, TopicDirectory
 
         return response;
     }
+
+    /// <summary>Of all offsets, those of topics that may not be described are left out; where they were named, they are refused.</summary>
+    private static IReadOnlyList<FetchedOffset> OnlyAllowed(IReadOnlyList<FetchedOffset> offsets, bool isAll, RequestContext context)
+    {
+        if (context.Guard.Authorizer.AllowsEverything)
+        {
+            return offsets;
+        }
+
+        HashSet<string> denied =
+        [
+            .. offsets.Select(static offset => offset.Partition.Topic).Distinct().Where(topic => isAll
+                ? !context.MaySee(AclOperation.Describe, ResourceType.Topic, topic)
+                : !context.Allows(AclOperation.Describe, ResourceType.Topic, topic)),
+        ];
+        return isAll
+            ? [.. offsets.Where(offset => !denied.Contains(offset.Partition.Topic))]
+            : [.. offsets.Select(offset => denied.Contains(offset.Partition.Topic)
+                ? new FetchedOffset(offset.Partition, null, KafkaError.TopicAuthorizationFailed)
+                : offset)];
+    }
+
+    /// <summary>Version 1 has no place for an error of the group but the partitions.</summary>
+    private static OffsetFetchResponse DeniedOne(OffsetFetchRequest request, short version) => new()
+    {
+        ErrorCode = (short)KafkaError.GroupAuthorizationFailed,
+        Topics = version >= 2 ? [] : [.. (request.Topics ?? []).Select(static topic => new OffsetFetchResponse.OffsetFetchResponseTopic
+        {
+            Name = topic.Name,
+            Partitions = [.. topic.PartitionIndexes.Select(static index => new OffsetFetchResponse.OffsetFetchResponsePartition
+            {
+                PartitionIndex = index,
+                CommittedOffset = NoOffset,
+                Metadata = "",
+                ErrorCode = (short)KafkaError.GroupAuthorizationFailed,
+            })],
+        })],
+    };
 
     /// <summary>Fills in the names, and takes out the topics that nobody knows by their id.</summary>
     private List<OffsetFetchRequest.OffsetFetchRequestTopics> ResolveIds(OffsetFetchRequest.OffsetFetchRequestGroup group)
@@ -101,14 +163,15 @@ internal sealed class OffsetFetchHandler(GroupCoordinator groups, TopicDirectory
         })],
     };
 
-    private OffsetFetchResponse One(OffsetFetchRequest request, short version)
+    private OffsetFetchResponse One(OffsetFetchRequest request, RequestContext context)
     {
         List<GroupPartition>? wanted = request.Topics is null
             ? null
             : [.. request.Topics.SelectMany(
                 static topic => topic.PartitionIndexes, static (topic, index) => new GroupPartition(topic.Name, index))];
         (KafkaError error, IReadOnlyList<FetchedOffset> offsets) = groups.FetchOffsets(request.GroupId, wanted, request.RequireStable);
-        if (error != KafkaError.None && version < 2)
+        offsets = OnlyAllowed(offsets, isAll: wanted is null, context);
+        if (error != KafkaError.None && context.Version < 2)
         {
             offsets = [.. (wanted ?? []).Select(partition => new FetchedOffset(partition, null, error))];
         }

@@ -1,6 +1,7 @@
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Broker.Transactions;
 using PipeRoll.Wire;
@@ -27,7 +28,11 @@ internal sealed class FindCoordinatorHandler(BrokerServices services) : Handler<
         string? message = request.KeyType is Group or Transaction ? null : $"key type {request.KeyType} is unknown";
         KafkaError refused = message is null ? KafkaError.None : KafkaError.InvalidRequest;
         Topic? topic = null;
-        if (refused == KafkaError.None && services.Partitions.IsClustered)
+        HashSet<string> denied =
+        [
+            .. (context.Version >= 4 ? request.CoordinatorKeys : [request.Key]).Where(key => !IsAllowed(request.KeyType, key, context)),
+        ];
+        if (refused == KafkaError.None && denied.Count == 0 && services.Partitions.IsClustered)
         {
             (topic, message) = await TopicAsync(request.KeyType, context.Cancellation);
             refused = topic is null ? KafkaError.CoordinatorNotAvailable : KafkaError.None;
@@ -37,11 +42,12 @@ internal sealed class FindCoordinatorHandler(BrokerServices services) : Handler<
         {
             return new FindCoordinatorResponse
             {
-                Coordinators = [.. request.CoordinatorKeys.Select(key => AnswerOf(key, Find(key, refused, message, topic)))],
+                Coordinators = [.. request.CoordinatorKeys.Select(key => AnswerOf(
+                    key, denied.Contains(key) ? Denied(request.KeyType) : Find(key, refused, message, topic)))],
             };
         }
 
-        Found found = Find(request.Key, refused, message, topic);
+        Found found = denied.Count > 0 ? Denied(request.KeyType) : Find(request.Key, refused, message, topic);
         return new FindCoordinatorResponse
         {
             ErrorCode = (short)found.Error,
@@ -52,6 +58,17 @@ internal sealed class FindCoordinatorHandler(BrokerServices services) : Handler<
             Coordinators = [],
         };
     }
+
+    private static bool IsAllowed(sbyte keyType, string key, RequestContext context) => keyType switch
+    {
+        Group => context.Allows(AclOperation.Describe, ResourceType.Group, key),
+        Transaction => context.Allows(AclOperation.Describe, ResourceType.TransactionalId, key),
+        _ => true,
+    };
+
+    private static Found Denied(sbyte keyType) => keyType == Group
+        ? new Found(null, KafkaError.GroupAuthorizationFailed, "not allowed to describe this group")
+        : new Found(null, KafkaError.TransactionalIdAuthorizationFailed, "not allowed to describe this transactional id");
 
     private async ValueTask<(Topic? Topic, string? Message)> TopicAsync(sbyte keyType, CancellationToken cancellation)
     {

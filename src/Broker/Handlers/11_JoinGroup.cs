@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Security;
 using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -17,6 +18,19 @@ internal sealed class JoinGroupHandler(GroupCoordinator groups) : Handler<JoinGr
 {
     public override async ValueTask<JoinGroupResponse> HandleAsync(JoinGroupRequest request, RequestContext context)
     {
+        if (!context.Allows(AclOperation.Read, ResourceType.Group, request.GroupId))
+        {
+            return new JoinGroupResponse
+            {
+                ErrorCode = (short)KafkaError.GroupAuthorizationFailed,
+                GenerationId = -1,
+                ProtocolName = context.Version >= 7 ? null : "",
+                Leader = "",
+                MemberId = request.MemberId,
+                Members = [],
+            };
+        }
+
         JoinCall call = new(
             request.MemberId,
             request.GroupInstanceId,

@@ -1,4 +1,6 @@
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Security;
+using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
 namespace PipeRoll.Broker.Handlers;
@@ -10,6 +12,8 @@ internal sealed class HeartbeatHandler(GroupCoordinator groups) : Handler<Heartb
     public override ValueTask<HeartbeatResponse> HandleAsync(HeartbeatRequest request, RequestContext context) =>
         ValueTask.FromResult(new HeartbeatResponse
         {
-            ErrorCode = (short)groups.Heartbeat(request.GroupId, request.MemberId, request.GroupInstanceId, request.GenerationId),
+            ErrorCode = (short)(context.Allows(AclOperation.Read, ResourceType.Group, request.GroupId)
+                ? groups.Heartbeat(request.GroupId, request.MemberId, request.GroupInstanceId, request.GenerationId)
+                : KafkaError.GroupAuthorizationFailed),
         });
 }

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -15,6 +16,11 @@ internal sealed class LeaveGroupHandler(GroupCoordinator groups) : Handler<Leave
 {
     public override ValueTask<LeaveGroupResponse> HandleAsync(LeaveGroupRequest request, RequestContext context)
     {
+        if (!context.Allows(AclOperation.Read, ResourceType.Group, request.GroupId))
+        {
+            return ValueTask.FromResult(new LeaveGroupResponse { ErrorCode = (short)KafkaError.GroupAuthorizationFailed });
+        }
+
         bool isBatch = context.Version >= 3;
         LeavingMember[] leaving = isBatch
             ? [.. request.Members.Select(static member => new LeavingMember(member.MemberId, member.GroupInstanceId))]

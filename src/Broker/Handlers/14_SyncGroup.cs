@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Security;
 using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -13,6 +14,11 @@ internal sealed class SyncGroupHandler(GroupCoordinator groups) : Handler<SyncGr
 {
     public override async ValueTask<SyncGroupResponse> HandleAsync(SyncGroupRequest request, RequestContext context)
     {
+        if (!context.Allows(AclOperation.Read, ResourceType.Group, request.GroupId))
+        {
+            return new SyncGroupResponse { ErrorCode = (short)KafkaError.GroupAuthorizationFailed };
+        }
+
         if (context.Version >= 5 && (request.ProtocolType is null || request.ProtocolName is null))
         {
             return new SyncGroupResponse { ErrorCode = (short)KafkaError.InconsistentGroupProtocol };

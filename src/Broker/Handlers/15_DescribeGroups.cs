@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -7,18 +8,25 @@ namespace PipeRoll.Broker.Handlers;
 /// <summary>DescribeGroups (15): state, protocol and members of classic groups. One that does not exist is described as Dead.</summary>
 internal sealed class DescribeGroupsHandler(GroupCoordinator groups) : Handler<DescribeGroupsRequest, DescribeGroupsResponse>
 {
-    /// <summary>Read, delete and describe (KIP-430): everybody may everything until security is on.</summary>
-    public const int AllOperations = (1 << 3) | (1 << 6) | (1 << 8);
-
     public override ValueTask<DescribeGroupsResponse> HandleAsync(DescribeGroupsRequest request, RequestContext context)
     {
         DescribeGroupsResponse response = new() { Groups = new(request.Groups.Count) };
         foreach (string groupId in request.Groups)
         {
+            if (!context.Allows(AclOperation.Describe, ResourceType.Group, groupId))
+            {
+                response.Groups.Add(new DescribeGroupsResponse.DescribedGroup
+                {
+                    GroupId = groupId,
+                    ErrorCode = (short)KafkaError.GroupAuthorizationFailed,
+                });
+                continue;
+            }
+
             DescribeGroupsResponse.DescribedGroup described = Describe(groupId, context.Version);
             if (request.IncludeAuthorizedOperations)
             {
-                described.AuthorizedOperations = AllOperations;
+                described.AuthorizedOperations = context.AuthorizedOperations(ResourceType.Group, groupId);
             }
 
             response.Groups.Add(described);

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -11,8 +12,14 @@ internal sealed class ListGroupsHandler(GroupCoordinator groups) : Handler<ListG
     {
         (KafkaError error, IReadOnlyList<ListedGroup> listed) = groups.List();
         ListGroupsResponse response = new() { ErrorCode = (short)error };
+        bool maySeeAll = context.MaySee(AclOperation.Describe, ResourceType.Cluster, AclNames.Cluster);
         foreach (ListedGroup group in listed)
         {
+            if (!maySeeAll && !context.MaySee(AclOperation.Describe, ResourceType.Group, group.GroupId))
+            {
+                continue;
+            }
+
             bool isWanted = Allows(request.StatesFilter, group.State) && Allows(request.TypesFilter, group.Type);
             if (isWanted)
             {

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Configs;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -16,6 +17,8 @@ namespace PipeRoll.Broker.Handlers;
 /// </remarks>
 internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<CreateTopicsRequest, CreateTopicsResponse>
 {
+    private const short FirstVersionWithQuota = 6;
+
     public override async ValueTask<CreateTopicsResponse> HandleAsync(CreateTopicsRequest request, RequestContext context)
     {
         var response = new CreateTopicsResponse { Topics = new(request.Topics.Count) };
@@ -40,6 +43,12 @@ internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<Cre
     private async ValueTask<CreateTopicsResponse.CreatableTopicResult> CreateAsync(
         CreateTopicsRequest.CreatableTopic wanted, bool validateOnly, RequestContext context)
     {
+        // Whether it exists is not told to whoever may not make it.
+        if (!MayCreate(context, wanted.Name))
+        {
+            return Refused(wanted.Name, KafkaError.TopicAuthorizationFailed, "not allowed to create this topic");
+        }
+
         if (TopicRules.RefuseName(services.Topics, wanted.Name) is { } nameRefused)
         {
             return Refused(wanted.Name, nameRefused.Error, nameRefused.Message);
@@ -59,16 +68,38 @@ internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<Cre
 
         if (validateOnly)
         {
-            return Described(wanted.Name, Guid.Empty, plan.Partitions, plan.Configs);
+            return Described(wanted.Name, Guid.Empty, plan.Partitions, plan.Configs, context);
+        }
+
+        if (!services.Quotas.MayChange(context, plan.Partitions, context.Version >= FirstVersionWithQuota))
+        {
+            return Refused(wanted.Name, KafkaError.ThrottlingQuotaExceeded, "The throttling quota has been exceeded.");
         }
 
         TopicChange change = await services.Topics.CreateAsync(
             wanted.Name, plan.Partitions, plan.Configs, isInternal: false, context.Client.Principal, CancellationToken.None,
             plan.Owners);
         return change.Topic is { } made
-            ? Described(made.Name, made.Id, made.Partitions.Count, made.Configs)
+            ? Described(made.Name, made.Id, made.Partitions.Count, made.Configs, context)
             : Refused(wanted.Name, change.Error, change.Message);
     }
+
+    /// <summary>By the right to create in the whole cluster, or topics of this name.</summary>
+    internal static bool MayCreate(RequestContext context, string topic) =>
+        context.MaySee(AclOperation.Create, ResourceType.Cluster, AclNames.Cluster)
+        || context.Allows(AclOperation.Create, ResourceType.Topic, topic);
+
+    private CreateTopicsResponse.CreatableTopicResult Described(
+        string name, Guid id, int partitions, IReadOnlyDictionary<string, string> configs, RequestContext context) =>
+        context.MaySee(AclOperation.DescribeConfigs, ResourceType.Topic, name) ? Described(name, id, partitions, configs) : new()
+        {
+            Name = name,
+            TopicId = id,
+            TopicConfigErrorCode = (short)KafkaError.TopicAuthorizationFailed,
+            NumPartitions = -1,
+            ReplicationFactor = -1,
+            Configs = null,
+        };
 
     private CreateTopicsResponse.CreatableTopicResult Described(
         string name, Guid id, int partitions, IReadOnlyDictionary<string, string> configs) => new()
@@ -77,7 +108,7 @@ internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<Cre
             TopicId = id,
             NumPartitions = partitions,
             ReplicationFactor = TopicRules.ReplicationFactor,
-            Configs = [.. ConfigDescriber.OfTopic(configs, services.Options).Select(config => new CreateTopicsResponse.CreatableTopicConfigs
+            Configs = [.. ConfigDescriber.OfTopic(configs, services.Configs.Layers).Select(config => new CreateTopicsResponse.CreatableTopicConfigs
             {
                 Name = config.Key.Name,
                 Value = config.Value,

@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -12,6 +13,8 @@ namespace PipeRoll.Broker.Handlers;
 /// </remarks>
 internal sealed class DeleteTopicsHandler(BrokerServices services) : Handler<DeleteTopicsRequest, DeleteTopicsResponse>
 {
+    private const short FirstVersionWithQuota = 5;
+
     public override async ValueTask<DeleteTopicsResponse> HandleAsync(DeleteTopicsRequest request, RequestContext context)
     {
         var response = new DeleteTopicsResponse { Responses = [] };
@@ -40,6 +43,19 @@ internal sealed class DeleteTopicsHandler(BrokerServices services) : Handler<Del
         Topic? topic, string? name, Guid id, KafkaError missing, RequestContext context)
     {
         var answer = new DeleteTopicsResponse.DeletableTopicResult { Name = topic?.Name ?? name, TopicId = topic?.Id ?? id };
+        // By id: a topic that may not be described has its name kept back.
+        if (topic is not null && name is null && !context.Allows(AclOperation.Describe, ResourceType.Topic, topic.Name))
+        {
+            answer.Name = null;
+            return Refuse(answer, KafkaError.TopicAuthorizationFailed, "not allowed to describe this topic");
+        }
+
+        if ((name ?? topic?.Name) is { } named && !context.Allows(AclOperation.Delete, ResourceType.Topic, named))
+        {
+            answer.TopicId = id;
+            return Refuse(answer, KafkaError.TopicAuthorizationFailed, "not allowed to delete this topic");
+        }
+
         if (!services.Options.DeleteTopics)
         {
             return Refuse(answer, context.Version >= 3 ? KafkaError.TopicDeletionDisabled : KafkaError.InvalidRequest,
@@ -54,6 +70,11 @@ internal sealed class DeleteTopicsHandler(BrokerServices services) : Handler<Del
         if (topic.IsInternal)
         {
             return Refuse(answer, KafkaError.InvalidRequest, $"Topic '{topic.Name}' is the broker's own and can't be deleted.");
+        }
+
+        if (!services.Quotas.MayChange(context, topic.Partitions.Count, context.Version >= FirstVersionWithQuota))
+        {
+            return Refuse(answer, KafkaError.ThrottlingQuotaExceeded, "The throttling quota has been exceeded.");
         }
 
         TopicChange change = await services.Topics.DeleteAsync(topic.Name, context.Client.Principal, CancellationToken.None);

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
@@ -25,10 +26,13 @@ internal sealed class DeleteRecordsHandler(BrokerServices services) : Handler<De
         {
             var answers = new DeleteRecordsResponse.DeleteRecordsTopicResult { Name = topicRequest.Name, Partitions = [] };
             response.Topics.Add(answers);
+            bool mayDelete = context.Allows(AclOperation.Delete, ResourceType.Topic, topicRequest.Name);
             Topic? topic = services.Topics.Find(topicRequest.Name);
             foreach (DeleteRecordsRequest.DeleteRecordsPartition wanted in topicRequest.Partitions)
             {
-                (KafkaError error, long start) = await DeleteAsync(topic, wanted.PartitionIndex, wanted.Offset, context);
+                (KafkaError error, long start) = mayDelete
+                    ? await DeleteAsync(topic, wanted.PartitionIndex, wanted.Offset, context)
+                    : (KafkaError.TopicAuthorizationFailed, -1);
                 answers.Partitions.Add(new DeleteRecordsResponse.DeleteRecordsPartitionResult
                 {
                     PartitionIndex = wanted.PartitionIndex,

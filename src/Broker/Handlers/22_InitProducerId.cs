@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Transactions;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
@@ -23,7 +24,20 @@ internal sealed class InitProducerIdHandler(BrokerServices services, Transaction
     {
         if (request.TransactionalId is { } transactionalId)
         {
+            if (!context.Allows(AclOperation.Write, ResourceType.TransactionalId, transactionalId))
+            {
+                return Refused((short)KafkaError.TransactionalIdAuthorizationFailed);
+            }
+
             return await InitAsync(transactionalId, request, context);
+        }
+
+        // Whoever may write to any topic may do so idempotently (KIP-679).
+        if (!context.Guard.Authorizer.AllowsOnAny(
+                context.Client.Principal, context.Client.RemoteAddress, AclOperation.Write, ResourceType.Topic)
+            && !context.AllowsOnCluster(AclOperation.IdempotentWrite))
+        {
+            return Refused((short)KafkaError.ClusterAuthorizationFailed);
         }
 
         if (request.ProducerId >= 0 && request.ProducerEpoch is >= 0 and < short.MaxValue - 1)

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -18,9 +19,16 @@ internal sealed class OffsetForLeaderEpochHandler(BrokerServices services)
         {
             var answers = new OffsetForLeaderEpochResponse.OffsetForLeaderTopicResult { Topic = topic.Topic, Partitions = [] };
             response.Topics.Add(answers);
+            bool mayDescribe = context.Allows(AclOperation.Describe, ResourceType.Topic, topic.Topic);
             foreach (OffsetForLeaderEpochRequest.OffsetForLeaderPartition wanted in topic.Partitions)
             {
-                answers.Partitions.Add(Answer(topic.Topic, wanted));
+                answers.Partitions.Add(mayDescribe ? Answer(topic.Topic, wanted) : new OffsetForLeaderEpochResponse.EpochEndOffset
+                {
+                    Partition = wanted.Partition,
+                    LeaderEpoch = -1,
+                    EndOffset = -1,
+                    ErrorCode = (short)KafkaError.TopicAuthorizationFailed,
+                });
             }
         }
 

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -21,6 +22,12 @@ internal sealed class ElectLeadersHandler(BrokerServices services) : Handler<Ele
     public override ValueTask<ElectLeadersResponse> HandleAsync(ElectLeadersRequest request, RequestContext context)
     {
         var response = new ElectLeadersResponse { ReplicaElectionResults = [] };
+        if (!context.AllowsOnCluster(AclOperation.Alter))
+        {
+            response.ErrorCode = (short)KafkaError.ClusterAuthorizationFailed;
+            return ValueTask.FromResult(response);
+        }
+
         if (request.ElectionType is not (Preferred or Any))
         {
             response.ErrorCode = (short)KafkaError.InvalidRequest;

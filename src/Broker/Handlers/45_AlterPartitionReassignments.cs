@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Cluster;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -20,6 +21,13 @@ internal sealed class AlterPartitionReassignmentsHandler(BrokerServices services
         AlterPartitionReassignmentsRequest request, RequestContext context)
     {
         var response = new AlterPartitionReassignmentsResponse { Responses = new(request.Topics.Count) };
+        if (!context.AllowsOnCluster(AclOperation.Alter))
+        {
+            response.ErrorCode = (short)KafkaError.ClusterAuthorizationFailed;
+            response.ErrorMessage = "not allowed to alter the cluster";
+            return response;
+        }
+
         var moves = new List<MoveRequest>();
         var answers = new List<AlterPartitionReassignmentsResponse.ReassignablePartitionResponse>();
         foreach (AlterPartitionReassignmentsRequest.ReassignableTopic topic in request.Topics)

@@ -1,4 +1,6 @@
 using PipeRoll.Broker.Cluster;
+using PipeRoll.Broker.Security;
+using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
 namespace PipeRoll.Broker.Handlers;
@@ -15,6 +17,16 @@ internal sealed class ListPartitionReassignmentsHandler(BrokerServices services)
     public override ValueTask<ListPartitionReassignmentsResponse> HandleAsync(
         ListPartitionReassignmentsRequest request, RequestContext context)
     {
+        if (!context.AllowsOnCluster(AclOperation.Describe))
+        {
+            return ValueTask.FromResult(new ListPartitionReassignmentsResponse
+            {
+                ErrorCode = (short)KafkaError.ClusterAuthorizationFailed,
+                ErrorMessage = "not allowed to describe the cluster",
+                Topics = [],
+            });
+        }
+
         HashSet<(string Topic, int Partition)>? wanted = request.Topics is null
             ? null
             : [.. request.Topics.SelectMany(static topic => topic.PartitionIndexes, static (topic, index) => (topic.Name, index))];

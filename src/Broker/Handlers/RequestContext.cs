@@ -18,6 +18,9 @@ internal sealed class ClientIdentity(string connectionId, string remoteAddress)
     /// </summary>
     public string Principal { get; set; } = AclNames.Anonymous;
 
+    /// <summary>How far it is with saying who it is.</summary>
+    public ClientSession Session { get; } = new();
+
     public string SoftwareName { get; set; } = "unknown";
 
     public string SoftwareVersion { get; set; } = "unknown";
@@ -59,6 +62,21 @@ internal sealed class RequestContext
 
     /// <summary>Set by a handler to have the connection closed instead of answered; says why, for the log.</summary>
     public string? CloseReason { get; set; }
+
+    /// <summary>For how long the connection reads nothing more once this is answered; the answer says so where it can.</summary>
+    public int ThrottleMs { get; private set; }
+
+    /// <summary>A quota was exceeded; the longest of several waits counts.</summary>
+    public void Throttle(int throttleMs) => ThrottleMs = Math.Max(ThrottleMs, throttleMs);
+
+    /// <summary>Set by a handler after whose answer the connection is closed.</summary>
+    public bool ClosesAfterAnswer { get; set; }
+
+    /// <summary>
+    /// Set by a handler before its first wait, to have nothing further read from the connection until this ends: what comes later must not
+    /// overtake this request. It must end soon, and never fail.
+    /// </summary>
+    public Task? Hold { get; set; }
 
     /// <summary>
     /// Ends when every earlier request of the connection has been answered. A handler whose answer is large waits for

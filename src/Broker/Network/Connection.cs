@@ -2,11 +2,16 @@ using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Handlers;
+using PipeRoll.Broker.Quotas;
+using PipeRoll.Broker.Security;
+using PipeRoll.Broker.Security.Sasl;
 using PipeRoll.Foundation.Buffers;
 using PipeRoll.Streams;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
+using PipeRoll.Wire.Messages;
 
 namespace PipeRoll.Broker.Network;
 
@@ -16,7 +21,10 @@ internal sealed record ConnectionServices(
     TimeProvider Time,
     IStreamStorage Storage,
     RequestDispatcher Dispatcher,
+    BrokerSecurity Security,
     RequestBudget RequestBytes,
+    DynamicConfigs Configs,
+    ClientQuotas Quotas,
     BrokerMetrics Metrics,
     ILogger Logger);
 
@@ -43,6 +51,7 @@ internal sealed partial class Connection
     private readonly CancellationTokenSource _gone = new();
     private readonly StringCache _names = new();
     private readonly ConnectionWatch _watch;
+    private long _mutedUntil;
     private int _closed;
 
     public Connection(IConnection transport, ClientIdentity client, ConnectionServices services)
@@ -70,6 +79,7 @@ internal sealed partial class Connection
             WriteLoopAsync, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Current).Unwrap();
         try
         {
+            await OpenAsync();
             await ReadLoopAsync();
         }
         catch (OperationCanceledException)
@@ -121,12 +131,41 @@ internal sealed partial class Connection
     /// <summary>Called now and then: ends a connection that idles or stalls.</summary>
     public ValueTask CheckAsync() => _watch.Overdue() is { } reason ? AbortAsync(reason) : ValueTask.CompletedTask;
 
+    private async ValueTask OpenAsync()
+    {
+        _watch.FrameBegun();
+        try
+        {
+            await _transport.OpenAsync(_reading.Token);
+        }
+        catch (IOException error)
+        {
+            LogRefused(_services.Logger, error.Message, Client.ConnectionId);
+            throw;
+        }
+
+        if (_transport.CertificatePrincipal is { } principal)
+        {
+            _services.Security.Begin(Client, new ProvenUser(principal, "SSL", long.MaxValue, false, static _ => true));
+        }
+    }
+
+    /// <summary>Whoever has not said yet who he is gets little memory.</summary>
+    private string? Refuse(ReadOnlySpan<byte> prefix)
+    {
+        bool isUnknown = !Client.Session.IsAuthenticated && !_services.Security.Guard.Authorizer.AllowsEverything;
+        int bytesMax = _services.Options.RequestBytesMax;
+        return FrameSniffer.Refuse(
+            prefix, isUnknown ? Math.Min(bytesMax, FrameSniffer.UnauthenticatedBytesMax) : bytesMax,
+            Client.Session.HasBareTokens ? FrameSniffer.TokenBytesMin : FrameSniffer.HeaderBytesMin);
+    }
+
     private async Task ReadLoopAsync()
     {
         byte[] prefix = new byte[sizeof(int)];
         while (await FillAsync(prefix, endAllowed: true))
         {
-            if (FrameSniffer.Refuse(prefix, _services.Options.RequestBytesMax) is { } refusal)
+            if (Refuse(prefix) is { } refusal)
             {
                 LogRefused(_services.Logger, refusal, Client.ConnectionId);
                 await CloseAsync();
@@ -164,13 +203,14 @@ internal sealed partial class Connection
             _watch.FrameBegun();
             await FillAsync(buffer.Memory, endAllowed: false);
             _services.Metrics.BytesIn(length + sizeof(int));
-            if (!_services.Storage.HasRoom && RequestDispatcher.IsProduce(buffer.Span))
+            if (!_services.Storage.HasRoom && length >= FrameSniffer.HeaderBytesMin && RequestDispatcher.IsProduce(buffer.Span))
             {
                 // The log is full: this producer waits, and with it what it sends next; fetches and heartbeats go on.
                 _watch.Paused();
                 await _services.Storage.WaitForRoomAsync(_reading.Token);
             }
 
+            await WaitForQuotaAsync();
             request = _services.Dispatcher.Start(buffer, Client, _names, _gone.Token);
             if (request is null)
             {
@@ -194,8 +234,28 @@ internal sealed partial class Connection
             await _inFlight.Writer.WriteAsync(request, CancellationToken.None);
         }
 
+        if (request.Context.Hold is { } hold)
+        {
+            _watch.Paused();
+            await hold;
+        }
+
         return true;
     }
+
+    /// <summary>A client that exceeded a quota is not listened to until it has waited (KIP-219).</summary>
+    private async ValueTask WaitForQuotaAsync()
+    {
+        while (Volatile.Read(ref _mutedUntil) - _services.Time.GetTimestamp() is var left and > 0)
+        {
+            _watch.Paused();
+            var wait = TimeSpan.FromMilliseconds(Math.Ceiling(left * 1000.0 / _services.Time.TimestampFrequency));
+            await Task.Delay(wait, _services.Time, _reading.Token);
+        }
+    }
+
+    private void Mute(int throttleMs) => Volatile.Write(
+        ref _mutedUntil, _services.Time.GetTimestamp() + (throttleMs * _services.Time.TimestampFrequency / 1000));
 
     /// <returns>False when the peer ended the stream before the first byte, where that is allowed.</returns>
     private async ValueTask<bool> FillAsync(Memory<byte> target, bool endAllowed)
@@ -247,8 +307,22 @@ internal sealed partial class Connection
         try
         {
             IKafkaResponse response = await request.Response;
+            _services.Metrics.CountErrors(context.Api, response);
+            _services.Quotas.Charge(QuotaKind.Request, context, request.WorkSeconds);
+            if (context.ThrottleMs > 0)
+            {
+                Mute(context.ThrottleMs);
+                // The answer to ApiVersions is one for all.
+                if (response is IThrottledResponse throttled && context.Api != ApiKey.ApiVersions)
+                {
+                    throttled.ThrottleTimeMs = context.ThrottleMs;
+                }
+            }
+
             // Built even when it is not sent: the frame takes over, and so frees, the records in the response.
-            using var frame = ResponseFrame.ForResponse(request.Api, request.ResponseVersion, context.CorrelationId, response);
+            using ResponseFrame frame = request.IsBareToken
+                ? ResponseFrame.ForToken(((SaslAuthenticateResponse)response).AuthBytes)
+                : ResponseFrame.ForResponse(request.Api, request.ResponseVersion, context.CorrelationId, response);
             if (context.CloseReason is { } reason)
             {
                 LogClosing(_services.Logger, reason, Client.ConnectionId);
@@ -262,7 +336,7 @@ internal sealed partial class Connection
 
             await WriteAsync(frame);
             _services.Metrics.Answered(context.Api, request.StartedAt);
-            return true;
+            return !context.ClosesAfterAnswer;
         }
         catch (Exception error) when (error is IOException or ObjectDisposedException)
         {

@@ -8,11 +8,17 @@ internal static class FrameSniffer
     /// <summary>API key, version and correlation id.</summary>
     public const int HeaderBytesMin = 8;
 
+    /// <summary>A token of a SASL mechanism in a bare frame has no header.</summary>
+    public const int TokenBytesMin = 1;
+
+    /// <summary>The most that somebody may send who has not said yet who he is.</summary>
+    public const int UnauthenticatedBytesMax = 512 * 1024;
+
     /// <returns>Null when the four bytes are a length that may be read; else what they look like.</returns>
-    public static string? Refuse(ReadOnlySpan<byte> prefix, int requestBytesMax)
+    public static string? Refuse(ReadOnlySpan<byte> prefix, int requestBytesMax, int requestBytesMin = HeaderBytesMin)
     {
         int length = BinaryPrimitives.ReadInt32BigEndian(prefix);
-        if (length >= HeaderBytesMin && length <= requestBytesMax)
+        if (length >= requestBytesMin && length <= requestBytesMax)
         {
             return null;
         }
@@ -33,7 +39,7 @@ internal static class FrameSniffer
             return "an SSH client on the Kafka port";
         }
 
-        return length < HeaderBytesMin
+        return length < requestBytesMin
             ? $"a frame of {length} bytes, less than a request header: not the Kafka protocol"
             : $"a frame of {length} bytes, more than the {requestBytesMax} allowed (socket.request.max.bytes): "
               + "not the Kafka protocol, or a request to split";

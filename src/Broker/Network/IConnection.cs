@@ -13,6 +13,13 @@ public interface IConnection : IAsyncDisposable
 
     /// <summary>For logs: address and port.</summary>
     string RemoteEndPoint { get; }
+
+    /// <summary>Who the peer is by its certificate, such as <c>User:CN=alice</c>; null without one. Valid after <see cref="OpenAsync"/>.</summary>
+    string? CertificatePrincipal => null;
+
+    /// <summary>Makes <see cref="Stream"/> ready: agrees on encryption, where there is any. Called once, before anything is read.</summary>
+    /// <exception cref="IOException">The peer left, or is not what it should be; the message says what it did.</exception>
+    ValueTask OpenAsync(CancellationToken cancellation) => ValueTask.CompletedTask;
 }
 
 /// <summary>Where connections come from.</summary>

@@ -46,6 +46,9 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
     /// <summary>The partition of each item, as last looked up; null where there is none.</summary>
     public IReadOnlyList<Partition?> Partitions => _partitions;
 
+    /// <summary>Whether the client may read the topic of this name; null when it may read every one.</summary>
+    public Func<string, bool>? MayRead { get; init; }
+
     public async ValueTask<FetchResponse.PartitionData[]> RunAsync(CancellationToken cancellation)
     {
         while (true)
@@ -90,7 +93,8 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
         {
             FetchItem item = items[at];
             Topic? topic = item.Key.Topic is { } name ? services.Topics.Find(name) : services.Topics.Find(item.Key.TopicId);
-            Partition? partition = _partitions[at] = topic?.Partition(item.Key.Partition);
+            bool isDenied = MayRead is { } mayRead && (item.Key.Topic ?? topic?.Name) is { } read && !mayRead(read);
+            Partition? partition = _partitions[at] = isDenied ? null : topic?.Partition(item.Key.Partition);
             FetchResponse.PartitionData answer = _answers[at] = new FetchResponse.PartitionData
             {
                 PartitionIndex = item.Key.Partition,
@@ -100,7 +104,8 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
                 AbortedTransactions = limits.OnlyCommitted ? [] : null,
                 Records = RecordsPayload.Empty,
             };
-            KafkaError error = partition is null
+            KafkaError error = isDenied ? KafkaError.TopicAuthorizationFailed
+                : partition is null
                 ? item.Key.Topic is null && topic is null ? KafkaError.UnknownTopicId : KafkaError.UnknownTopicOrPartition
                 : CheckPosition(partition, item, answer);
             _opening[at] = error == KafkaError.NotLeaderOrFollower && partition?.State == PartitionState.Opening && LeftMs() > 0;

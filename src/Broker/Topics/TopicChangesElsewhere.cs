@@ -84,6 +84,22 @@ internal sealed partial class TopicDirectory
     public async ValueTask<bool> IsGoneAsync(string name, CancellationToken cancellation) =>
         Find(name) is null && await ReadAsync(name, cancellation) is null;
 
+    /// <summary>
+    /// Ends when this broker knows of everything that had changed when it was called, or sees that it can't: clients hear of a new topic
+    /// from the broker that made it, and may be here before word of it is.
+    /// </summary>
+    public async ValueTask CatchUpAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await _services.CatchUp(cancellation);
+        }
+        catch (MetadataUnavailableException)
+        {
+            // What is known has to do.
+        }
+    }
+
     /// <summary>Looks whether the catalog knows more of the topic than has come here. Under the changes' turn.</summary>
     private async ValueTask RefreshAsync(string name, CancellationToken cancellation)
     {

@@ -6,7 +6,7 @@ internal static class TopicNames
     public const int LengthMax = 249;
 
     /// <summary>Names that clients may neither create nor delete.</summary>
-    public static bool IsInternal(string name) => name is "__consumer_offsets" or "__transaction_state";
+    public static bool IsInternal(string name) => name is "__consumer_offsets" or "__transaction_state" or "_piperoll.audit";
 
     /// <returns>Null when the name is good, else what is wrong with it.</returns>
     public static string? Validate(string name)

@@ -3,6 +3,8 @@ namespace PipeRoll.Cel.Compilation;
 /// <summary>A call of one argument; the first overload that accepts its kind runs.</summary>
 internal sealed class UnaryCallNode(string function, CelOverload[] overloads, Node argument) : Node
 {
+    private readonly bool _isSize = function == "size";
+
     public override CelValue Evaluate(ref Frame frame)
     {
         CelValue value = argument.Evaluate(ref frame);
@@ -11,7 +13,8 @@ internal sealed class UnaryCallNode(string function, CelOverload[] overloads, No
             return value;
         }
 
-        if (!frame.SpendReading(value))
+        // The size of a list or map is known without looking into it.
+        if (!(_isSize && (value.Kind is CelKind.List or CelKind.Map)) && !frame.SpendReading(value))
         {
             return CelValue.Error(Errors.Budget);
         }

@@ -17,6 +17,9 @@ internal ref struct Frame(ReadOnlySpan<CelValue> variables, Span<CelValue> local
     /// <summary>What is left of <see cref="CelLimits.EvaluationBudget"/>.</summary>
     private long _budget = budget;
 
+    /// <summary>Below zero when more was asked for than there was.</summary>
+    public readonly long Left => _budget;
+
     /// <summary>Spends some of the budget; false when there is none left.</summary>
     public bool Spend(long amount)
     {

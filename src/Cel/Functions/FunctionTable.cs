@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Frozen;
 
 namespace PipeRoll.Cel.Functions;
@@ -5,7 +6,13 @@ namespace PipeRoll.Cel.Functions;
 /// <summary>All functions of an environment, by name.</summary>
 internal static class FunctionTable
 {
-    public static FrozenDictionary<string, CelOverload[]> Build(CelExtensions extensions, Dictionary<string, List<CelOverload>> host)
+    // Without functions of a host the table depends on the extensions only, and making it costs more than compiling an expression.
+    private static readonly ConcurrentDictionary<CelExtensions, FrozenDictionary<string, CelOverload[]>> WithoutHost = new();
+
+    public static FrozenDictionary<string, CelOverload[]> Build(CelExtensions extensions, Dictionary<string, List<CelOverload>> host) =>
+        host.Count == 0 ? WithoutHost.GetOrAdd(extensions, each => Make(each, [])) : Make(extensions, host);
+
+    private static FrozenDictionary<string, CelOverload[]> Make(CelExtensions extensions, Dictionary<string, List<CelOverload>> host)
     {
         var library = new Library();
         OperatorLibrary.AddTo(library);

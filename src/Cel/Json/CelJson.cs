@@ -52,6 +52,15 @@ public static class CelJson
     }
 
     /// <summary>
+    /// A value of plain JSON as a declared type has it: objects as structs, whole numbers as doubles where doubles are declared, text as
+    /// timestamps, durations or bytes (base64). A member that is not there is an error for who reads it, and <c>has()</c> is false.
+    /// </summary>
+    /// <param name="json">Plain JSON.</param>
+    /// <param name="type">Its type, e.g. of <see cref="Declarations.CelDeclarations"/>.</param>
+    /// <exception cref="FormatException">It is not of that type; the text says where.</exception>
+    public static CelValue ReadAs(JsonElement json, CelType type) => DeclaredJson.Read(json, type, "$");
+
+    /// <summary>
     /// A value of typed JSON, or of <c>{"value": typed JSON}</c> (<c>cel.expr.ExprValue</c>).
     /// </summary>
     /// <param name="json">Typed JSON.</param>
@@ -79,7 +88,8 @@ public static class CelJson
                 "mapValue" => CelValue.Map(CelMap.Of(Items(value, "entries").Select(entry =>
                     KeyValuePair.Create(ReadTyped(entry.GetProperty("key"), messages), ReadTyped(entry.GetProperty("value"), messages))))),
                 "objectValue" => ProtoJson.ReadAny((messages ?? CelProtobuf.WellKnown).Messages, value),
-                _ => throw new FormatException($"\"{property.Name}\" is no kind of value; the kinds are {string.Join(", ", Kinds.Order(StringComparer.Ordinal))}."),
+                _ => throw new FormatException(
+                    $"\"{property.Name}\" is no kind of value; the kinds are {string.Join(", ", Kinds.Order(StringComparer.Ordinal))}."),
             };
         }
         catch (Exception error) when (error is InvalidOperationException or KeyNotFoundException or ArgumentException or OverflowException)

@@ -16,14 +16,16 @@ namespace PipeRoll.Cel.Json;
 /// </summary>
 /// <param name="messages">The protobuf messages that expressions may use.</param>
 /// <param name="limits">Bounds of every expression.</param>
-/// <param name="isStrict">Whether what the checker refuses is always an error.</param>
-public sealed class CelJsonLines(CelProtobuf messages, CelLimits limits, bool isStrict = false)
+/// <param name="declared">Variables that every request has, with their types (<see cref="Declarations.CelDeclarations"/>).</param>
+/// <param name="isStrict">Whether what the checker refuses is always an error; it is where variables are declared.</param>
+public sealed class CelJsonLines(CelProtobuf messages, CelLimits limits, IReadOnlyList<CelField> declared, bool isStrict = false)
 {
     // Making an environment costs more than most expressions; requests of a file mostly share one.
     private const int EnvironmentsMax = 200;
 
     private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    private readonly bool _isStrict = isStrict || declared.Count > 0;
     private readonly Dictionary<string, CelEnvironment> _environments = new(StringComparer.Ordinal);
 
     /// <summary>One request.</summary>
@@ -89,7 +91,7 @@ public sealed class CelJsonLines(CelProtobuf messages, CelLimits limits, bool is
         {
             program = environment.Compile(expression);
         }
-        catch (CelCompileException problems) when (!isStrict && !request.TryGetProperty("disableCheck", out _) && !request.TryGetProperty("typeEnv", out _))
+        catch (CelCompileException problems) when (!_isStrict && !request.TryGetProperty("disableCheck", out _) && !request.TryGetProperty("typeEnv", out _))
         {
             CelProgram lenient = environment.CompileUnchecked(expression);
             if (lenient.Evaluate(variables).IsError)
@@ -122,7 +124,9 @@ public sealed class CelJsonLines(CelProtobuf messages, CelLimits limits, bool is
         {
             foreach (JsonProperty binding in bindings.EnumerateObject())
             {
-                values[binding.Name] = CelJson.IsTyped(binding.Value) ? CelJson.ReadTyped(binding.Value, messages) : CelJson.ReadPlain(binding.Value);
+                values[binding.Name] = CelJson.IsTyped(binding.Value) ? CelJson.ReadTyped(binding.Value, messages)
+                    : declared.FirstOrDefault(variable => variable.Name == binding.Name) is { } field ? CelJson.ReadAs(binding.Value, field.Type)
+                    : CelJson.ReadPlain(binding.Value);
             }
         }
 
@@ -149,14 +153,20 @@ public sealed class CelJsonLines(CelProtobuf messages, CelLimits limits, bool is
             .Extensions(CelExtensions.All)
             .Limits(limits)
             .Protobuf(messages);
-        var declared = new HashSet<string>(StringComparer.Ordinal);
+        var known = new HashSet<string>(StringComparer.Ordinal);
+        foreach (CelField variable in declared)
+        {
+            builder.Variable(variable);
+            known.Add(variable.Name);
+        }
+
         foreach (JsonElement declaration in declarations.ValueKind == JsonValueKind.Array ? declarations.EnumerateArray() : [])
         {
             string name = declaration.GetProperty("name").GetString()!;
             if (declaration.TryGetProperty("ident", out JsonElement ident))
             {
                 builder.Variable(name, CelJsonTypes.Read(ident.GetProperty("type"), messages));
-                declared.Add(name);
+                known.Add(name);
                 continue;
             }
 
@@ -166,7 +176,7 @@ public sealed class CelJsonLines(CelProtobuf messages, CelLimits limits, bool is
             }
         }
 
-        foreach (string variable in bound.Where(variable => !declared.Contains(variable)))
+        foreach (string variable in bound.Where(variable => !known.Contains(variable)))
         {
             builder.Variable(variable, CelType.Dyn);
         }

@@ -22,7 +22,9 @@ internal static class ProtoAssignment
     }
 
     private static CelValue Unsupported(ProtoField field, in CelValue value) =>
-        CelValue.Error(CelErrorCode.BadArgument, $"unsupported field type: field '{field.Name}' is of type {field.Type}, not {Checking.RuntimeTypes.Of(value)}");
+        CelValue.Error(
+            CelErrorCode.BadArgument,
+            $"unsupported field type: field '{field.Name}' is of type {field.Type}, not {Checking.RuntimeTypes.Of(value)}");
 
     private static CelValue OutOfRange(ProtoField field, in CelValue value) =>
         CelValue.Error(CelErrorCode.Overflow, $"range error: {value} does not fit into field '{field.Name}', which has 32 bits");
@@ -131,7 +133,8 @@ internal static class ProtoAssignment
     {
         bool fits = field.Kind switch
         {
-            ProtoKind.Int32 or ProtoKind.Sint32 or ProtoKind.Sfixed32 or ProtoKind.Enum => value.Kind != CelKind.Int || value.IntValue is >= int.MinValue and <= int.MaxValue,
+            ProtoKind.Int32 or ProtoKind.Sint32 or ProtoKind.Sfixed32 or ProtoKind.Enum =>
+                value.Kind != CelKind.Int || value.IntValue is >= int.MinValue and <= int.MaxValue,
             ProtoKind.Uint32 or ProtoKind.Fixed32 => value.Kind != CelKind.Uint || value.UintValue <= uint.MaxValue,
             _ => true,
         };

@@ -3,7 +3,14 @@ namespace PipeRoll.Cel;
 /// <summary>One field of a struct type.</summary>
 /// <param name="Name">As written after the dot.</param>
 /// <param name="Type">Its static type.</param>
-public sealed record CelField(string Name, CelType Type);
+public sealed record CelField(string Name, CelType Type)
+{
+    /// <summary>
+    /// How many elements, UTF-16 units or bytes a value has at most; null where that is not known. It is not enforced: the worst cost of
+    /// an expression is computed with it.
+    /// </summary>
+    public long? SizeMax { get; init; }
+}
 
 /// <summary>
 /// A named set of typed fields. The checker turns each <c>value.field</c> into the index of the field here, so that reading
@@ -20,6 +27,12 @@ public sealed class CelStructType
         Name = name;
         Type = CelType.Struct(this);
         Define(fields);
+    }
+
+    private CelStructType(string name)
+    {
+        Name = name;
+        Type = CelType.Struct(this);
     }
 
     /// <summary>The type of a protobuf message, whose fields are defined when all messages are there: they may be of each other's types.</summary>
@@ -48,6 +61,9 @@ public sealed class CelStructType
 
     /// <summary>The index of a field in <see cref="Fields"/>, or -1.</summary>
     public int IndexOf(string fieldName) => _indexes.GetValueOrDefault(fieldName, -1);
+
+    /// <summary>A type whose fields are to be defined before anybody uses it; they may be of this type.</summary>
+    internal static CelStructType Declare(string name) => new(name);
 
     internal void Define(IEnumerable<CelField> fields)
     {

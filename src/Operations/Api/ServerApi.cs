@@ -1,5 +1,8 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using System.Text.Json;
 
 namespace PipeRoll.Operations.Api;
@@ -11,6 +14,14 @@ public sealed class ServerUnreachableException(string message, Exception? inner 
 public sealed class ServerRefusedException(HttpStatusCode status, string message) : Exception(message)
 {
     public HttpStatusCode Status => status;
+}
+
+/// <summary>Who asks a server.</summary>
+/// <param name="User">Null to be nobody.</param>
+/// <param name="Authority">PEM file of the authorities that the server's certificate comes from; null trusts what the system does.</param>
+public sealed record ServerLogin(string? User, string? Password, string? Authority)
+{
+    public override string ToString() => User ?? "nobody";
 }
 
 /// <summary>
@@ -28,8 +39,9 @@ public sealed class ServerApi : IDisposable
 
     /// <param name="addresses">Base addresses, with commas between them; <c>http://</c> may be left out.</param>
     /// <param name="handler">What requests go through; owned from now on.</param>
+    /// <param name="login">Who asks, and whom to trust; null where nobody has to say who he is.</param>
     /// <exception cref="FormatException">One of them is no address.</exception>
-    public ServerApi(string addresses, HttpMessageHandler? handler = null)
+    public ServerApi(string addresses, HttpMessageHandler? handler = null, ServerLogin? login = null)
     {
         _addresses = [.. addresses.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(Parse)];
         if (_addresses.Length == 0)
@@ -38,10 +50,15 @@ public sealed class ServerApi : IDisposable
         }
 
         // How long an audit takes depends on the bucket alone, so that only connecting has a limit of its own.
-        _http = new HttpClient(handler ?? new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(3), UseProxy = false })
+        _http = new HttpClient(handler ?? Handler(login))
         {
             Timeout = Timeout.InfiniteTimeSpan,
         };
+        if (login is { User: { } user, Password: { } password })
+        {
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+                "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
+        }
     }
 
     public Task<ClusterReport> ClusterAsync(CancellationToken cancellation = default) =>
@@ -66,6 +83,24 @@ public sealed class ServerApi : IDisposable
         SendAsync<AuditReport>(HttpMethod.Post, "api/v1/storage/repair", new { }, cancellation);
 
     public void Dispose() => _http.Dispose();
+
+    private static SocketsHttpHandler Handler(ServerLogin? login)
+    {
+        var handler = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(3), UseProxy = false };
+        if (login?.Authority is { } file)
+        {
+            var authorities = new X509Certificate2Collection();
+            authorities.ImportFromPemFile(file);
+            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+            };
+            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
+        }
+
+        return handler;
+    }
 
     private static Uri Parse(string text)
     {

@@ -1,5 +1,6 @@
 using System.Text;
 using PipeRoll.Cel;
+using PipeRoll.Policies.Events;
 using PipeRoll.Policies.Model;
 using PipeRoll.Policies.Reading;
 
@@ -11,7 +12,7 @@ namespace PipeRoll.Policies.Compilation;
 internal sealed class PolicyCompiler
 {
     private const CelExtensions Extensions = CelExtensions.Strings | CelExtensions.Math | CelExtensions.Lists | CelExtensions.Sets
-        | CelExtensions.Encoders | CelExtensions.Bindings | CelExtensions.TwoVariables | CelExtensions.Optionals;
+        | CelExtensions.Encoders | CelExtensions.Bindings | CelExtensions.TwoVariables | CelExtensions.Optionals | CelExtensions.Network;
 
     private readonly PolicyModel _model;
     private readonly ProblemList _problems;
@@ -52,8 +53,12 @@ internal sealed class PolicyCompiler
         .Variable("event", _eventType.Type)
         .Variable("lists", _lists.StructType.Type)
         .Struct(ScreeningValue.Type)
+        .Function("parseJson", CelOverload.Static(CelType.String, CelType.Dyn, ParseJson))
         .Function("listed", CelOverload.Static(CelType.String, CelType.String, CelType.Bool, Listed))
         .Function("screen", CelOverload.Static(CelType.String, CelType.String, ScreeningValue.Type.Type, Screen));
+
+    /// <summary>The value of a JSON text inside of the event; null if it is none.</summary>
+    private static CelValue ParseJson(in CelValue text) => JsonValues.Parse(text.StringValue) ?? CelValue.Null;
 
     private CelValue Listed(in CelValue name, in CelValue value) =>
         ListOf(name.StringValue) is { } list ? CelValue.Bool(list.Contains(value.StringValue)) : NoList(name);
@@ -81,7 +86,7 @@ internal sealed class PolicyCompiler
         string what = $"window '{window.Name}'";
         CelProgram? key = Compile(_overEvent, placed, "key", window.Key, $"the key of {what}", ExpressionCompiler.KeyTypes);
         CelProgram? where = Compile(_overEvent, placed, "where", window.Where, $"the `where` of {what}", [CelTypeKind.Bool]);
-        CelTypeKind[] valueTypes = window.Aggregate == WindowAggregate.Distinct
+        CelTypeKind[] valueTypes = window.Aggregate.TakesText()
             ? ExpressionCompiler.KeyTypes
             : ExpressionCompiler.NumberTypes;
         CelProgram? value = Compile(_overEvent, placed, "value", window.Value, $"the value of {what}", valueTypes);
@@ -190,10 +195,10 @@ internal sealed class PolicyCompiler
         FieldType.Bool => CelType.Bool,
         FieldType.Int => CelType.Int,
         FieldType.Double => CelType.Double,
-        FieldType.String => CelType.String,
+        FieldType.String or FieldType.Text => CelType.String,
+        FieldType.Any => CelType.Dyn,
         _ => CelType.Timestamp,
     };
 
-    private static CelType TypeOf(WindowAggregate aggregate) =>
-        aggregate is WindowAggregate.Count or WindowAggregate.Distinct ? CelType.Int : CelType.Double;
+    private static CelType TypeOf(WindowAggregate aggregate) => aggregate.IsWhole() ? CelType.Int : CelType.Double;
 }

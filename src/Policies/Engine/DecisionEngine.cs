@@ -71,6 +71,10 @@ public sealed class DecisionEngine
     /// <summary>The head of the hash chain over everything that was folded: 32 bytes, valid until the next call.</summary>
     public ReadOnlySpan<byte> StateHash => _chain.Head;
 
+    /// <summary>What each window keeps at this moment, in the policy's order.</summary>
+    public IReadOnlyList<WindowUsage> Usage =>
+        [.. _windows.Select(each => new WindowUsage(each.Window.Name, each.State.KeyCount, each.State.EventCount, each.State.ByteCount))];
+
     /// <summary>Decides one event and folds it into the state.</summary>
     /// <param name="offset">At least <see cref="NextOffset"/>; offsets may be left out (compaction, transaction markers).</param>
     /// <param name="recordTimestampMs">The record's timestamp, in milliseconds since 1970.</param>

@@ -17,7 +17,8 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
     private const int TextBytesMax = 1_024;
 
     private readonly PolicyWindow _window = compiled.Window;
-    private readonly bool _isDistinct = compiled.Window.Aggregate == WindowAggregate.Distinct;
+    private readonly bool _isDistinct = compiled.Window.Aggregate.TakesText();
+    private readonly double _valueMax = compiled.Window.Aggregate == WindowAggregate.StdDev ? ExactSquares.ValueMax : ExactSum.ValueMax;
     private readonly byte[] _keyBuffer = new byte[TextBytesMax];
     private readonly byte[] _textBuffer = new byte[TextBytesMax];
 
@@ -105,7 +106,7 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
                 CelErrorCode.NoSuchField,
                 $"no event counts in window '{_window.Name}'; give the window `empty: 0`, or ask first with has(windows.{_window.Name})");
         }
-        return _window.Aggregate is WindowAggregate.Count or WindowAggregate.Distinct
+        return _window.Aggregate.IsWhole()
             ? CelValue.Int((long)reading.Value)
             : CelValue.Double(reading.Value);
     }
@@ -126,7 +127,9 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
             return given.ErrorValue;
         }
         // A comparison that NaN fails as well.
-        return Math.Abs(value) <= ExactSum.ValueMax ? null : Wrong($"value of window '{_window.Name}' is no number up to 10^18 in size");
+        return Math.Abs(value) <= _valueMax
+            ? null
+            : Wrong($"value of window '{_window.Name}' is no number up to 10^{(_valueMax < ExactSum.ValueMax ? 9 : 18)} in size");
     }
 
     /// <summary>A key or text in UTF-8: the field's own bytes where the expression is just a field.</summary>

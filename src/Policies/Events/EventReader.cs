@@ -15,7 +15,12 @@ internal sealed class EventReader
     private readonly byte[][] _names;
     private readonly bool[] _seen;
     private readonly int _timeIndex;
+    private readonly CelValue?[] _defaults;
+    private readonly bool _hasDefaults;
     private readonly EventSlots _slots;
+
+    /// <summary>Null where all fields are at the top level.</summary>
+    private readonly EventPaths? _paths;
     private byte[] _buffer = new byte[1_024];
 
     public EventReader(EventSchema schema, EventSlots slots)
@@ -25,7 +30,16 @@ internal sealed class EventReader
         _names = [.. schema.Fields.Select(field => Encoding.UTF8.GetBytes(field.Name))];
         _seen = new bool[_names.Length];
         _timeIndex = schema.Fields.ToList().FindIndex(field => field.Name == schema.TimeField);
+        _paths = EventPaths.Of(schema.Fields);
+        _defaults = [.. schema.Fields.Select(DefaultOf)];
+        _hasDefaults = schema.Fields.Any(field => field.Default is not null);
     }
+
+    private static CelValue? DefaultOf(EventField field) => field.Default is null ? null : JsonValues.Parse(field.Default) switch
+    {
+        { Kind: CelKind.Int } whole when field.Type == FieldType.Double => CelValue.Double(whole.IntValue),
+        var value => value,
+    };
 
     /// <summary>When the event happened, in milliseconds since 1970; set by a successful <see cref="Read"/>.</summary>
     public long EventTimeMs { get; private set; }
@@ -52,7 +66,8 @@ internal sealed class EventReader
         var reader = new Utf8JsonReader(_buffer.AsSpan(0, json.Length), new JsonReaderOptions { MaxDepth = 64 });
         try
         {
-            return ReadObject(ref reader) ?? CheckComplete(recordTimestampMs);
+            EventTimeMs = recordTimestampMs;
+            return (_paths is null ? ReadObject(ref reader) : ReadTree(ref reader, _paths)) ?? CheckComplete(recordTimestampMs);
         }
         catch (JsonException)
         {
@@ -98,6 +113,69 @@ internal sealed class EventReader
         return null;
     }
 
+    private string? ReadTree(ref Utf8JsonReader reader, EventPaths paths)
+    {
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+        {
+            return "the event is not a JSON object";
+        }
+        paths.Clear();
+        string? problem = ReadNode(ref reader, paths);
+        if (problem is null)
+        {
+            reader.Read();
+        }
+        return problem;
+    }
+
+    /// <summary>Reads the value that the reader stands at, and leaves the reader at its last token.</summary>
+    private string? ReadNode(ref Utf8JsonReader reader, EventPaths node)
+    {
+        foreach (int index in node.Fields)
+        {
+            if (_seen[index])
+            {
+                // It may be in several places: the first one counted.
+                continue;
+            }
+            Utf8JsonReader value = reader;
+            _seen[index] = true;
+            if (ReadField(ref value, index) is { } problem)
+            {
+                return problem;
+            }
+        }
+        if (node.IsLeaf || reader.TokenType != JsonTokenType.StartObject)
+        {
+            reader.Skip();
+            return null;
+        }
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            EventPaths? child = node.Find(ref reader);
+            reader.Read();
+            if (child is null)
+            {
+                reader.Skip();
+                continue;
+            }
+            if (child.IsSeen && !child.IsAny)
+            {
+                return $"the event has '{child.Name}' twice";
+            }
+            if (child.IsAny)
+            {
+                child.Clear();
+            }
+            child.IsSeen = true;
+            if (ReadNode(ref reader, child) is { } problem)
+            {
+                return problem;
+            }
+        }
+        return null;
+    }
+
     /// <summary>Producers write fields in one order, so the one after the last is the likeliest.</summary>
     private int IndexOf(ref Utf8JsonReader reader, int expected)
     {
@@ -140,6 +218,8 @@ internal sealed class EventReader
             FieldType.Int => ReadInt(ref reader, index),
             FieldType.Double => ReadDouble(ref reader, index),
             FieldType.String => ReadText(ref reader, index),
+            FieldType.Text => ReadAnyAsText(ref reader, index),
+            FieldType.Any => ReadAny(ref reader, index),
             _ => ReadTimestamp(ref reader, index),
         };
         return read ? null : $"'{field.Name}' is no {TypeName(field)}";
@@ -196,6 +276,25 @@ internal sealed class EventReader
         bool parsed = TimeText.TryParse(reader.ValueSpan, out long seconds, out int nanos);
         EventTimeMs = (seconds * 1_000) + (nanos / 1_000_000);
         return parsed;
+    }
+
+    private bool ReadAnyAsText(ref Utf8JsonReader reader, int index)
+    {
+        if (reader.TokenType == JsonTokenType.String)
+        {
+            return ReadText(ref reader, index);
+        }
+        int start = (int)reader.TokenStartIndex;
+        reader.Skip();
+        _slots.SetText(index, start, (int)reader.BytesConsumed - start);
+        return true;
+    }
+
+    private bool ReadAny(ref Utf8JsonReader reader, int index)
+    {
+        CelValue value = JsonValues.Read(ref reader);
+        _slots.Set(index, value);
+        return !value.IsError;
     }
 
     private bool ReadTimestamp(ref Utf8JsonReader reader, int index)
@@ -295,6 +394,10 @@ internal sealed class EventReader
     {
         for (int i = 0; i < _seen.Length; i++)
         {
+            if (_hasDefaults && _defaults[i] is { } otherwise && !_slots.HasField(i))
+            {
+                _slots.Set(i, otherwise);
+            }
             if (!_seen[i] && !_schema.Fields[i].Optional)
             {
                 return $"the event has no '{_schema.Fields[i].Name}'";
@@ -317,6 +420,7 @@ internal sealed class EventReader
         FieldType.Int => "64-bit whole number",
         FieldType.Double => "finite number",
         FieldType.String => "text",
+        FieldType.Any => "value that can be read: a name in it is there twice, or a number is beyond all bounds",
         _ => "true or false",
     };
 }

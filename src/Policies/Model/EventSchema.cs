@@ -17,6 +17,12 @@ public enum FieldType
 
     /// <summary>A point in time, written in the field's <see cref="TimeFormat"/>.</summary>
     Timestamp,
+
+    /// <summary>Any JSON value as text: a string as it is, everything else as it is written.</summary>
+    Text,
+
+    /// <summary>Any JSON value as it is: objects are maps, arrays are lists, numbers without fraction are whole.</summary>
+    Any,
 }
 
 /// <summary>How a point in time is written in an event.</summary>
@@ -41,11 +47,30 @@ public enum TimeFormat
 /// <param name="Optional">Whether it may be missing or null. A missing field that is not optional makes the decision a fallback.</param>
 /// <param name="Format">For timestamps: how they are written.</param>
 /// <param name="StepMs">For <see cref="TimeFormat.Step"/>: the length of a step in milliseconds.</param>
-public sealed record EventField(string Name, FieldType Type, bool Optional, TimeFormat Format, long StepMs);
+public sealed record EventField(string Name, FieldType Type, bool Optional, TimeFormat Format, long StepMs)
+{
+    /// <summary>The path of the whole event.</summary>
+    public const string WholeEvent = "$";
+
+    /// <summary>In a path: an object of any name.</summary>
+    public const string AnyName = "*";
+
+    /// <summary>Where the field is, by the names of the objects on the way; empty: at the top level under its own name.</summary>
+    public IReadOnlyList<string> Path { get; init; } = [];
+
+    /// <summary>Where else it may be; what comes first in the event counts. <see cref="AnyName"/> in a path stands for any name.</summary>
+    public IReadOnlyList<IReadOnlyList<string>> OtherPaths { get; init; } = [];
+
+    /// <summary>What an optional field is where the event does not have it, as JSON; null: it is then not there.</summary>
+    public string? Default { get; init; }
+
+    /// <summary>Whether the field is the whole event.</summary>
+    public bool IsWhole => Path is [WholeEvent];
+}
 
 /// <summary>What the events of a policy look like.</summary>
 /// <param name="KeyField">The field by which records are keyed, and so partitioned, when they are captured.</param>
-/// <param name="TimeField">The field that says when the event happened.</param>
+/// <param name="TimeField">The field that says when the event happened; empty: the record's timestamp says it.</param>
 /// <param name="TimeFormat">How <paramref name="TimeField"/> is written.</param>
 /// <param name="StepMs">For <see cref="TimeFormat.Step"/>: the length of a step in milliseconds.</param>
 /// <param name="AheadMaxMs">How far an event's time may lie after its record's timestamp; null for any distance.</param>

@@ -49,9 +49,38 @@ internal static class PolicyCanonicalForm
             json.Raw(field.Optional ? ",\"optional\":true"u8 : ",\"optional\":false"u8);
             Member(json, ",\"format\":"u8, field.Format.ToString());
             Member(json, ",\"stepMs\":"u8, field.StepMs);
+            WritePath(json, field);
+            if (field.Default is { } otherwise)
+            {
+                Member(json, ",\"default\":"u8, otherwise);
+            }
             json.Raw("}"u8);
         }
         json.Raw("]}"u8);
+    }
+
+    private static void WritePath(CanonicalJson json, EventField field)
+    {
+        if (field.Path.Count > 0)
+        {
+            json.Raw(",\"path\":"u8);
+            WriteNames(json, field.Path);
+        }
+        for (int i = 0; i < field.OtherPaths.Count; i++)
+        {
+            json.Raw(i == 0 ? ",\"otherPaths\":["u8 : ","u8);
+            WriteNames(json, field.OtherPaths[i]);
+        }
+        json.Raw(field.OtherPaths.Count > 0 ? "]"u8 : ""u8);
+    }
+
+    private static void WriteNames(CanonicalJson json, IReadOnlyList<string> names)
+    {
+        for (int i = 0; i < names.Count; i++)
+        {
+            Member(json, i == 0 ? "["u8 : ","u8, names[i]);
+        }
+        json.Raw("]"u8);
     }
 
     private static void WriteLists(CanonicalJson json, List<PolicyList> lists)
@@ -97,9 +126,27 @@ internal static class PolicyCanonicalForm
             Member(json, ",\"keysMax\":"u8, window.KeysMax);
             Member(json, ",\"eventsPerKeyMax\":"u8, window.EventsPerKeyMax);
             Member(json, ",\"eventsMax\":"u8, window.EventsMax);
+            WriteWindowExtras(json, window);
             json.Raw("}"u8);
         }
         json.Raw("]"u8);
+    }
+
+    /// <summary>Members that are there only where they are not as usual, so that policies that never heard of them keep their hash.</summary>
+    private static void WriteWindowExtras(CanonicalJson json, PolicyWindow window)
+    {
+        if (window.IsTumbling)
+        {
+            json.Raw(",\"tumbling\":true"u8);
+        }
+        if (window.LateMs is { } late)
+        {
+            Member(json, ",\"lateMs\":"u8, late);
+        }
+        if (window.BytesMax != PolicyWindow.BytesMaxDefault)
+        {
+            Member(json, ",\"bytesMax\":"u8, window.BytesMax);
+        }
     }
 
     private static void WriteRules(CanonicalJson json, List<Placed<PolicyRule>> rules)

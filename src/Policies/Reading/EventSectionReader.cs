@@ -1,3 +1,5 @@
+using PipeRoll.Cel;
+using PipeRoll.Policies.Events;
 using PipeRoll.Policies.Model;
 
 namespace PipeRoll.Policies.Reading;
@@ -6,6 +8,7 @@ namespace PipeRoll.Policies.Reading;
 internal static class EventSectionReader
 {
     private const int FieldsMax = 256;
+    private const int PathMax = 32;
 
     private static readonly Dictionary<string, FieldType> Types = new()
     {
@@ -14,6 +17,8 @@ internal static class EventSectionReader
         ["double"] = FieldType.Double,
         ["string"] = FieldType.String,
         ["timestamp"] = FieldType.Timestamp,
+        ["text"] = FieldType.Text,
+        ["any"] = FieldType.Any,
     };
 
     private static readonly Dictionary<string, TimeFormat> Formats = new()
@@ -33,12 +38,17 @@ internal static class EventSectionReader
             return null;
         }
         string key = section.RequiredText("key", "Name the field by which events are partitioned, such as `key: account`.");
-        YamlNode? time = section.Require("time", "Write `time: { field: time, format: iso8601 }`.");
+        YamlNode? time = section.Require("time", "Write `time: { field: time, format: iso8601 }`, or `time: record` for the record's timestamp.");
         YamlNode? listed = section.Require("fields", "List the fields with their types, such as `amount: double`.");
         List<EventField> fields = ReadFields(listed, problems);
         section.Close();
         CheckField(section.Scalar("key"), key, fields, problems);
-        return time is null ? null : WithTime(time, key, fields, problems);
+        return time switch
+        {
+            null => null,
+            YamlText { Text: "record" } => new EventSchema(key, "", TimeFormat.UnixMs, 0, null, fields),
+            _ => WithTime(time, key, fields, problems),
+        };
     }
 
     private static EventSchema? WithTime(YamlNode node, string key, List<EventField> fields, ProblemList problems)
@@ -125,10 +135,74 @@ internal static class EventSectionReader
         }
         section.Require("type", Hint);
         FieldType declared = section.Word("type", FieldType.String, Types);
-        bool optional = section.Bool("optional", false);
+        string? otherwise = ReadDefault(section, declared);
+        bool optional = section.Bool("optional", otherwise is not null);
+        IReadOnlyList<string> path = ReadPath(section);
+        string[][] paths = ReadPaths(section);
         (TimeFormat format, long stepMs) = declared == FieldType.Timestamp ? ReadFormat(section) : (TimeFormat.Iso8601, 0);
         section.Close();
-        return new EventField(name, declared, optional, format, stepMs);
+        return new EventField(name, declared, optional, format, stepMs) 
+        {
+            Path = paths.Length > 0 ? paths[0] : path,
+            OtherPaths = [.. paths.Skip(1)],
+            Default = otherwise,
+        };
+    }
+
+    /// <summary>The default as JSON: texts as they are written, everything else must be JSON of the field's type.</summary>
+    private static string? ReadDefault(YamlSection section, FieldType type)
+    {
+        if (section.Scalar("default") is not { } place)
+        {
+            return null;
+        }
+        bool isText = type is FieldType.String or FieldType.Text;
+        string json = isText ? $"\"{System.Text.Json.JsonEncodedText.Encode(place.Text)}\"" : place.Text;
+        CelKind kind = JsonValues.Parse(json)?.Kind ?? CelKind.Error;
+        bool fits = type switch
+        {
+            FieldType.Bool => kind == CelKind.Bool,
+            FieldType.Int => kind == CelKind.Int,
+            FieldType.Double => kind is CelKind.Int or CelKind.Double,
+            FieldType.Timestamp => false,
+            FieldType.Any => kind != CelKind.Error,
+            _ => kind == CelKind.String,
+        };
+        if (!fits)
+        {
+            const string Advice = "Write a value of the field's type, such as `default: 0`, or `default: \"{}\"` for `any`.";
+            section.Problems.Add(place, $"the default '{place.Text}' is no {type.ToString().ToLowerInvariant()}", Advice);
+        }
+        if (section.Find("optional") is YamlText { Text: "false" } required)
+        {
+            section.Problems.Add(required, "a field with a default is optional", "Remove one of the two.");
+        }
+        return json;
+    }
+
+    /// <summary>Several places, each with dots between its names.</summary>
+    private static string[][] ReadPaths(YamlSection section)
+    {
+        string[][] paths = [.. section.Texts("paths").Select(path => path.Split('.'))];
+        if (section.Find("paths") is { } place
+            && (section.Find("path") is not null || paths.Any(path => path.Length > PathMax || path.Any(part => part.Length is 0 || part == EventField.WholeEvent))))
+        {
+            section.Problems.Add(place, "the paths have an empty part, or there is a `path` as well", "Write `paths: [a.b.c, a.*.d]`.");
+        }
+        return paths;
+    }
+
+    /// <summary>Names with dots between, or a list of names where they have dots themselves.</summary>
+    private static string[] ReadPath(YamlSection section)
+    {
+        IReadOnlyList<string> texts = section.Texts("path");
+        string[] path = section.Find("path") is YamlText { Text: var text } && text != EventField.WholeEvent ? text.Split('.') : [.. texts];
+        if (section.Find("path") is { } place && (path.Length is 0 or > PathMax || path.Any(part => part.Length == 0)))
+        {
+            const string Advice = "Write `path: a.b.c`, `path: [a, b.c]`, or `path: $` for the whole event.";
+            section.Problems.Add(place, "the path has an empty part, or too many", Advice);
+        }
+        return path;
     }
 
     private static (TimeFormat Format, long StepMs) ReadFormat(YamlSection section)

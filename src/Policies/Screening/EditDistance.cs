@@ -1,9 +1,13 @@
 namespace PipeRoll.Policies.Screening;
 
-/// <summary>How many letters have to be changed, added, left out or swapped with their neighbour to make one word of another (optimal string alignment).</summary>
+/// <summary>
+/// How many letters have to be changed, added, left out or swapped with their neighbour to make one word of another (optimal string alignment).
+/// </summary>
 internal static class EditDistance
 {
-    /// <summary>How many edits two words of this length may be apart and still be taken for the same: none up to 3 letters, 1 up to 5, 2 up to 8, then 3.</summary>
+    /// <summary>
+    /// How many edits two words of this length may be apart and still be taken for the same: none up to 3 letters, 1 up to 5, 2 up to 8, then 3.
+    /// </summary>
     public static int Allowed(int length) => length switch
     {
         <= 3 => 0,

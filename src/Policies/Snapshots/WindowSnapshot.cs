@@ -7,6 +7,7 @@ namespace PipeRoll.Policies.Snapshots;
 internal static class WindowSnapshot
 {
     private const int KeyBytesMin = 24;
+    private const int OlderBytesMin = 20;
 
     public static void Write(ByteWriter writer, PolicyWindow window, KeyedWindow state)
     {
@@ -15,20 +16,34 @@ internal static class WindowSnapshot
         foreach (WindowSeries series in state.SortedSeries())
         {
             writer.Utf8(series.Key);
-            writer.Int64(series.NewestMs);
-            writer.Int64(series.ClippedToMs);
-            writer.Int32(series.Count);
-            for (int i = 0; i < series.Count; i++)
+            WriteEvents(writer, window, in series);
+            if (window.IsTumbling)
             {
-                writer.Int64(series.Entries[i].TimeMs);
-                if (window.Aggregate == WindowAggregate.Distinct)
+                WindowSeries[] older = series.Older ?? [];
+                writer.Int32(older.Length);
+                foreach (ref readonly WindowSeries length in older.AsSpan())
                 {
-                    writer.Utf8(series.Texts[i]);
+                    WriteEvents(writer, window, in length);
                 }
-                else if (window.Aggregate != WindowAggregate.Count)
-                {
-                    writer.Double(series.Entries[i].Value);
-                }
+            }
+        }
+    }
+
+    private static void WriteEvents(ByteWriter writer, PolicyWindow window, ref readonly WindowSeries series)
+    {
+        writer.Int64(series.NewestMs);
+        writer.Int64(series.ClippedToMs);
+        writer.Int32(series.Count);
+        for (int i = 0; i < series.Count; i++)
+        {
+            writer.Int64(series.Entries[i].TimeMs);
+            if (window.Aggregate == WindowAggregate.Distinct)
+            {
+                writer.Utf8(series.Texts[i]);
+            }
+            else if (!window.Aggregate.TakesNothing())
+            {
+                writer.Double(series.Entries[i].Value);
             }
         }
     }
@@ -53,7 +68,7 @@ internal static class WindowSnapshot
             }
             last = series.Key;
         }
-        if (keys > window.KeysMax || (state.EventCount > window.EventsMax && keys > 1))
+        if (keys > window.KeysMax || ((state.EventCount > window.EventsMax || state.ByteCount > window.BytesMax) && keys > 1))
         {
             throw new CorruptSnapshotException($"The snapshot is damaged: window '{window.Name}' holds more than its bounds allow.");
         }
@@ -63,9 +78,27 @@ internal static class WindowSnapshot
     private static WindowSeries ReadSeries(ref ByteReader reader, PolicyWindow window)
     {
         byte[] key = reader.Utf8();
+        WindowSeries series = ReadEvents(ref reader, window, key);
+        int older = window.IsTumbling ? reader.Count(OlderBytesMin) : 0;
+        long afterMs = long.MinValue;
+        for (int i = 0; i < older; i++)
+        {
+            WindowSeries length = ReadEvents(ref reader, window, key);
+            if (length.NewestMs <= afterMs || length.NewestMs >= series.NewestMs || length.Count == 0)
+            {
+                throw Damaged(window, key);
+            }
+            afterMs = length.NewestMs;
+            series.AppendOlder(length);
+        }
+        return series;
+    }
+
+    private static WindowSeries ReadEvents(ref ByteReader reader, PolicyWindow window, byte[] key)
+    {
         WindowSeries series = WindowSeries.Create(window.Aggregate, key, reader.Int64());
         series.ClippedToMs = reader.Int64();
-        int count = reader.Count(window.Aggregate == WindowAggregate.Count ? 8 : 12);
+        int count = reader.Count(window.Aggregate.TakesNothing() ? 8 : 12);
         if (count > window.EventsPerKeyMax)
         {
             throw Damaged(window, key);
@@ -80,11 +113,11 @@ internal static class WindowSnapshot
             {
                 text = reader.Utf8();
             }
-            else if (window.Aggregate != WindowAggregate.Count)
+            else if (!window.Aggregate.TakesNothing())
             {
                 value = reader.Double();
             }
-            if (timeMs < last || timeMs > series.NewestMs || (i == 0 && timeMs == last) || !(Math.Abs(value) <= ExactSum.ValueMax))
+            if (!IsValue(window.Aggregate, value) || timeMs < last || timeMs > series.NewestMs || (i == 0 && timeMs == last))
             {
                 throw Damaged(window, key);
             }
@@ -93,6 +126,13 @@ internal static class WindowSnapshot
         }
         return series;
     }
+
+    private static bool IsValue(WindowAggregate aggregate, double value) => aggregate switch
+    {
+        WindowAggregate.DistinctApprox => ApproximateCount.IsCode(value),
+        WindowAggregate.StdDev => Math.Abs(value) <= ExactSquares.ValueMax,
+        _ => Math.Abs(value) <= ExactSum.ValueMax,
+    };
 
     private static CorruptSnapshotException Damaged(PolicyWindow window, byte[] key) =>
         new($"The snapshot is damaged: key '{Encoding.UTF8.GetString(key)}' of window '{window.Name}' cannot be as it is there.");

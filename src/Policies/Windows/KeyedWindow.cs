@@ -17,6 +17,7 @@ internal sealed class KeyedWindow
     private readonly PolicyWindow _window;
     private readonly KeyTable _keys = new();
     private long _events;
+    private long _bytes;
 
     /// <summary>
     /// The keys by the time and name that they had when they were put in; made when a bound is first reached. A key's newest time only
@@ -29,6 +30,9 @@ internal sealed class KeyedWindow
     public int KeyCount => _keys.Count;
 
     public long EventCount => _events;
+
+    /// <summary>What keys and events take, counted by their content (<see cref="WindowSeries.Bytes"/>), so that it is the same on every machine.</summary>
+    public long ByteCount => _bytes;
 
     /// <summary>For asking the processor early for what <see cref="Observe(ReadOnlySpan{byte}, long, bool, double, ReadOnlySpan{byte})"/> reads.</summary>
     public KeyTable Keys => _keys;
@@ -55,11 +59,64 @@ internal sealed class KeyedWindow
             slot = AddKey(key.ToArray(), timeMs);
         }
         ref WindowSeries series = ref _keys[slot];
+        long bytesBefore = series.Bytes;
+        WindowReading reading = _window.IsTumbling
+            ? ObserveTumbling(ref series, timeMs, counts, value, text)
+            : ObserveSliding(ref series, timeMs, counts, value, text);
+        _bytes += series.Bytes - bytesBefore;
+        while (_keys.Count > _window.KeysMax || ((_events > _window.EventsMax || _bytes > _window.BytesMax) && _keys.Count > 1))
+        {
+            EvictOldest(slot);
+        }
+        return reading;
+    }
+
+    private WindowReading ObserveSliding(ref WindowSeries series, long timeMs, bool counts, double value, ReadOnlySpan<byte> text)
+    {
         series.NewestMs = Math.Max(series.NewestMs, timeMs);
         long cutoffMs = series.NewestMs - _window.OverMs;
         _events -= series.Expire(cutoffMs);
-        WindowReading before = _window.IncludesCurrent ? default : Read(in series);
-        if (counts && timeMs > cutoffMs)
+        bool inTime = _window.LateMs is not { } lateMs || timeMs >= series.NewestMs - lateMs;
+        return Take(ref series, timeMs, counts && timeMs > cutoffMs && inTime, value, text);
+    }
+
+    /// <summary>
+    /// A key has one series for each length that is still open: itself for the newest, <see cref="WindowSeries.Older"/> for those whose late events
+    /// are still waited for.
+    /// </summary>
+    private WindowReading ObserveTumbling(ref WindowSeries series, long timeMs, bool counts, double value, ReadOnlySpan<byte> text)
+    {
+        long start = StartOf(timeMs);
+        if (start > StartOf(series.NewestMs))
+        {
+            _events -= series.BeginLength(_window.LateMs > 0);
+        }
+        series.NewestMs = Math.Max(series.NewestMs, timeMs);
+        long openFromMs = StartOf(series.NewestMs - (_window.LateMs ?? 0));
+        _events -= series.CloseBefore(openFromMs);
+        if (start < openFromMs)
+        {
+            return Empty();
+        }
+        if (start == StartOf(series.NewestMs))
+        {
+            return Take(ref series, timeMs, counts, value, text);
+        }
+        int older = series.OlderAt(start, _window.OverMs, create: counts);
+        if (older < 0)
+        {
+            return Empty();
+        }
+        series.Older![older].NewestMs = Math.Max(series.Older[older].NewestMs, timeMs);
+        return Take(ref series.Older[older], timeMs, counts, value, text);
+    }
+
+    private long StartOf(long timeMs) => timeMs - (((timeMs % _window.OverMs) + _window.OverMs) % _window.OverMs);
+
+    private WindowReading Take(ref WindowSeries series, long timeMs, bool counts, double value, ReadOnlySpan<byte> text)
+    {
+        WindowReading before = _window.IncludesCurrent ? default : Read(in series, timeMs);
+        if (counts)
         {
             _events += series.Insert(timeMs, value, text);
             if (series.Count > _window.EventsPerKeyMax)
@@ -68,18 +125,13 @@ internal sealed class KeyedWindow
                 _events--;
             }
         }
-        WindowReading reading = _window.IncludesCurrent ? Read(in series) : before;
-        while (_keys.Count > _window.KeysMax || (_events > _window.EventsMax && _keys.Count > 1))
-        {
-            EvictOldest(slot);
-        }
-        return reading;
+        return _window.IncludesCurrent ? Read(in series, timeMs) : before;
     }
 
     /// <summary>What the window gives for a key without events.</summary>
     public WindowReading Empty() => _window.Aggregate switch
     {
-        WindowAggregate.Count or WindowAggregate.Distinct or WindowAggregate.Sum => new WindowReading(0, false, false),
+        var aggregate when aggregate.IsZeroWhenEmpty() => new WindowReading(0, false, false),
         _ when _window.WhenEmpty is { } empty => new WindowReading(empty, false, false),
         _ => new WindowReading(0, true, false),
     };
@@ -100,13 +152,15 @@ internal sealed class KeyedWindow
             return false;
         }
         _keys.Add(series);
-        _events += series.Count;
+        _events += series.TotalCount;
+        _bytes += series.Bytes;
         return true;
     }
 
     private int AddKey(byte[] key, long timeMs)
     {
         int slot = _keys.Add(WindowSeries.Create(_window.Aggregate, key, timeMs));
+        _bytes += _keys[slot].Bytes;
         _oldest?.Enqueue(slot, (timeMs, key));
         return slot;
     }
@@ -128,7 +182,8 @@ internal sealed class KeyedWindow
             }
             else
             {
-                _events -= series.Count;
+                _events -= series.TotalCount;
+                _bytes -= series.Bytes;
                 _keys.Remove(slot);
                 break;
             }
@@ -149,7 +204,7 @@ internal sealed class KeyedWindow
         return queue;
     }
 
-    private WindowReading Read(ref readonly WindowSeries series)
+    private WindowReading Read(ref readonly WindowSeries series, long timeMs)
     {
         if (series.Count == 0)
         {
@@ -160,8 +215,17 @@ internal sealed class KeyedWindow
             WindowAggregate.Count or WindowAggregate.Distinct => series.Count,
             WindowAggregate.Sum => ExactSum.ToDouble(series.SumUnits),
             WindowAggregate.Avg => ExactSum.Mean(series.SumUnits, series.Count),
+            WindowAggregate.StdDev => ExactSquares.StdDev(series.SumUnits, series.SquareUnits, series.Count),
+            WindowAggregate.DistinctApprox => ApproximateCount.Estimate(series.Entries),
+            WindowAggregate.Rate => series.Count * 1_000.0 / _window.OverMs,
+            WindowAggregate.Last => series.Entries[^1].Value,
+            WindowAggregate.Since => series.TimeBefore(timeMs) is { } beforeMs ? (timeMs - beforeMs) / 1_000.0 : double.NaN,
             _ => series.First,
         };
+        if (double.IsNaN(value))
+        {
+            return Empty();
+        }
         return new WindowReading(value, false, series.ClippedToMs > series.NewestMs - _window.OverMs);
     }
 

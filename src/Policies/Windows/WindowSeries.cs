@@ -8,6 +8,8 @@ namespace PipeRoll.Policies.Windows;
 internal struct WindowSeries
 {
     private const int CapacityMin = 4;
+    private const int KeyBytes = 96;
+    private const int EventBytes = 16;
 
     /// <summary>A key that had a burst gives its memory back when the burst has left; below this it is not worth it.</summary>
     private const int CapacityIdle = 64;
@@ -24,6 +26,8 @@ internal struct WindowSeries
     private byte[][]? _texts;
     private ulong[]? _hashes;
     private Int128 _sumUnits;
+    private Int128 _squareUnits;
+    private int _textBytes;
     private int _head;
     private WindowAggregate _aggregate;
 
@@ -38,7 +42,21 @@ internal struct WindowSeries
 
     public int Count { get; private set; }
 
+    /// <summary>For tumbling windows: the lengths before the newest that are still open, by rising time; null where there is none.</summary>
+    public WindowSeries[]? Older { get; private set; }
+
+    /// <summary>In billionths, or for the standard deviation in millionths.</summary>
     public readonly Int128 SumUnits => _sumUnits;
+
+    /// <summary>For the standard deviation: the sum of the squares of the millionths.</summary>
+    public readonly Int128 SquareUnits => _squareUnits;
+
+    /// <summary>With the events of <see cref="Older"/>.</summary>
+    public readonly int TotalCount => Older is null ? Count : Count + Older.Sum(series => series.Count);
+
+    /// <summary>What the key and its events take: 96 and the key, 16 for an event, and for distinct 16 and the text; the same for each older length.</summary>
+    public readonly long Bytes => KeyBytes + (Key?.Length ?? 0) + (Count * (_texts is null ? EventBytes : 2L * EventBytes)) + _textBytes
+        + (Older is null ? 0 : Older.Sum(series => series.Bytes));
 
     public readonly ReadOnlySpan<Entry> Entries => _entries.AsSpan(_head, Count);
 
@@ -53,7 +71,7 @@ internal struct WindowSeries
         _aggregate = aggregate,
         _entries = [],
         _texts = aggregate == WindowAggregate.Distinct ? [] : null,
-        _hashes = aggregate == WindowAggregate.Distinct ? [] : null,
+        _hashes = aggregate.TakesText() ? [] : null,
         Key = key,
         NewestMs = newestMs,
         ClippedToMs = long.MinValue,
@@ -73,7 +91,10 @@ internal struct WindowSeries
             if (_hashes is { } hashes)
             {
                 Prefetch.Line(ref hashes[_head]);
-                Prefetch.Line(ref _texts![_head]);
+            }
+            if (_texts is { } texts)
+            {
+                Prefetch.Line(ref texts[_head]);
             }
         }
     }
@@ -112,14 +133,101 @@ internal struct WindowSeries
             case WindowAggregate.Distinct:
                 InsertDistinct(timeMs, text);
                 break;
+            case WindowAggregate.DistinctApprox:
+                InsertApproximate(timeMs, ApproximateCount.CodeOf(text));
+                break;
             default:
                 int at = PlaceOf(timeMs);
                 OpenGap(at);
                 _entries[at] = new Entry(timeMs, value);
-                _sumUnits += UnitsOf(value);
+                AddUnits(value);
                 break;
         }
         return Count - before;
+    }
+
+    /// <summary>The time of the newest event at or before a time; null if there is none.</summary>
+    public readonly long? TimeBefore(long timeMs)
+    {
+        for (int at = _head + Count - 1; at >= _head; at--)
+        {
+            if (_entries[at].TimeMs <= timeMs)
+            {
+                return _entries[at].TimeMs;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// For tumbling windows: what is here becomes one of <see cref="Older"/>, or goes. Returns how many events went.
+    /// </summary>
+    public int BeginLength(bool keepsOlder)
+    {
+        int gone = 0;
+        if (!keepsOlder)
+        {
+            gone = Count;
+        }
+        else if (Count > 0)
+        {
+            WindowSeries ended = this;
+            ended.Key = null;
+            ended.Older = null;
+            Older = [.. Older ?? [], ended];
+        }
+        WindowSeries fresh = Create(_aggregate, Key!, NewestMs);
+        fresh.Older = Older;
+        fresh.KeyHash = KeyHash;
+        fresh.NextSlot = NextSlot;
+        this = fresh;
+        return gone;
+    }
+
+    /// <summary>Lets go the older lengths that began before a time. Returns how many events went.</summary>
+    public int CloseBefore(long openFromMs)
+    {
+        int closed = 0;
+        int gone = 0;
+        while (Older is not null && closed < Older.Length && Older[closed].NewestMs < openFromMs)
+        {
+            gone += Older[closed++].Count;
+        }
+        if (closed > 0)
+        {
+            Older = closed == Older!.Length ? null : Older[closed..];
+        }
+        return gone;
+    }
+
+    /// <summary>The index in <see cref="Older"/> of the length that begins at a time; −1 if it is not there and shall not be.</summary>
+    public int OlderAt(long startMs, long lengthMs, bool create)
+    {
+        WindowSeries[] older = Older ?? [];
+        int at = 0;
+        while (at < older.Length && older[at].NewestMs < startMs)
+        {
+            at++;
+        }
+        if (at < older.Length && older[at].NewestMs < startMs + lengthMs)
+        {
+            return at;
+        }
+        if (!create)
+        {
+            return -1;
+        }
+        WindowSeries added = Create(_aggregate, [], startMs);
+        added.Key = null;
+        Older = [.. older[..at], added, .. older[at..]];
+        return at;
+    }
+
+    /// <summary>Takes in an older length as it was read from a snapshot, behind the others.</summary>
+    public void AppendOlder(WindowSeries older)
+    {
+        older.Key = null;
+        Older = [.. Older ?? [], older];
     }
 
     /// <summary>Takes an event in behind all others without judging it: for reading back what <see cref="Entries"/> gave.</summary>
@@ -128,16 +236,46 @@ internal struct WindowSeries
         MakeRoom();
         int at = _head + Count++;
         _entries[at] = new Entry(timeMs, value);
-        _sumUnits += UnitsOf(value);
+        AddUnits(value);
         if (_texts is not null)
         {
             _texts[at] = text!;
+            _textBytes += text!.Length;
             _hashes![at] = ByteHash.Of(text);
+        }
+        else if (_hashes is not null)
+        {
+            _hashes[at] = (ulong)ApproximateCount.RegisterOf((int)value);
         }
     }
 
-    private readonly Int128 UnitsOf(double value) =>
-        _aggregate is WindowAggregate.Sum or WindowAggregate.Avg ? ExactSum.ToUnits(value) : 0;
+    private void AddUnits(double value)
+    {
+        if (_aggregate is WindowAggregate.Sum or WindowAggregate.Avg)
+        {
+            _sumUnits += ExactSum.ToUnits(value);
+        }
+        else if (_aggregate == WindowAggregate.StdDev)
+        {
+            long units = ExactSquares.ToUnits(value);
+            _sumUnits += units;
+            _squareUnits += (Int128)units * units;
+        }
+    }
+
+    private void TakeUnits(double value)
+    {
+        if (_aggregate is WindowAggregate.Sum or WindowAggregate.Avg)
+        {
+            _sumUnits -= ExactSum.ToUnits(value);
+        }
+        else if (_aggregate == WindowAggregate.StdDev)
+        {
+            long units = ExactSquares.ToUnits(value);
+            _sumUnits -= units;
+            _squareUnits -= (Int128)units * units;
+        }
+    }
 
     private void InsertExtreme(long timeMs, double value)
     {
@@ -177,7 +315,43 @@ internal struct WindowSeries
         OpenGap(at);
         _entries[at] = new Entry(timeMs, 0);
         _texts![at] = kept ?? text.ToArray();
+        _textBytes += text.Length;
         _hashes![at] = hash;
+    }
+
+    /// <summary>Of one register only events that no later one outranks are kept: a function of the events in the window, not of their order.</summary>
+    private void InsertApproximate(long timeMs, int code)
+    {
+        int register = ApproximateCount.RegisterOf(code);
+        int rank = ApproximateCount.RankOf(code);
+        int from = _head;
+        while (IndexOfRegister(register, from) is var found and >= 0)
+        {
+            int other = ApproximateCount.RankOf((int)_entries[found].Value);
+            if (_entries[found].TimeMs >= timeMs && other >= rank)
+            {
+                return;
+            }
+            if (_entries[found].TimeMs <= timeMs && other <= rank)
+            {
+                RemoveRange(found, 1);
+                from = found;
+            }
+            else
+            {
+                from = found + 1;
+            }
+        }
+        int at = PlaceOf(timeMs);
+        OpenGap(at);
+        _entries[at] = new Entry(timeMs, code);
+        _hashes![at] = (ulong)register;
+    }
+
+    private readonly int IndexOfRegister(int register, int from)
+    {
+        int found = _hashes.AsSpan(from, _head + Count - from).IndexOf((ulong)register);
+        return found < 0 ? -1 : from + found;
     }
 
     private readonly int IndexOfText(ReadOnlySpan<byte> text, ulong hash)
@@ -223,7 +397,10 @@ internal struct WindowSeries
             if (_texts is not null)
             {
                 Array.Copy(_texts, at, _texts, at + 1, moved);
-                Array.Copy(_hashes!, at, _hashes!, at + 1, moved);
+            }
+            if (_hashes is not null)
+            {
+                Array.Copy(_hashes, at, _hashes, at + 1, moved);
             }
         }
         Count++;
@@ -231,14 +408,18 @@ internal struct WindowSeries
 
     private void RemoveFirst(int count)
     {
-        if (_aggregate is WindowAggregate.Sum or WindowAggregate.Avg)
+        if (_aggregate is WindowAggregate.Sum or WindowAggregate.Avg or WindowAggregate.StdDev)
         {
             for (int i = 0; i < count; i++)
             {
-                _sumUnits -= ExactSum.ToUnits(_entries[_head + i].Value);
+                TakeUnits(_entries[_head + i].Value);
             }
         }
-        _texts?.AsSpan(_head, count).Clear();
+        if (_texts is not null)
+        {
+            TakeTexts(_head, count);
+            _texts.AsSpan(_head, count).Clear();
+        }
         _head += count;
         Count -= count;
         if (_entries.Length > CapacityIdle && Count < _entries.Length / 8)
@@ -255,13 +436,25 @@ internal struct WindowSeries
         }
         int moved = _head + Count - at - count;
         Array.Copy(_entries, at + count, _entries, at, moved);
+        if (_hashes is not null)
+        {
+            Array.Copy(_hashes, at + count, _hashes, at, moved);
+        }
         if (_texts is not null)
         {
+            TakeTexts(at, count);
             Array.Copy(_texts, at + count, _texts, at, moved);
-            Array.Copy(_hashes!, at + count, _hashes!, at, moved);
             _texts.AsSpan(_head + Count - count, count).Clear();
         }
         Count -= count;
+    }
+
+    private void TakeTexts(int at, int count)
+    {
+        for (int i = at; i < at + count; i++)
+        {
+            _textBytes -= _texts![i].Length;
+        }
     }
 
     /// <summary>Makes sure that one more event fits, by moving the queue to the front of its arrays or into larger ones.</summary>
@@ -280,8 +473,11 @@ internal struct WindowSeries
         if (_texts is not null)
         {
             Move(ref _texts!, capacity);
-            Move(ref _hashes!, capacity);
             _texts.AsSpan(Count).Clear();
+        }
+        if (_hashes is not null)
+        {
+            Move(ref _hashes!, capacity);
         }
         _head = 0;
     }

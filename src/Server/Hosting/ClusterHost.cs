@@ -3,6 +3,8 @@ using PipeRoll.Broker;
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Network;
 using PipeRoll.Server.Http;
+using PipeRoll.Server.Http.Schemas;
+using PipeRoll.Server.Tls;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Metadata.Postgres;
@@ -28,12 +30,14 @@ internal sealed partial class ClusterHost : IPipeRollServer
     private readonly ClusterMembership _cluster;
     private readonly StopSignals _signals;
     private readonly WebApplication _web;
+    private readonly ServerCertificates? _certificates;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly PostgresMetadataStore _metadata;
     private readonly S3ObjectStore? _bucket;
     private readonly WatchedObjectStore _store;
     private readonly ClusterMember _member;
+    private readonly SchemaForwarder _schemaForwarder;
     private ClusterStorage? _storage;
     private Broker.Broker? _broker;
     private bool _stopped;
@@ -43,7 +47,8 @@ internal sealed partial class ClusterHost : IPipeRollServer
         _settings = settings;
         _cluster = settings.Cluster!;
         _signals = signals;
-        _web = HttpHost.Build(settings.Server);
+        _certificates = SecurityHost.Certificates(settings);
+        _web = HttpHost.Build(settings.Server, _certificates);
         _loggers = _web.Services.GetRequiredService<ILoggerFactory>();
         _logger = _loggers.CreateLogger<ClusterHost>();
         _metadata = new PostgresMetadataStore(
@@ -59,9 +64,12 @@ internal sealed partial class ClusterHost : IPipeRollServer
             OnFenced = EndFenced,
             OnFatal = EndFailed,
         });
+        HttpSecurity.Use(_web, () => _broker is { Status.IsReady: true } broker ? broker.Access : null);
         HealthEndpoints.Map(_web, () => HealthEndpoints.Of(
             _broker?.Status, _member.Epoch.IsNone ? null : _member.Status, _store.AwaySince, TimeProvider.System.GetUtcNow()));
         ClusterEndpoints.Map(_web, new MemberControl(_member, () => _broker?.ClusterId ?? ""));
+        _schemaForwarder = new SchemaForwarder(HttpAddressOf);
+        SchemaEndpoints.Map(_web, new SchemaDesk(() => _broker?.Schemas, _schemaForwarder), () => _broker?.ClusterId ?? "");
         StorageEndpoints.Map(_web, (isRepair, cancellation) => StorageAudits.RunAsync(
             _store, _metadata, 2 * _settings.Storage.PreparedTimeToLive, isRepair, cancellation));
     }
@@ -111,6 +119,7 @@ internal sealed partial class ClusterHost : IPipeRollServer
 
         await _metadata.DisposeAsync();
         _bucket?.Dispose();
+        _schemaForwarder.Dispose();
         await _web.DisposeAsync();
     }
 
@@ -126,11 +135,11 @@ internal sealed partial class ClusterHost : IPipeRollServer
         await start.WaitForStoreAsync(_store, _cluster.StoreName, stop);
 
         // 2. A new life, under the port that it will serve on.
-        SocketListener listener = ListenForKafka(server);
+        IConnectionListener listener = ListenForKafka(server, _certificates);
         KafkaAddress = $"{server.Listen}:{listener.Port}";
         string http = _cluster.Settings.HttpAddress is { Length: > 0 } given
             ? given
-            : $"http://{server.AdvertisedHost}:{HttpHost.Port(_web)}";
+            : $"{HttpHost.Scheme(_settings)}://{server.AdvertisedHost}:{HttpHost.Port(_web)}";
         try
         {
             await _member.RegisterAsync(server.AdvertisedHost, _settings.Broker.AdvertisedPort ?? listener.Port, http, stop);
@@ -157,16 +166,21 @@ internal sealed partial class ClusterHost : IPipeRollServer
             Loggers = _loggers,
             Random = new Random(),
             NewGuid = Guid.NewGuid,
+            Security = SecurityHost.Dependencies(_settings, _metadata),
             Listen = () => listener,
         });
         await _broker.StartAsync(stop);
     }
 
-    private static SocketListener ListenForKafka(ServerOptions options)
+    private string? HttpAddressOf(int node) => _member.Status.Brokers
+        .LastOrDefault(broker => broker.Record.Endpoint.NodeId == node && broker.Record.State is BrokerState.Alive or BrokerState.Draining)
+        ?.Record.Endpoint.HttpAddress;
+
+    private static IConnectionListener ListenForKafka(ServerOptions options, ServerCertificates? certificates)
     {
         try
         {
-            return new SocketListener(options.Listen, options.KafkaPort);
+            return SecurityHost.Listen(options, certificates);
         }
         catch (SocketException taken)
         {

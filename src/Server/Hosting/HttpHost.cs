@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
+using PipeRoll.Server.Tls;
 
 namespace PipeRoll.Server.Hosting;
 
@@ -10,10 +11,16 @@ namespace PipeRoll.Server.Hosting;
 internal static class HttpHost
 {
     /// <summary>Listens on nothing yet: endpoints come first.</summary>
-    public static WebApplication Build(ServerOptions options)
+    public static WebApplication Build(ServerOptions options, ServerCertificates? certificates = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(options.Listen, options.HttpPort));
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(options.Listen, options.HttpPort, listen =>
+        {
+            if (certificates is { Settings.Http: true })
+            {
+                listen.UseHttps(https => https.ServerCertificateSelector = (_, _) => certificates.Current.Certificate);
+            }
+        }));
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
@@ -33,7 +40,13 @@ internal static class HttpHost
             .AddMeter("PipeRoll.*").AddRuntimeInstrumentation().AddPrometheusExporter());
         // Signals are ours (StopSignals): HTTP must answer while partitions are handed over.
         builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
-        return builder.Build();
+        WebApplication web = builder.Build();
+        if (certificates is not null)
+        {
+            certificates.Logger = web.Services.GetRequiredService<ILoggerFactory>().CreateLogger<ServerCertificates>();
+        }
+
+        return web;
     }
 
     /// <exception cref="ServerStartException">The port can't be listened on.</exception>
@@ -49,6 +62,8 @@ internal static class HttpHost
                 $"HTTP can't listen on {options.Listen} port {options.HttpPort} ({taken.Message}); give another with --http-port", taken);
         }
     }
+
+    public static string Scheme(ServerSettings settings) => settings.Tls is { IsOn: true, Http: true } ? "https" : "http";
 
     public static int Port(WebApplication web) =>
         new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;

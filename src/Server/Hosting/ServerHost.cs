@@ -1,6 +1,8 @@
 using System.Net.Sockets;
 using PipeRoll.Broker;
 using PipeRoll.Server.Http;
+using PipeRoll.Server.Http.Schemas;
+using PipeRoll.Server.Tls;
 using PipeRoll.Streams;
 
 namespace PipeRoll.Server.Hosting;
@@ -35,7 +37,8 @@ internal sealed class ServerHost : IPipeRollServer
     public static async Task<ServerHost> StartAsync(ServerSettings settings, StopSignals signals)
     {
         DataFolder folder = DataFolder.Open(settings.Server.DataFolder);
-        WebApplication web = HttpHost.Build(settings.Server);
+        ServerCertificates? certificates = SecurityHost.Certificates(settings);
+        WebApplication web = HttpHost.Build(settings.Server, certificates);
         var loggers = web.Services.GetRequiredService<ILoggerFactory>();
         EmbeddedStorage storage = await OpenStorageAsync(settings, folder, loggers);
         var broker = new Broker.Broker(settings.Broker, new BrokerDependencies
@@ -46,12 +49,16 @@ internal sealed class ServerHost : IPipeRollServer
             Loggers = loggers,
             Random = new Random(),
             NewGuid = Guid.NewGuid,
+            Security = SecurityHost.Dependencies(settings, storage.Metadata),
+            Listen = () => SecurityHost.Listen(settings.Server, certificates),
         });
+        HttpSecurity.Use(web, () => broker.Status.IsReady ? broker.Access : null);
         HealthEndpoints.Map(web, () => HealthEndpoints.Of(broker.Status, storage.RecoveredBatches));
         string host = settings.Server.AdvertisedHost;
-        ClusterEndpoints.Map(web, new EmbeddedControl(broker, settings.Broker.NodeId, host, () => $"http://{host}:{HttpHost.Port(web)}"));
+        ClusterEndpoints.Map(web, new EmbeddedControl(broker, settings.Broker.NodeId, host, () => $"{HttpHost.Scheme(settings)}://{host}:{HttpHost.Port(web)}"));
         StorageEndpoints.Map(web, (isRepair, cancellation) => StorageAudits.RunAsync(
             storage.Objects, storage.Metadata, 2 * settings.Storage.PreparedTimeToLive, isRepair, cancellation));
+        SchemaEndpoints.Map(web, new SchemaDesk(() => broker.Schemas, forward: null), () => broker.ClusterId);
         await ListenAsync(settings.Server, broker, web);
         string address = settings.Server.Listen.ToString();
         return new ServerHost(folder, web, storage, broker, signals)

@@ -34,6 +34,12 @@ public sealed record ServerOptions
     /// <summary>The bucket that the brokers of a cluster share, such as <c>endpoint</c>.</summary>
     public IReadOnlyDictionary<string, SettingValue> Store { get; init; } = NoSettings;
 
+    /// <summary>Users and what proves them, such as <c>admin.user</c>.</summary>
+    public IReadOnlyDictionary<string, SettingValue> Security { get; init; } = NoSettings;
+
+    /// <summary>Encryption of both ports, such as <c>certificate</c>.</summary>
+    public IReadOnlyDictionary<string, SettingValue> Tls { get; init; } = NoSettings;
+
     private static IReadOnlyDictionary<string, SettingValue> NoSettings { get; } = new Dictionary<string, SettingValue>(StringComparer.Ordinal);
 }
 

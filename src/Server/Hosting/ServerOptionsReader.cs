@@ -8,10 +8,10 @@ public static class ServerOptionsReader
 {
     private static readonly string[] Known = ["data", "kafka-port", "http-port", "listen", "advertise", "log-format"];
 
-    private static readonly string[] Sections = ["broker", "storage", "cluster", "store"];
+    private static readonly string[] Sections = ["broker", "storage", "cluster", "store", "security", "tls"];
 
     // Variables that are ours but no setting of the server.
-    private static readonly string[] OtherVariables = ["server", "bootstrap", "samples", "http"];
+    private static readonly string[] OtherVariables = ["server", "bootstrap", "samples", "http", "user", "password", "ca"];
 
     /// <param name="layers">From the weakest to the strongest.</param>
     /// <param name="problems">One line for each thing that is wrong: where, what, and what to write instead.</param>
@@ -54,6 +54,8 @@ public static class ServerOptionsReader
             Storage = sections["storage"],
             Cluster = sections["cluster"],
             Store = sections["store"],
+            Security = sections["security"],
+            Tls = sections["tls"],
         };
     }
 

@@ -2,6 +2,8 @@ using PipeRoll.Broker;
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Compaction;
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Security;
+using PipeRoll.Server.Tls;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Stores.S3;
 
@@ -41,6 +43,26 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
 
     private static readonly Dictionary<string, string> StoreNames = new(StringComparer.Ordinal) { ["path.style"] = "force.path.style" };
 
+    private static readonly Dictionary<string, string> SecurityNames = new(StringComparer.Ordinal)
+    {
+        ["sasl.enabled.mechanisms"] = "sasl.mechanisms",
+        ["connections.max.reauth.ms"] = "reauth.max.ms",
+        ["connection.failed.authentication.delay.ms"] = "failed.authentication.delay.ms",
+        ["allow.everyone.if.no.acl.found"] = "allow.everyone.if.no.acl",
+        ["delegation.token.max.lifetime.ms"] = "token.lifetime.max.ms",
+        ["delegation.token.expiry.time.ms"] = "token.expiry.ms",
+        ["sasl.oauthbearer.jwks.endpoint.url"] = "oauth.jwks",
+        ["sasl.oauthbearer.expected.audience"] = "oauth.audience",
+        ["sasl.oauthbearer.expected.issuer"] = "oauth.issuer",
+        ["sasl.oauthbearer.sub.claim.name"] = "oauth.principal.claim",
+    };
+
+    private static readonly Dictionary<string, string> TlsNames = new(StringComparer.Ordinal)
+    {
+        ["ssl.client.auth"] = "client.auth",
+        ["ssl.principal.mapping.rules"] = "principal.mapping.rules",
+    };
+
     // Kafka waits 3 s for more members before it gives a new group its first assignment. On one machine that is only a pause.
     private const int InitialRebalanceDelayMs = 100;
 
@@ -49,11 +71,21 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
     /// <summary>With a section <c>cluster</c> this is one broker of several, over what the section <c>store</c> names.</summary>
     public ClusterMembership? Cluster { get; private init; }
 
+    public TlsSettings Tls { get; private init; } = new();
+
     public static ServerSettings Resolve(ServerOptions options, List<string> problems)
     {
         ClusterMembership? membership = ResolveCluster(options, problems);
         var groups = new GroupOptions { InitialRebalanceDelayMs = InitialRebalanceDelayMs };
         var compaction = new CompactionOptions();
+        var security = new SecurityOptions();
+        OptionsBinder.Bind([security], options.Security, SecurityNames, "security", problems);
+        security = security with { AdminUser = NullIfEmpty(security.AdminUser), AdminPassword = NullIfEmpty(security.AdminPassword) };
+        problems.AddRange(security.Validate().Select(problem =>
+            OptionsBinder.Locate(problem, [security], options.Security, SecurityNames, "security")));
+        var tls = new TlsSettings();
+        OptionsBinder.Bind([tls], options.Tls, TlsNames, "tls", problems);
+        problems.AddRange(tls.Validate().Select(problem => OptionsBinder.Locate(problem, [tls], options.Tls, TlsNames, "tls")));
         var broker = new BrokerOptions
         {
             ListenAddress = options.Listen.ToString(),
@@ -81,7 +113,7 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
                 OptionsBinder.Locate(problem.Trim(), [storage], options.Storage, NoAliases, "storage")));
         }
 
-        return new ServerSettings(options, broker, storage) { Cluster = membership };
+        return new ServerSettings(options, broker with { Security = security }, storage) { Cluster = membership, Tls = tls };
     }
 
     /// <summary>Every setting that a section takes, for whoever checks what names them.</summary>
@@ -89,6 +121,8 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
     {
         "broker" => [.. OptionsBinder.Names([new BrokerOptions(), new GroupOptions(), new CompactionOptions()]), .. KafkaNames.Keys],
         "storage" => OptionsBinder.Names([new StreamStorageOptions()]),
+        "security" => [.. OptionsBinder.Names([new SecurityOptions()]), .. SecurityNames.Keys],
+        "tls" => [.. OptionsBinder.Names([new TlsSettings()]), .. TlsNames.Keys],
         "cluster" => [.. OptionsBinder.Names([new ClusterOptions(), new ClusterSettings()]), .. KafkaClusterNames.Keys],
         "store" => [.. OptionsBinder.Names([new StoreSettings(), new S3StoreOptions { Bucket = "" }]), .. StoreNames.Keys],
         _ => [],

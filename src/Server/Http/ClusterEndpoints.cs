@@ -25,11 +25,8 @@ internal static class ClusterEndpoints
             BalanceAsync(control, order, http, cancellation)).WithName("OrderBalance");
     }
 
-    /// <summary>Who asks, for the metadata log. Nobody is authenticated yet: the address is all there is.</summary>
-    internal static string Principal(HttpContext http) =>
-        http.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped
-            ? $"http:{mapped.MapToIPv4()}"
-            : $"http:{http.Connection.RemoteIpAddress}";
+    /// <summary>Who asks, for the metadata log.</summary>
+    internal static string Principal(HttpContext http) => HttpSecurity.Principal(http);
 
     internal static ProblemHttpResult Refuse(int status, string why) => TypedResults.Problem(why, statusCode: status);
 

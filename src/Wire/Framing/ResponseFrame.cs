@@ -48,6 +48,17 @@ public sealed class ResponseFrame : IDisposable
         return Prefixed(header, api.RequestHeaderVersion(version), request, version);
     }
 
+    /// <summary>The length prefix and a token of a SASL mechanism, as they follow SaslHandshake version 0.</summary>
+    public static ResponseFrame ForToken(ReadOnlyMemory<byte> token)
+    {
+        var frame = new ResponseFrame();
+        byte[] chunk = frame.Rent(sizeof(int) + token.Length);
+        BinaryPrimitives.WriteInt32BigEndian(chunk, token.Length);
+        token.Span.CopyTo(chunk.AsSpan(sizeof(int)));
+        frame.AddSegment(chunk.AsMemory(0, sizeof(int) + token.Length));
+        return frame;
+    }
+
     /// <summary>A message without a length prefix, in one array of its own: for embedded messages and tests.</summary>
     public static byte[] ToBytes(IKafkaMessage message, short version)
     {

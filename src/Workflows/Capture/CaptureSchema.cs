@@ -16,18 +16,32 @@ public sealed record CaptureField(string Name, FieldType? Type, bool Optional, T
 public sealed record CaptureSchema(
     IReadOnlyList<CaptureField> Fields, string? KeyField, string? TimeField, TimeFormat TimeFormat, long StepMs)
 {
+    /// <summary>Where the key is if it lies inside of objects; else empty.</summary>
+    public IReadOnlyList<string> KeyPath { get; init; } = [];
+
+    /// <summary>Where the time is if it lies inside of objects; else empty.</summary>
+    public IReadOnlyList<string> TimePath { get; init; } = [];
+
     /// <summary>Types, key and time as a policy states them; columns that the policy does not name stay texts.</summary>
     public static CaptureSchema From(EventSchema events, IReadOnlyList<string> columns)
     {
-        var known = events.Fields.ToDictionary(field => field.Name, StringComparer.Ordinal);
+        var known = events.Fields.Where(field => field.Path.Count == 0).ToDictionary(field => field.Name, StringComparer.Ordinal);
         CaptureField[] fields =
         [
             .. columns.Select(column => known.TryGetValue(column, out EventField? field)
                 ? new CaptureField(column, field.Type, field.Optional, field.Format)
                 : new CaptureField(column, FieldType.String, Optional: true, TimeFormat.Iso8601)),
         ];
-        return new CaptureSchema(fields, events.KeyField, events.TimeField, events.TimeFormat, events.StepMs);
+        string? time = events.TimeField.Length == 0 ? null : events.TimeField;
+        return new CaptureSchema(fields, events.KeyField, time, events.TimeFormat, events.StepMs)
+        {
+            KeyPath = PathOf(events, events.KeyField),
+            TimePath = PathOf(events, events.TimeField),
+        };
     }
+
+    private static IReadOnlyList<string> PathOf(EventSchema events, string field) =>
+        events.Fields.FirstOrDefault(each => each.Name == field)?.Path ?? [];
 
     /// <summary>
     /// Types, key and time as a sample suggests them. Whole numbers are only held to be numbers: that none of a sample had a fraction says

@@ -225,14 +225,21 @@ public sealed class CaptureSource
             schema = schema with
             {
                 TimeField = time,
+                TimePath = [],
                 TimeFormat = time == inferred.TimeField ? CaptureSchema.From(inferred).TimeFormat : TimeFormat.Iso8601,
             };
         }
 
-        schema = schema with { KeyField = hints.KeyField ?? schema.KeyField };
-        foreach ((string? field, string option) in new[] { (schema.KeyField, "--key"), (schema.TimeField, "--time") })
+        if (hints.KeyField is { } key)
         {
-            if (field is not null && !columns.Contains(field))
+            schema = schema with { KeyField = key, KeyPath = [] };
+        }
+
+        bool nests = format == CaptureFormat.JsonLines;
+        foreach ((string? field, IReadOnlyList<string> path, string option) in
+            new[] { (schema.KeyField, schema.KeyPath, "--key"), (schema.TimeField, schema.TimePath, "--time") })
+        {
+            if (field is not null && !(nests && path.Count > 0) && !columns.Contains(field))
             {
                 throw new WorkflowException($"{name} has no column '{field}' ({option}): it has {string.Join(", ", columns)}");
             }

@@ -102,7 +102,7 @@ internal sealed class CsvSource : ISourceReader
                 _writer.WritePropertyName(name);
                 _writer.WriteRawValue(trimmed, skipInputValidation: true);
                 return true;
-            case FieldType.String or null:
+            case FieldType.String or FieldType.Text or FieldType.Any or null:
                 _writer.WriteString(name, cell);
                 return true;
             case FieldType.Timestamp when field.Format == TimeFormat.Iso8601 && !trimmed.IsEmpty:

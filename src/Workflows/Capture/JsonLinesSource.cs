@@ -58,7 +58,7 @@ internal sealed class JsonLinesSource(LineSource lines, CaptureSchema schema) : 
                 return "the line goes on after its object";
             }
 
-            return problem ?? Missing();
+            return problem ?? FromPaths(json) ?? Missing();
         }
         catch (JsonException error)
         {
@@ -93,18 +93,66 @@ internal sealed class JsonLinesSource(LineSource lines, CaptureSchema schema) : 
             return $"field {name} holds no {field.Type.ToString()!.ToLowerInvariant()}";
         }
 
-        if (name == schema.KeyField && !isNull)
+        if (name == schema.KeyField && !isNull && schema.KeyPath.Count == 0)
         {
             _key = Text(ref reader);
         }
 
-        if (name == schema.TimeField && !isNull)
+        if (name == schema.TimeField && !isNull && schema.TimePath.Count == 0)
         {
             _timeMs = EventTime.Parse(Text(ref reader), schema.TimeFormat, schema.StepMs);
             return _timeMs is null ? $"field {name} holds no time" : null;
         }
 
         return null;
+    }
+
+    private string? FromPaths(byte[] json)
+    {
+        if (schema.KeyPath.Count > 0 && Find(json, schema.KeyPath, out Utf8JsonReader key))
+        {
+            _key = Text(ref key);
+        }
+
+        if (schema.TimeField is not null && schema.TimePath.Count > 0 && Find(json, schema.TimePath, out Utf8JsonReader time))
+        {
+            _timeMs = EventTime.Parse(Text(ref time), schema.TimeFormat, schema.StepMs);
+            return _timeMs is null ? $"field {schema.TimeField} holds no time" : null;
+        }
+
+        return null;
+    }
+
+    /// <summary>A reader that stands at the value of a path; false if there is none, or null.</summary>
+    private static bool Find(byte[] json, IReadOnlyList<string> path, out Utf8JsonReader reader)
+    {
+        reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = DepthMax });
+        reader.Read();
+        foreach (string name in path)
+        {
+            bool found = false;
+            if (reader.TokenType != JsonTokenType.StartObject)
+            {
+                return false;
+            }
+
+            while (!found && reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                found = reader.ValueTextEquals(name);
+                reader.Read();
+                if (!found)
+                {
+                    reader.Skip();
+                }
+            }
+
+            if (!found)
+            {
+                return false;
+            }
+        }
+
+        return reader.TokenType != JsonTokenType.Null;
     }
 
     private string? Missing()

@@ -68,6 +68,22 @@ public sealed class BalancerTests
     }
 
     [Fact]
+    public void CoordinatorsAreSpreadEvenlyAndNotMovedToMakeUpForOtherTopics()
+    {
+        BrokerRecord[] brokers = [Images.Broker(1), Images.Broker(2), Images.Broker(3)];
+        TopicRecord idle = Images.Topic("idle", 200, [.. Enumerable.Repeat(1L, 12)]);
+        ClusterImage spread = Images.Of(
+            brokers, Images.Topic("__consumer_offsets", 100, [.. Enumerable.Range(0, 30).Select(index => 1 + (index % 3L))]), idle);
+        IReadOnlyList<BalanceMove> moves = Balancer.Plan(spread, new Dictionary<StreamId, PartitionLoad>(), NoneRests, Settings);
+        Assert.InRange(moves.Count, 6, 8);
+        Assert.All(moves, move => Assert.InRange(move.Stream.Value, 200, 211));
+
+        ClusterImage heaped = Images.Of(brokers, Images.Topic("__consumer_offsets", 100, [.. Enumerable.Repeat(1L, 30)]));
+        heaped = Apply(heaped, Balancer.Plan(heaped, new Dictionary<StreamId, PartitionLoad>(), NoneRests, Settings));
+        Assert.All(brokers, broker => Assert.InRange(heaped.Counts[broker.Epoch.Value], 9, 11));
+    }
+
+    [Fact]
     public void ANewBrokerGetsItsShareOfIdlePartitions()
     {
         ClusterImage image = Images.Of(

@@ -39,6 +39,42 @@ public sealed class TopicsElsewhereTests
     }
 
     [Fact]
+    public async Task Records_that_come_before_word_of_their_topic_are_taken_in_the_order_in_which_they_were_sent()
+    {
+        await using TwoBrokers pair = await TwoBrokers.StartAsync();
+        pair.FirstView.Place = _ => 2;
+        await pair.First.Services!.Topics.CreateAsync("t", 1, NoConfigs, false, "User:test", CancellationToken.None);
+        var asked = new TaskCompletionSource();
+        var word = new TaskCompletionSource();
+        pair.CatchUp = async () =>
+        {
+            asked.TrySetResult();
+            await word.Task;
+            await pair.SpreadAsync();
+        };
+        using RawClient client = await pair.ConnectAsync(2);
+        int[] sent =
+        [
+            await client.SendAsync(Requests.Produce("t", 0, Batches.Of(2)), 9),
+            await client.SendAsync(Requests.Produce("t", 0, Batches.Of(3)), 9),
+            await client.SendAsync(Requests.Produce("absent", 0, Batches.Of(1)), 9),
+        ];
+        await asked.Task.WaitAsync(TimeSpan.FromSeconds(15));
+        Assert.Null(pair.Second.Services!.Topics.Find("t"));
+        word.SetResult();
+        var answers = new List<(int Correlation, KafkaError Error, long BaseOffset)>();
+        for (int at = 0; at < sent.Length; at++)
+        {
+            (int correlation, ProduceResponse response) = await client.ReceiveAsync<ProduceResponse>(9);
+            ProduceResponse.PartitionProduceResponse answer = response.Only();
+            answers.Add((correlation, (KafkaError)answer.ErrorCode, answer.BaseOffset));
+        }
+
+        Assert.Equal(
+            [(sent[0], KafkaError.None, 0), (sent[1], KafkaError.None, 2), (sent[2], KafkaError.UnknownTopicOrPartition, -1)], answers);
+    }
+
+    [Fact]
     public async Task A_topic_deleted_elsewhere_is_closed_by_its_leader_and_does_not_come_back_by_a_late_word()
     {
         await using TwoBrokers pair = await TwoBrokers.StartAsync();

@@ -43,6 +43,9 @@ internal sealed class TwoBrokers : IAsyncDisposable
 
     public HandMover Mover { get; } = new();
 
+    /// <summary>What a broker waits for that wants to know all there is; null lets it do with what it was told.</summary>
+    public Func<Task>? CatchUp { get; set; }
+
     public Broker First { get; private set; } = null!;
 
     public Broker Second { get; private set; } = null!;
@@ -167,5 +170,6 @@ internal sealed class TwoBrokers : IAsyncDisposable
         NewGuid = Guid.NewGuid,
         View = view,
         Mover = Mover,
+        CatchUp = async _ => await (CatchUp?.Invoke() ?? Task.CompletedTask),
     });
 }

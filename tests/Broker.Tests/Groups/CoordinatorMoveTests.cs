@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Tests.Groups.Consumer;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Wire;
 

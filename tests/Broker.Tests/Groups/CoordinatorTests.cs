@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Tests.Groups.Consumer;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Tests.Groups;

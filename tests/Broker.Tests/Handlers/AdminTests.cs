@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Tests.Support;
@@ -103,7 +104,7 @@ public sealed class AdminTests
         MetadataResponse.MetadataResponseTopic made = (await Metadata(client, wanted)).Topics[0];
         Assert.Equal((0, 4), (made.ErrorCode, made.Partitions.Count));
         Assert.All(made.Partitions, partition => Assert.Equal(7, partition.LeaderId));
-        Assert.Equal(MetadataHandler.AllTopicOperations, made.TopicAuthorizedOperations);
+        Assert.Equal(0b0000_1101_1111_1000, made.TopicAuthorizedOperations);
         wanted.Topics = [new() { Name = "b/d" }];
         Assert.Equal((short)KafkaError.InvalidTopicException, (await Metadata(client, wanted)).Topics[0].ErrorCode);
     }
@@ -189,7 +190,7 @@ public sealed class AdminTests
             [("retention.ms", "9", 1), ("log.retention.ms", "5000", 4), ("log.retention.ms", "604800000", 5)],
             retention.Synonyms.Select(synonym => (synonym.Name, synonym.Value!, (int)synonym.Source)));
         Assert.NotEmpty(retention.Documentation!);
-        Assert.All(response.Results[1].Configs, config => Assert.True(config.ReadOnly));
+        Assert.All(response.Results[1].Configs, config => Assert.Equal(!BrokerConfigs.Table.Find(config.Name)!.IsDynamic, config.ReadOnly));
         Assert.Contains(response.Results[1].Configs, config => config.Name == "log.retention.ms" && config.Value == "5000");
         Assert.Equal(
             [0, 0, (short)KafkaError.UnknownTopicOrPartition, (short)KafkaError.InvalidRequest, (short)KafkaError.InvalidRequest],
@@ -230,7 +231,7 @@ public sealed class AdminTests
         DescribeClusterResponse cluster = await client.CallAsync<DescribeClusterRequest, DescribeClusterResponse>(
             new() { IncludeClusterAuthorizedOperations = true }, 1);
         Assert.Equal((MemoryTopicCatalog.ClusterId, 1), (cluster.ClusterId, cluster.ControllerId));
-        Assert.Equal(MetadataHandler.AllClusterOperations, cluster.ClusterAuthorizedOperations);
+        Assert.Equal(0b0001_1111_1010_0000, cluster.ClusterAuthorizedOperations);
         cluster = await client.CallAsync<DescribeClusterRequest, DescribeClusterResponse>(new() { EndpointType = 2 }, 1);
         Assert.Equal((short)KafkaError.MismatchedEndpointType, cluster.ErrorCode);
     }

@@ -1,6 +1,9 @@
 using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
+using PipeRoll.Broker.Shares;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 
@@ -13,11 +16,16 @@ internal sealed class BrokerHost : IAsyncDisposable
 
     private readonly BrokerOptions _options;
     private readonly IProduceAdmission _admission;
+    private readonly SecurityDependencies _security;
+    private readonly Func<IConnectionListener>? _listen;
 
     private BrokerHost(
-        BrokerOptions options, IProduceAdmission admission, TimeProvider time, MemoryStreamStorage storage, MemoryTopicCatalog catalog)
+        BrokerOptions options, IProduceAdmission admission, TimeProvider time, MemoryStreamStorage storage, MemoryTopicCatalog catalog,
+        SecurityDependencies security, Func<IConnectionListener>? listen)
     {
         _options = options;
+        _security = security;
+        _listen = listen;
         _admission = admission;
         Time = time;
         Storage = storage;
@@ -35,9 +43,13 @@ internal sealed class BrokerHost : IAsyncDisposable
 
     public CapturedLogs Logs { get; } = new();
 
+    public SecurityDependencies Security => _security;
+
     public BrokerServices Services => Broker.Services!;
 
     public GroupCoordinator Groups => Broker.Modules.OfType<GroupModule>().Single().Coordinator;
+
+    public ShareBroker Shares => Broker.Modules.OfType<GroupModule>().Single().Shares;
 
     public string Bootstrap => $"127.0.0.1:{Broker.Port}";
 
@@ -45,11 +57,11 @@ internal sealed class BrokerHost : IAsyncDisposable
 
     public static async Task<BrokerHost> StartAsync(
         BrokerOptions? options = null, IProduceAdmission? admission = null, TimeProvider? time = null, MemoryStreamStorage? storage = null,
-        MemoryTopicCatalog? catalog = null)
+        MemoryTopicCatalog? catalog = null, SecurityDependencies? security = null, Func<IConnectionListener>? listen = null)
     {
         var host = new BrokerHost(
             options ?? Options, admission ?? new AdmitAll(), time ?? TimeProvider.System, storage ?? new MemoryStreamStorage(),
-            catalog ?? new MemoryTopicCatalog());
+            catalog ?? new MemoryTopicCatalog(), security ?? new SecurityDependencies(new MemorySecurityCatalog()), listen);
         await host.Broker.StartAsync();
         return host;
     }
@@ -105,5 +117,7 @@ internal sealed class BrokerHost : IAsyncDisposable
         Random = new Random(17),
         NewGuid = Guid.NewGuid,
         Admission = _admission,
+        Security = _security,
+        Listen = _listen,
     });
 }

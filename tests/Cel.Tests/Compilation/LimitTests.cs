@@ -5,7 +5,7 @@ public sealed class LimitTests
     private static CelErrorCode CodeOf(string source, long budget, params (string Name, CelValue Value)[] variables)
     {
         CelEnvironment.Builder builder = new CelEnvironment.Builder().Extensions(CelExtensions.All)
-            .Limits(new CelLimits { EvaluationBudget = budget });
+            .Limits(new CelLimits { EvaluationBudget = budget, WorstCostMax = long.MaxValue });
         foreach ((string name, _) in variables)
         {
             builder.Variable(name, CelType.Dyn);
@@ -53,7 +53,7 @@ public sealed class LimitTests
     [Fact]
     public void ASpentBudgetIsAnErrorLikeOthersAndCanBeAbsorbed()
     {
-        CelEnvironment environment = new CelEnvironment.Builder().Limits(new CelLimits { EvaluationBudget = 2 }).Build();
+        CelEnvironment environment = new CelEnvironment.Builder().Limits(new CelLimits { EvaluationBudget = 2, WorstCostMax = long.MaxValue }).Build();
         Assert.Equal(CelValue.True, environment.Compile("[1, 2, 3].all(x, x > 0) || true").Evaluate([]));
         Assert.True(environment.Compile("[1, 2, 3].all(x, x > 0)").Evaluate([]).IsError);
     }

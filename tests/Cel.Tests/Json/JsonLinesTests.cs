@@ -7,7 +7,7 @@ namespace PipeRoll.Cel.Tests.Json;
 
 public sealed class JsonLinesTests
 {
-    private static readonly CelJsonLines Lines = new(CelProtobuf.WellKnown, CelLimits.Default);
+    private static readonly CelJsonLines Lines = new(CelProtobuf.WellKnown, CelLimits.Default, []);
 
     [Theory]
     [InlineData("""{"id":1,"expr":"1 + 1"}""", """{"id":1,"value":{"int64Value":"2"},"type":"int"}""")]
@@ -74,8 +74,8 @@ public sealed class JsonLinesTests
             return;
         }
 
-        var weak = new CelJsonLines(ConformanceMessages.Weak, CelLimits.Default);
-        var strong = new CelJsonLines(ConformanceMessages.Strong, CelLimits.Default);
+        var weak = new CelJsonLines(ConformanceMessages.Weak, CelLimits.Default, []);
+        var strong = new CelJsonLines(ConformanceMessages.Strong, CelLimits.Default, []);
         var wrong = new List<string>();
         foreach (ConformanceCase test in ConformanceSuite.Read(folder))
         {

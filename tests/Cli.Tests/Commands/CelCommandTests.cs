@@ -14,6 +14,7 @@ public sealed class CelCommandTests : IDisposable
     [InlineData("cel eval -e '1 / 0'", 1, "", "piperoll: division by zero")]
     [InlineData("cel eval -e 'google.protobuf.Int32Value{value: 3} + 1' --output json", 0, "{\"id\":null,\"value\":{\"int64Value\":\"4\"},\"type\":\"int\"}\n", "")]
     [InlineData("cel eval -e '1 + true' --output json --no-check", 1, "{\"id\":null,\"error\":\"no such overload: +(int, bool)\"}\n", "")]
+    [InlineData("cel eval -e '[1, 2].all(x, x > 0)' --cost-max 5", 1, "", "more than the budget of 5")]
     [InlineData("cel eval -e x --bindings '[1]'", 2, "", "--bindings is a JSON object")]
     [InlineData("cel eval -e x --bindings '{'", 2, "", "--bindings is no JSON")]
     [InlineData("cel eval -e x --descriptors none.binpb", 2, "", "there is no descriptor file none.binpb")]
@@ -51,6 +52,32 @@ public sealed class CelCommandTests : IDisposable
         Assert.Equal("{\"objectValue\":{\"@type\":\"type.googleapis.com/acme.Event\",\"amount\":3}}\n", result.Output);
         await File.WriteAllTextAsync(path, "message acme.Event");
         Assert.Equal(2, (await Cli.RunAsync($"cel eval --descriptors {path} -e 1")).ExitCode);
+    }
+
+    [Theory]
+    [InlineData("schema.json", """{"type": "object", "properties": {"amount": {"type": "number"}}}""")]
+    [InlineData("event.avsc", """{"type": "record", "name": "Event", "fields": [{"name": "amount", "type": "double"}]}""")]
+    [InlineData("events.jsonl", "{\"amount\": 1.5}\n{\"amount\": 2}\n")]
+    public async Task Variables_are_declared_by_what_describes_them(string file, string content)
+    {
+        string path = Path.Combine(_folder, file);
+        await File.WriteAllTextAsync(path, content);
+        string command = $"cel eval --declare event={path}";
+        Assert.Equal("{\"boolValue\":true}\n", (await Cli.RunAsync($"{command} -e 'event.amount > 2.5' --bindings '{{\"event\": {{\"amount\": 3}}}}'")).Output);
+        CliResult wrong = await Cli.RunAsync($"{command} -e 'event.amont > 2.5'");
+        Assert.Equal(1, wrong.ExitCode);
+        Assert.Contains("did you mean 'amount'?", wrong.Error);
+        Assert.Contains("\"error\":\"1:14: no overload matches", (await Cli.RunAsync(command, "{\"id\": 1, \"expr\": \"event.amount == 1\"}\n")).Output);
+    }
+
+    [Theory]
+    [InlineData("event", "--declare takes NAME=FILE")]
+    [InlineData("event=nothing.json", "neither a file nor a message")]
+    public async Task Wrong_declarations_are_usage_errors(string declaration, string message)
+    {
+        CliResult result = await Cli.RunAsync($"cel eval -e 1 --declare {declaration}");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(message, result.Error);
     }
 
     /// <summary>Part of the suite, where it is: what needs neither declarations nor messages of its own.</summary>

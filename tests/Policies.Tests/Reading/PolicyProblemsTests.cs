@@ -59,7 +59,7 @@ public class PolicyProblemsTests
     [InlineData("aggregate: count", "aggregate: sum", 13, 9, "has no `value`", "value: event.amount")]
     [InlineData("over: 10m", "over: 10 minutes", 13, 55, "'10 minutes'", "10m")]
     [InlineData("over: 10m", "over: 10m, value: event.amount", 13, 67, "takes no `value`", "distinct")]
-    [InlineData("over: 10m", "over: 10m, empty: 0", 13, 67, "only for min, max and avg", "Remove it")]
+    [InlineData("over: 10m", "over: 10m, empty: 0", 13, 67, "only for min, max, avg, stddev", "Remove it")]
     [InlineData("key: event.account,", "key: event.acount,", 13, 22, "in the key of window 'busy'", "")]
     [InlineData("key: event.account,", "key: event.amount,", 13, 16, "gives double", "string(…)")]
     [InlineData("  - id: large", "  - description: large", 15, 5, "no `id`", "id: payment-burst")]

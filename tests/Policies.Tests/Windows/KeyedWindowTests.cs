@@ -15,14 +15,21 @@ public class KeyedWindowTests
         Gen.Int[0, 4].Select(i => $"t{i}"));
 
     private static readonly Gen<PolicyWindow> AnyWindow = Gen.Select(
-        Gen.Enum<WindowAggregate>(), Gen.Long[1, 200], Gen.Bool, Gen.Bool, Gen.Int[1, 6], Gen.Int[1, 6])
-        .Select((aggregate, overMs, current, empty, keysMax, eventsPerKeyMax) =>
+        Gen.Enum<WindowAggregate>(), Gen.Long[1, 200], Gen.Bool, Gen.Bool, Gen.Int[1, 6], Gen.Int[1, 6],
+        Gen.Select(Gen.Bool, Gen.Long[0, 300].Nullable(), Gen.Bool))
+        .Select((aggregate, overMs, current, empty, keysMax, eventsPerKeyMax, more) =>
         {
             // What min, max and distinct keep is less than all events, so their bounds bite elsewhere than the naive ones.
-            bool plain = aggregate is WindowAggregate.Count or WindowAggregate.Sum or WindowAggregate.Avg;
+            bool plain = aggregate is not (WindowAggregate.Min or WindowAggregate.Max or WindowAggregate.Distinct or WindowAggregate.DistinctApprox);
             int perKeyMax = plain ? eventsPerKeyMax : 10_000;
+            (bool tumbling, long? late, bool small) = more;
             return new PolicyWindow(
-                "w", "", "", "", aggregate, overMs, current, empty ? 7 : null, keysMax, perKeyMax, plain ? 20 : 10_000);
+                "w", "", "", "", aggregate, overMs, current && aggregate != WindowAggregate.Since, empty ? 7 : null, keysMax, perKeyMax, plain ? 20 : 10_000)
+            {
+                IsTumbling = tumbling,
+                LateMs = late,
+                BytesMax = small && plain && !tumbling ? 300 : PolicyWindow.BytesMaxDefault,
+            };
         });
 
     [Fact]
@@ -36,7 +43,9 @@ public class KeyedWindowTests
                 {
                     WindowReading reading = Observe(state, key, timeMs, counts, value, text);
                     double? got = reading.IsEmpty ? null : reading.Value;
-                    Assert.Equal(naive.Observe(key, timeMs, counts, value, text), got);
+                    double? expected = naive.Observe(key, timeMs, counts, value, text);
+                    Assert.Equal(expected is null, got is null);
+                    Assert.Equal(expected ?? 0, got ?? 0, 9);
                 }
             },
             iter: 2_000,
@@ -68,6 +77,54 @@ public class KeyedWindowTests
             },
             iter: 800,
             seed: "0N0XIzNsQ0O2");
+
+    [Fact]
+    public void ApproximateCountStaysWithinItsStatedError()
+    {
+        var window = new PolicyWindow("w", "", "", "", WindowAggregate.DistinctApprox, 100, true, null, 10, 1_000_000, 1_000_000);
+        foreach (int different in (int[])[10, 500, 5_000, 6_000, 100_000])
+        {
+            var state = new KeyedWindow(window);
+            double value = 0;
+            for (int i = 0; i < different * 2; i++)
+            {
+                value = Observe(state, "k", i % 50, true, 0, $"card-{i % different}").Value;
+            }
+            // Three standard errors.
+            Assert.InRange(value, different * 0.93, different * 1.07);
+            Assert.InRange(state.EventCount, 1, 40_000);
+            Assert.Equal(1, Observe(state, "k", 149, true, 0, "one").Value);
+        }
+    }
+
+    [Fact]
+    public void TumblingLengthsFollowEachOther()
+    {
+        var window = new PolicyWindow("w", "", "", "", WindowAggregate.Count, 10, true, null, 10, 100, 100) { IsTumbling = true, LateMs = 10 };
+        var state = new KeyedWindow(window);
+        Assert.Equal(1, Observe(state, "k", 1, true, 0, "").Value);
+        Assert.Equal(2, Observe(state, "k", 9, true, 0, "").Value);
+        Assert.Equal(1, Observe(state, "k", 10, true, 0, "").Value);
+        Assert.Equal(3, Observe(state, "k", 5, true, 0, "").Value);
+        Assert.Equal(1, Observe(state, "k", 20, true, 0, "").Value);
+        Assert.Equal(0, Observe(state, "k", 5, true, 0, "").Value);
+        Assert.Equal(2, Observe(state, "k", 15, true, 0, "").Value);
+        Assert.Equal(3, state.EventCount);
+    }
+
+    [Fact]
+    public void BytesAreMeteredAndBounded()
+    {
+        var window = new PolicyWindow("w", "", "", "", WindowAggregate.Distinct, 1_000, true, null, 1_000, 1_000, 1_000) { BytesMax = 2_000 };
+        var state = new KeyedWindow(window);
+        for (int i = 0; i < 500; i++)
+        {
+            Observe(state, $"k{i % 40}", i, true, 0, new string('x', i % 30));
+            Assert.InRange(state.ByteCount, 1, 2_000);
+        }
+        byte[] bytes = BytesOf(window, state);
+        Assert.Equal(state.ByteCount, Restore(window, bytes).ByteCount);
+    }
 
     [Fact]
     public void SumForgetsWithoutATrace()

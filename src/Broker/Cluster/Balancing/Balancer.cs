@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Cluster.Image;
+using PipeRoll.Broker.Topics;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
 
@@ -119,11 +120,18 @@ internal static class Balancer
         }
 
         return from.Movable
-            .Where(partition => model.BytesChange(partition, from, to) <= 0
+            .Where(partition => model.BytesChange(partition, from, to) <= 0 && !IsKeptForItsClients(model, partition, from, to)
                 && model.KeepsMaximum(partition, to) && model.KeepsRacks(partition, from, to))
             .OrderBy(model.Weight)
             .ThenByDescending(partition => model.OnBroker(partition, from) - model.OnBroker(partition, to))
             .ThenBy(partition => partition.Stream.Value)
             .FirstOrDefault();
     }
+
+    /// <summary>
+    /// A partition of groups or transactions is never idle, whatever its bytes say: each move has its clients look for their coordinator
+    /// anew, and those with short sessions lose them. Such topics are spread evenly, and are not moved to make up for others.
+    /// </summary>
+    private static bool IsKeptForItsClients(BalanceModel model, BalancePartition partition, BalanceBroker from, BalanceBroker to) =>
+        TopicNames.IsInternal(partition.Topic) && model.OnBroker(partition, from) - model.OnBroker(partition, to) < 2;
 }

@@ -19,6 +19,7 @@ internal sealed partial class ImageTail(
     private static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(1);
     private readonly SemaphoreSlim _gate = new(1);
     private readonly List<ImageListener> _listeners = [];
+    private Func<CancellationToken, ValueTask<Action>>? _readSecurity;
 
     /// <summary>Reads the whole control plane. Waits for the database while that is away.</summary>
     public async ValueTask LoadAsync(CancellationToken cancellation)
@@ -64,6 +65,21 @@ internal sealed partial class ImageTail(
         }
     }
 
+    /// <summary>From now on <paramref name="read"/> is called whenever users, entries or tokens have changed, and once now.</summary>
+    public async ValueTask ListenSecurityAsync(Func<CancellationToken, ValueTask<Action>> read, CancellationToken cancellation)
+    {
+        await _gate.EnterAsync(cancellation);
+        try
+        {
+            (await read(cancellation))();
+            _readSecurity = read;
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
     /// <summary>Follows the log until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
@@ -98,7 +114,10 @@ internal sealed partial class ImageTail(
                 }
 
                 metrics.LogSeen(entries[^1].Sequence);
-                await PublishAsync(await ReadStepAsync(entries, cancellation));
+                Action? secured = await ReadSecurityAsync(entries, cancellation);
+                Func<ClusterImage, ClusterImage> step = await ReadStepAsync(entries, cancellation);
+                secured?.Invoke();
+                await PublishAsync(step);
                 if (entries.Count < EntriesMax)
                 {
                     return;
@@ -112,6 +131,12 @@ internal sealed partial class ImageTail(
     }
 
     public void Dispose() => _gate.Dispose();
+
+    private async ValueTask<Action?> ReadSecurityAsync(IReadOnlyList<MetadataLogEntry> entries, CancellationToken cancellation) =>
+        _readSecurity is { } read && (entries[0].Sequence != images.Current.LogEnd + 1
+            || entries.Any(static entry => entry.Kind.StartsWith("security.", StringComparison.Ordinal)))
+        ? await read(cancellation)
+        : null;
 
     private async ValueTask<Func<ClusterImage, ClusterImage>> ReadStepAsync(
         IReadOnlyList<MetadataLogEntry> entries, CancellationToken cancellation)
@@ -130,6 +155,7 @@ internal sealed partial class ImageTail(
         }
 
         IReadOnlyList<BrokerRecord>? brokers = probe.Brokers ? await metadata.ReadBrokersAsync(cancellation) : null;
+        IReadOnlyList<ConfigRecord>? configs = probe.Configs ? await metadata.ListConfigsAsync(cancellation) : null;
         return image =>
         {
             // Applied to the image of now: a hand-over may have been noted in it meanwhile.
@@ -139,7 +165,8 @@ internal sealed partial class ImageTail(
                 image = topic is null ? image.Without(name) : image.With(topic);
             }
 
-            return brokers is null ? image : image.With(brokers);
+            image = brokers is null ? image : image.With(brokers);
+            return configs is null ? image : image.With(configs);
         };
     }
 

@@ -52,13 +52,14 @@ internal static class ConsumerGroupLog
     }
 
     /// <summary>What deletes a group, members and all.</summary>
-    public static IEnumerable<GroupLogRecord> Tombstones(ConsumerGroupState group, Committer? by = null)
+    /// <param name="gone">Members whose own tombstones are not written yet.</param>
+    public static IEnumerable<GroupLogRecord> Tombstones(ConsumerGroupState group, IEnumerable<string> gone, Committer? by = null)
     {
-        foreach (ConsumerMember member in group.Members)
+        foreach (string member in group.Members.Select(static member => member.Id).Union(gone))
         {
-            yield return Assignment(group.GroupId, member.Id, null, by);
-            yield return Target(group.GroupId, member.Id, null, by);
-            yield return Member(group.GroupId, member.Id, null, by);
+            yield return Assignment(group.GroupId, member, null, by);
+            yield return Target(group.GroupId, member, null, by);
+            yield return Member(group.GroupId, member, null, by);
         }
 
         yield return new GroupLogRecord(KeyOfTargetEpoch(group.GroupId), NoValue, by);

@@ -13,7 +13,7 @@ namespace PipeRoll.Broker.Groups.Consumer;
 /// Owner: one GroupLoop, under its lock, which writes what <see cref="Journal"/> says after every call, and answers when that is durable.
 /// There is no timer inside: the owner calls <see cref="Tick"/> no later than <see cref="NextDeadlineMs"/>. Epochs never go back.
 /// </remarks>
-internal sealed partial class ConsumerGroupState
+internal sealed partial class ConsumerGroupState : IManagedGroup
 {
     private readonly OrderedDictionary<string, ConsumerMember> _members = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _idsByInstance = new(StringComparer.Ordinal);
@@ -42,6 +42,10 @@ internal sealed partial class ConsumerGroupState
     }
 
     public string GroupId { get; }
+
+    public string Type => GroupTypes.Consumer;
+
+    public string ProtocolType => ConsumerSubscription.ProtocolType;
 
     public ConsumerJournal Journal { get; } = new();
 
@@ -186,6 +190,10 @@ internal sealed partial class ConsumerGroupState
             member.Id, member.InstanceId, member.RackId, member.Epoch, member.ClientId, member.ClientHost, [.. member.TopicNames],
             member.TopicRegex, [.. member.Assigned.Keys], [.. member.Target], member.Classic is not null))]);
 
+    public IReadOnlyList<GroupLogRecord> Records(ConsumerJournal journal) => ConsumerGroupLog.Records(this, journal);
+
+    public IReadOnlyList<GroupLogRecord> Tombstones(Committer? by) => [.. ConsumerGroupLog.Tombstones(this, Journal.Members, by)];
+
     internal KafkaError CheckMember(string memberId, string? instanceId)
     {
         if (instanceId is not null)
@@ -233,7 +241,8 @@ internal sealed partial class ConsumerGroupState
         return new ConsumerHeartbeatResult(KafkaError.None, null, call.MemberId, call.Epoch, null);
     }
 
-    private (KafkaError Error, string? Message) Refusal(ConsumerHeartbeatCall call)
+    /// <summary>Why a member that joins or stays is refused; nothing changes.</summary>
+    internal (KafkaError Error, string? Message) Refusal(ConsumerHeartbeatCall call)
     {
         if (call.TopicRegex is { Length: > 0 } regex && TopicPattern.TryCreate(regex, out string? problem) is null)
         {
@@ -243,7 +252,7 @@ internal sealed partial class ConsumerGroupState
         if (call.Epoch == ConsumerEpochs.Join)
         {
             ConsumerMember? holder = call.InstanceId is null ? null : FindStatic(call.InstanceId);
-            if (holder is not null && holder.Id != call.MemberId && !holder.IsAway)
+            if (holder is not null && holder.Id != call.MemberId && !holder.IsAway && holder.Classic is null)
             {
                 return (KafkaError.UnreleasedInstanceId, $"Static member {holder.Id} with instance id {call.InstanceId} was not released.");
             }

@@ -46,7 +46,9 @@ internal sealed class ConsumerMember(string id)
     /// <summary>Null for a member that speaks the consumer protocol itself.</summary>
     public ClassicMembership? Classic { get; set; }
 
-    /// <summary>The epoch that the member's next heartbeat is expected to name; <see cref="ConsumerEpochs.LeaveStatic"/> of a static member that is away.</summary>
+    /// <summary>
+    /// The epoch that the member's next heartbeat is expected to name; <see cref="ConsumerEpochs.LeaveStatic"/> of a static member that is away.
+    /// </summary>
     public int Epoch { get; set; }
 
     /// <summary>Also accepted of a member that never saw the answer which brought its epoch.</summary>

@@ -1,6 +1,6 @@
 using PipeRoll.Broker.Groups.Consumer;
 
-namespace PipeRoll.Broker.Tests.Groups;
+namespace PipeRoll.Broker.Tests.Groups.Consumer;
 
 /// <summary>Topics that a test makes, lets grow and takes away. Ids come from the names.</summary>
 internal sealed class MemoryTopicImage : ITopicImage

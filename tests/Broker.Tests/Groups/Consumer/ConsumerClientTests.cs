@@ -1,10 +1,13 @@
 using System.Collections.Concurrent;
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Tests.Support;
 using PipeRoll.Wire;
 
-namespace PipeRoll.Broker.Tests.Groups;
+using Described = PipeRoll.Broker.Groups.Consumer.ConsumerGroupDescription;
+
+namespace PipeRoll.Broker.Tests.Groups.Consumer;
 
 /// <summary>The consumer protocol (KIP-848) with a client that nobody here wrote, over a real socket.</summary>
 public sealed class ConsumerClientTests
@@ -102,7 +105,7 @@ public sealed class ConsumerClientTests
             await restarts;
         }
 
-        ConsumerGroupDescription before = Describe(host)!;
+        Described before = Describe(host)!;
         Task back = ConsumeAsync(host, "events", seen, ended.Token, instance: "b");
         await BrokerHost.UntilAsync(() => Of("b").MemberId != Before("b").MemberId && Of("b").Epoch > 0);
         Assert.Equal(before.Epoch, Describe(host)!.Epoch);
@@ -116,9 +119,61 @@ public sealed class ConsumerClientTests
         ConsumerMemberDescription Before(string instance) => before.Members.Single(member => member.InstanceId == instance);
     }
 
-    private static ConsumerGroupDescription? Describe(BrokerHost host)
+    [Fact]
+    public async Task AdministratorsListByTypeAndStateResetDeleteOffsetsAndGroups()
     {
-        (KafkaError error, ConsumerGroupDescription? group) = host.Groups.DescribeConsumer("readers");
+        await using BrokerHost host = await BrokerHost.StartAsync(Options);
+        await host.CreateTopicAsync("events", 1);
+        await ProduceAsync(host, "events", 0, 10);
+        ConsumeAndCommit(host, 4);
+        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = host.Bootstrap }).Build();
+        await admin.AlterConsumerGroupOffsetsAsync(
+            [new ConsumerGroupTopicPartitionOffsets("classic", [new TopicPartitionOffset("events", 0, 1)])]);
+        Assert.Equal(["readers"], await ListedAsync(ConsumerGroupType.Consumer, null));
+        Assert.Equal(["classic"], await ListedAsync(ConsumerGroupType.Classic, null));
+        Assert.Equal(["classic", "readers"], await ListedAsync(null, Confluent.Kafka.ConsumerGroupState.Empty));
+        Assert.Empty(await ListedAsync(null, Confluent.Kafka.ConsumerGroupState.Stable));
+
+        // Offsets of a group without members are anybody's to reset.
+        await admin.AlterConsumerGroupOffsetsAsync(
+            [new ConsumerGroupTopicPartitionOffsets("readers", [new TopicPartitionOffset("events", 0, 7)])]);
+        Assert.Equal(["7", "8"], ConsumeAndCommit(host, 2));
+        await admin.DeleteConsumerGroupOffsetsAsync("readers", [new TopicPartition("events", 0)]);
+        Assert.Equal(["0"], ConsumeAndCommit(host, 1));
+
+        using (IConsumer<string, string> consumer = new ConsumerBuilder<string, string>(Config(host)).Build())
+        {
+            consumer.Subscribe("events");
+            Assert.Equal("1", consumer.Consume(Patience).Message.Value);
+            DeleteConsumerGroupOffsetsException subscribed = await Assert.ThrowsAsync<DeleteConsumerGroupOffsetsException>(
+                () => admin.DeleteConsumerGroupOffsetsAsync("readers", [new TopicPartition("events", 0)]));
+            Assert.Equal(ErrorCode.GroupSubscribedToTopic, subscribed.Result.Partitions[0].Error.Code);
+            DeleteGroupsException nonEmpty = await Assert.ThrowsAsync<DeleteGroupsException>(() => admin.DeleteGroupsAsync(["readers"]));
+            Assert.Equal(ErrorCode.NonEmptyGroup, nonEmpty.Results[0].Error.Code);
+            consumer.Close();
+        }
+
+        await admin.DeleteGroupsAsync(["readers", "classic"]);
+        Assert.Empty(await ListedAsync(null, null));
+        await host.RestartAsync(cleanly: false);
+        host.Groups.Status("readers");
+        await BrokerHost.UntilAsync(() => host.Groups.Status("readers") == KafkaError.None);
+        Assert.Equal(0, host.Groups.GroupCount);
+
+        async Task<string[]> ListedAsync(ConsumerGroupType? type, Confluent.Kafka.ConsumerGroupState? state)
+        {
+            ListConsumerGroupsResult listed = await admin.ListConsumerGroupsAsync(new ListConsumerGroupsOptions
+            {
+                MatchTypes = type is { } wantedType ? [wantedType] : [],
+                MatchStates = state is { } wantedState ? [wantedState] : [],
+            });
+            return [.. listed.Valid.Select(static group => group.GroupId).Order()];
+        }
+    }
+
+    private static Described? Describe(BrokerHost host)
+    {
+        (KafkaError error, Described? group) = host.Groups.DescribeConsumer("readers");
         Assert.Equal(KafkaError.None, error);
         return group;
     }
