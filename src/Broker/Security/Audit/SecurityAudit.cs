@@ -39,8 +39,10 @@ internal sealed partial class SecurityAudit(TimeProvider time, BrokerMetrics met
     {
         if (Queue.Add(happened, time.GetUtcNow().ToUnixTimeMilliseconds()))
         {
-            LogEvent(
-                logger, happened.Kind == AuditKind.Changed ? LogLevel.Information : LogLevel.Warning, happened.Kind, happened.Text());
+            LogLevel level = happened.Kind == AuditKind.Changed ? LogLevel.Information : LogLevel.Warning;
+            string text = happened.Text();
+            LogEvent(logger, level, happened.Kind, text);
+
             Added?.Invoke();
         }
     }
