@@ -19,6 +19,9 @@ internal static class BrokerFeatures
 
         // Producers get a new epoch with each transaction (KIP-890).
         ("transaction.version", 2, 0),
+
+        // Share groups (KIP-932).
+        ("share.version", 1, 0),
     ];
 
     public static List<ApiVersionsResponse.SupportedFeatureKey> Supported() =>

@@ -134,6 +134,7 @@ public sealed class DenialMatrixTests
         .. AdminRows(),
         .. ClusterRows(),
         .. TransactionRows(),
+        .. ShareRows(),
         .. SecurityRows(foreignToken),
     ];
 
@@ -312,6 +313,37 @@ public sealed class DenialMatrixTests
         yield return Row.Of<DescribeTransactionsRequest, DescribeTransactionsResponse>(
             new DescribeTransactionsRequest { TransactionalIds = ["t"] }, KafkaError.TransactionalIdAuthorizationFailed);
         yield return Row.Of<ListTransactionsRequest, ListTransactionsResponse>(new ListTransactionsRequest(), KafkaError.None);
+    }
+
+    private static IEnumerable<Row> ShareRows()
+    {
+        var somewhere = new Guid("11111111-1111-1111-1111-111111111111");
+        yield return Row.Of<ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse>(
+            new ShareGroupHeartbeatRequest { GroupId = Group, MemberId = "m", SubscribedTopicNames = [Topic] },
+            KafkaError.GroupAuthorizationFailed);
+        yield return Row.Of<ShareGroupDescribeRequest, ShareGroupDescribeResponse>(
+            new ShareGroupDescribeRequest { GroupIds = [Group] }, KafkaError.GroupAuthorizationFailed);
+        yield return Row.Of<ShareFetchRequest, ShareFetchResponse>(
+            new ShareFetchRequest { GroupId = Group, MemberId = "m" }, KafkaError.GroupAuthorizationFailed);
+        yield return Row.Of<ShareAcknowledgeRequest, ShareAcknowledgeResponse>(
+            new ShareAcknowledgeRequest { GroupId = Group, MemberId = "m", ShareSessionEpoch = 1 }, KafkaError.GroupAuthorizationFailed);
+        yield return Row.Of<ReadShareGroupStateRequest, ReadShareGroupStateResponse>(
+            new ReadShareGroupStateRequest { GroupId = Group, Topics = [new() { TopicId = somewhere, Partitions = [new()] }] },
+            KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<WriteShareGroupStateRequest, WriteShareGroupStateResponse>(
+            new WriteShareGroupStateRequest { GroupId = Group, Topics = [new() { TopicId = somewhere, Partitions = [new()] }] },
+            KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<DeleteShareGroupStateRequest, DeleteShareGroupStateResponse>(
+            new DeleteShareGroupStateRequest { GroupId = Group, Topics = [new() { TopicId = somewhere, Partitions = [new()] }] },
+            KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse>(
+            new DescribeShareGroupOffsetsRequest { Groups = [new() { GroupId = Group, Topics = null }] }, KafkaError.GroupAuthorizationFailed);
+        yield return Row.Of<AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse>(
+            new AlterShareGroupOffsetsRequest { GroupId = Group, Topics = [new() { TopicName = Topic, Partitions = [new()] }] },
+            KafkaError.GroupAuthorizationFailed);
+        yield return Row.Of<DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse>(
+            new DeleteShareGroupOffsetsRequest { GroupId = Group, Topics = [new() { TopicName = Topic }] },
+            KafkaError.GroupAuthorizationFailed);
     }
 
     private static IEnumerable<Row> SecurityRows(ReadOnlyMemory<byte> foreignToken)

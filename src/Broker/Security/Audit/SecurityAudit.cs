@@ -40,8 +40,11 @@ internal sealed partial class SecurityAudit(TimeProvider time, BrokerMetrics met
         if (Queue.Add(happened, time.GetUtcNow().ToUnixTimeMilliseconds()))
         {
             LogLevel level = happened.Kind == AuditKind.Changed ? LogLevel.Information : LogLevel.Warning;
-            string text = happened.Text();
-            LogEvent(logger, level, happened.Kind, text);
+            if (logger.IsEnabled(level))
+            {
+                string text = happened.Text();
+                LogEvent(logger, level, happened.Kind, text);
+            }
 
             Added?.Invoke();
         }
