@@ -90,7 +90,7 @@ internal sealed class PartitionOffsetsLog : IOffsetsLog
         long bytes = records.Sum(static record => (long)record.Key.Length + (record.Value?.Length ?? 0));
         if (bytes > BatchBytesMax)
         {
-            return AppendResult.Failed(KafkaError.MessageTooLarge, $"{bytes} bytes are too many for one batch of {TopicName}");
+            return AppendResult.Failed(KafkaError.MessageTooLarge, $"{bytes} bytes are too many for one batch of {_topic}");
         }
 
         return await log.AppendAsync(Build(records, transaction), owner: null, IsShared ? term : -1, transaction.Permit);
