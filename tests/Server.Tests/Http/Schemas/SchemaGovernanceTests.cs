@@ -64,10 +64,9 @@ public sealed class SchemaGovernanceTests(RegistryServer server) : IClassFixture
         string compiled = (string)(await server.GetAsync($"/schemas/ids/{id}?format=serialized")).Json!["schema"]!;
         Answer same = await server.SendAsync(
             HttpMethod.Post, "/subjects/p-value?normalize=true", RegistryServer.Body(compiled, "PROTOBUF", """[{"name":"money.proto","subject":"money","version":1}]"""));
-        Assert.Equal(40403, same.ErrorCode);
-        Answer normalized = await server.SendAsync(
+        Assert.Equal(id, (int)same.Json!["id"]!);
+        Answer again = await server.SendAsync(
             HttpMethod.Post, "/subjects/p-value/versions?normalize=true", RegistryServer.Body(compiled, "PROTOBUF", """[{"name":"money.proto","subject":"money","version":1}]"""));
-        Assert.Equal(200, normalized.Status);
-        Assert.Contains(".a.Money price = 1;", (string)normalized.Json!["schema"]!);
+        Assert.Equal(id, (int)again.Json!["id"]!);
     }
 }
