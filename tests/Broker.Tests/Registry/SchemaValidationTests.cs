@@ -1,9 +1,11 @@
 using System.Buffers.Binary;
 using System.Text;
 using PipeRoll.Broker.Registry;
+using PipeRoll.Broker.Tests.Cluster;
 using PipeRoll.Broker.Tests.Support;
 using PipeRoll.Schemas;
 using PipeRoll.Schemas.Registry;
+using PipeRoll.Streams;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 using PipeRoll.Wire.Records;
@@ -137,9 +139,56 @@ public sealed class SchemaValidationTests
         Assert.Equal(41, await RegisterAsync(host, "u-value", "\"long\""));
     }
 
-    private static async Task<int> RegisterAsync(BrokerHost host, string subject, string schema)
+    [Fact]
+    public async Task OnAClusterTheLeaderWritesAndTheOthersFollow()
     {
-        SchemaRegistry registry = host.Broker.Schemas!;
+        await using TwoBrokers pair = await TwoBrokers.StartAsync();
+        await pair.CreateAsync("_schemas", ("cleanup.policy", "compact"));
+        StreamId topic = await pair.CreateAsync("t", Validated, ("piperoll.schema.validation.action", "dead-letter"));
+        await pair.MoveAsync(topic);
+        int id = await RegisterAsync(pair.First, "t-value", Order);
+        Assert.Equal(1, (await pair.Second.Schemas!.ReadAsync()).AskNode);
+        Assert.Equal(1, (await pair.Second.Schemas!.ExecuteAsync(state => RegistryDeletes.DeleteSubject(state, "t-value", false, "User:a"), "User:a")).AskNode);
+
+        using RawClient client = await pair.ConnectAsync(2);
+        Assert.Equal(KafkaError.NotEnoughReplicas, (KafkaError)(await client.ProduceAsync("t", Batch([Record(id, 1)]))).ErrorCode);
+        Assert.Equal(KafkaError.None, await SettledAsync(client, Batch([Record(id, 1)])));
+
+        // A dead letter goes to whoever leads its partition.
+        await pair.CreateAsync("t.dlq");
+        Assert.Equal(KafkaError.None, await SettledAsync(client, Batch([Record(77, 1)])));
+        Assert.Equal(1, pair.PartitionOn(1, "t.dlq").NextOffset);
+
+        // What is registered later is followed too, and when the leadership moves, ids go on.
+        Assert.Equal(id + 1, await RegisterAsync(pair.First, "t-value", Order.Replace("boolean", "string").Replace("Order", "Other"), CompatibilityLevel.None));
+        Assert.Equal(KafkaError.None, await SettledAsync(client, Batch([Record(id + 1, 0)])));
+        await pair.MoveAsync(pair.PartitionOn(1, "_schemas").Identity.Stream);
+        Assert.Equal(id + 2, await RegisterAsync(pair.Second, "u-value", "\"long\""));
+        Assert.Equal(2, (await pair.First.Schemas!.ReadAsync()).AskNode);
+    }
+
+    /// <summary>As clients do: what is to be tried again, is.</summary>
+    private static async Task<KafkaError> SettledAsync(RawClient client, byte[] batch)
+    {
+        KafkaError error;
+        while ((error = (KafkaError)(await client.ProduceAsync("t", batch)).ErrorCode) is KafkaError.NotEnoughReplicas or KafkaError.NotEnoughReplicasAfterAppend)
+        {
+            await Task.Delay(5);
+        }
+
+        return error;
+    }
+
+    private static Task<int> RegisterAsync(BrokerHost host, string subject, string schema) => RegisterAsync(host.Broker, subject, schema);
+
+    private static async Task<int> RegisterAsync(Broker broker, string subject, string schema, CompatibilityLevel? level = null)
+    {
+        SchemaRegistry registry = broker.Schemas!;
+        if (level is not null)
+        {
+            await registry.ExecuteAsync(state => RegistrySettings.SetConfig(state, null, new SubjectConfig(level, null), "User:a"), "User:a");
+        }
+
         RegistryAnswer<SchemaVersion> made = await registry.ExecuteAsync(
             state => RegistryRules.Register(state, registry.Cache, subject, new SchemaDraft(SchemaType.Avro, schema, []), false, "User:a", registry.Now), "User:a");
         Assert.Null(made.Error);
