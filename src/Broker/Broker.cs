@@ -116,6 +116,9 @@ public sealed partial class Broker : IAsyncDisposable
     /// <summary>Null before the start.</summary>
     public SchemaRegistry? Schemas => Services?.Schemas;
 
+    /// <summary>What is served; for tests within the project. Null before the start.</summary>
+    internal HandlerTable? Handlers { get; private set; }
+
     /// <summary>What handlers work with; for tests within the project. Null before the start.</summary>
     internal BrokerServices? Services { get; private set; }
 
@@ -191,7 +194,7 @@ public sealed partial class Broker : IAsyncDisposable
                 await member.AttachAsync(_topics, PartitionHost, configs, cancellation);
             }
 
-            var handlers = new HandlerTable(
+            HandlerTable handlers = Handlers = new HandlerTable(
                 [.. BrokerComposition.Handlers(Services, _decompressors, _modules), .. _modules.SelectMany(module => module.Handlers)]);
             _peers!.Attach(handlers);
             var dispatcher = new RequestDispatcher(

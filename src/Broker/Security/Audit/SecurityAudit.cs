@@ -39,8 +39,12 @@ internal sealed partial class SecurityAudit(TimeProvider time, BrokerMetrics met
     {
         if (Queue.Add(happened, time.GetUtcNow().ToUnixTimeMilliseconds()))
         {
-            LogEvent(
-                logger, happened.Kind == AuditKind.Changed ? LogLevel.Information : LogLevel.Warning, happened.Kind, happened.Text());
+            LogLevel level = happened.Kind == AuditKind.Changed ? LogLevel.Information : LogLevel.Warning;
+            if (logger.IsEnabled(level))
+            {
+                LogEvent(logger, level, happened.Kind, happened.Text());
+            }
+
             Added?.Invoke();
         }
     }
