@@ -61,7 +61,7 @@ public sealed class AuditTests
         await BrokerHost.UntilAsync(() => host.Services.Topics.Find(AuditModule.TopicName) is { } made
             && made.Partitions.Any(partition => partition.HighWatermark > 0));
         Topics.Topic topic = host.Services.Topics.Find(AuditModule.TopicName)!;
-        Partitions.Partition written = topic.Partitions.First(partition => partition.HighWatermark > 0);
+        PipeRoll.Broker.Partitions.Partition written = topic.Partitions.First(partition => partition.HighWatermark > 0);
         using FetchedBatches batches = await written.ReadAsync(0, 1 << 20);
         ReadOnlyMemory<byte> bytes = batches.Segments[0];
         Assert.True(RecordBatches.TryTakeFirst(ref bytes, out RecordBatchHeader header, out ReadOnlyMemory<byte> batch));
@@ -69,7 +69,7 @@ public sealed class AuditTests
         ReadOnlyMemory<byte> records = RecordBatches.OpenRecords(header, batch, decompressor, 1 << 20, out PooledBytes? lease);
         using (lease)
         {
-            foreach (Record record in new RecordReader(header, records.Span))
+            foreach (PipeRoll.Wire.Records.Record record in new RecordReader(header, records.Span))
             {
                 using JsonDocument json = JsonDocument.Parse(record.Value.ToArray());
                 Assert.Equal(6003, json.RootElement.GetProperty("class_uid").GetInt32());
