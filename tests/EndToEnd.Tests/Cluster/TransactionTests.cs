@@ -65,7 +65,7 @@ public sealed class TransactionTests(ClusterBackends backends, ITestOutputHelper
             output.WriteLine(
                 $"writer {writer}: {fates[writer].Count(fate => fate == Fate.Committed)} committed, "
                 + $"{fates[writer].Count(fate => fate == Fate.Aborted)} aborted, {fates[writer].Count(fate => fate == Fate.Unknown)} unknown");
-            Assert.True(fates[writer].Count(fate => fate == Fate.Committed) > 10);
+            Assert.Contains(Fate.Committed, fates[writer]);
         }
 
         await cluster.AuditAsync();
