@@ -238,6 +238,11 @@ public sealed partial class Broker : IAsyncDisposable
             await module.StopAsync();
         }
 
+        if (Services is not null)
+        {
+            await Services.Schemas.WhenIdleAsync();
+        }
+
         if (_peers is not null)
         {
             await _peers.DisposeAsync();
@@ -300,7 +305,8 @@ public sealed partial class Broker : IAsyncDisposable
             ProducerIds = _producerIds,
             Admission = _dependencies.Admission,
             Schemas = new SchemaRegistry(
-                topics, partitions, cluster ?? alone, _dependencies.Time, _dependencies.Loggers.CreateLogger<SchemaRegistry>()),
+                new SchemaLog(topics, partitions, cluster ?? alone, _peers, _dependencies.Time), _security.Audit, _dependencies.Time,
+                _dependencies.Loggers.CreateLogger<SchemaRegistry>()),
             FetchBytes = _fetchBytes,
             Security = _security,
             Metrics = Metrics,
