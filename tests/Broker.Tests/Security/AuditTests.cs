@@ -1,7 +1,9 @@
 using System.Text.Json;
+using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Security.Audit;
 using PipeRoll.Broker.Tests.Support;
+using PipeRoll.Broker.Topics;
 using PipeRoll.Streams;
 using PipeRoll.Wire.Records;
 
@@ -60,8 +62,8 @@ public sealed class AuditTests
 
         await BrokerHost.UntilAsync(() => host.Services.Topics.Find(AuditModule.TopicName) is { } made
             && made.Partitions.Any(partition => partition.HighWatermark > 0));
-        PipeRoll.Broker.Topics.Topic topic = host.Services.Topics.Find(AuditModule.TopicName)!;
-        PipeRoll.Broker.Partitions.Partition written = topic.Partitions.First(partition => partition.HighWatermark > 0);
+        Topic topic = host.Services.Topics.Find(AuditModule.TopicName)!;
+        Partition written = topic.Partitions.First(partition => partition.HighWatermark > 0);
         using FetchedBatches batches = await written.ReadAsync(0, 1 << 20);
         ReadOnlyMemory<byte> bytes = batches.Segments[0];
         Assert.True(RecordBatches.TryTakeFirst(ref bytes, out RecordBatchHeader header, out ReadOnlyMemory<byte> batch));
