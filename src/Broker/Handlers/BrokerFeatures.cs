@@ -25,7 +25,12 @@ internal static class BrokerFeatures
     ];
 
     public static List<ApiVersionsResponse.SupportedFeatureKey> Supported() =>
-        [.. All.Select(static feature => new ApiVersionsResponse.SupportedFeatureKey { Name = feature.Name, MinVersion = feature.Min, MaxVersion = feature.Level })];
+        [.. All.Select(static feature => new ApiVersionsResponse.SupportedFeatureKey
+        {
+            Name = feature.Name,
+            MinVersion = feature.Min,
+            MaxVersion = feature.Level,
+        })];
 
     /// <summary>The level in use; null when there is no such feature.</summary>
     public static short? LevelOf(string name) => All.Where(feature => feature.Name == name).Select(static feature => (short?)feature.Level).FirstOrDefault();
