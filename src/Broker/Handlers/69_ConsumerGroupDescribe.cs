@@ -1,9 +1,9 @@
-using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
-using PipeRoll.Wire.Messages;
 using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
 
 namespace PipeRoll.Broker.Handlers;
 

@@ -17,11 +17,11 @@ internal static class BrokerFeatures
         // The consumer protocol (KIP-848).
         ("group.version", 1, 0),
 
-        // Share groups (KIP-932).
-        ("share.version", 1, 0),
-
         // Producers get a new epoch with each transaction (KIP-890).
         ("transaction.version", 2, 0),
+
+        // Share groups (KIP-932).
+        ("share.version", 1, 0),
     ];
 
     public static List<ApiVersionsResponse.SupportedFeatureKey> Supported() =>

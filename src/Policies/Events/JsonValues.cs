@@ -18,8 +18,9 @@ internal static class JsonValues
             CelValue value = Read(ref reader);
             return value.IsError || reader.Read() ? null : value;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // The second is the reader's word for an escaped half of a surrogate pair.
             return null;
         }
     }

@@ -174,6 +174,8 @@ public sealed class SigmaCompiler
         return $"({Where(where, group)} && windows.{window} {counted.Comparison} {number})";
     }
 
+    private string? TimeText => _mapping.TimePath is { } path ? $"event.{_fields.NameOfPath(path, "time")}" : null;
+
     private string FieldText(string field) => $"event.{_fields.NameOf(field)}";
 
     private string Key(string[] group) =>
@@ -207,7 +209,7 @@ public sealed class SigmaCompiler
         {
             try
             {
-                WriteRule(correlation.Head, new SigmaCorrelator(_conditions, FieldText, AddWindow).Compile(correlation));
+                WriteRule(correlation.Head, new SigmaCorrelator(_conditions, FieldText, TimeText, AddWindow).Compile(correlation));
             }
             catch (SigmaException e)
             {

@@ -1,3 +1,5 @@
+using System.Diagnostics.Metrics;
+using Confluent.Kafka;
 using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Telemetry;
 using PipeRoll.Broker.Tests.Support;
@@ -65,6 +67,29 @@ public sealed class ClientTelemetryTests
         byte[] nonsense = new byte[bytes];
         Array.Fill(nonsense, (byte)255);
         Assert.Equal(error, await Push(client, wanted.ClientInstanceId, wanted.SubscriptionId, nonsense));
+    }
+
+    [Fact]
+    public async Task Librdkafka_pushes_what_it_is_asked_for()
+    {
+        await using BrokerHost host = await BrokerHost.StartAsync();
+        await SubscribeAsync(host, "all", ("metrics", "*"), ("interval.ms", "200"), ("match", "client_software_name=confluent-kafka-dotnet"));
+        await host.CreateTopicAsync("t");
+        long points = 0;
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, all) =>
+        {
+            if (host.Broker.Metrics.Owns(instrument) && instrument.Name == "piperoll.broker.telemetry.points")
+            {
+                all.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.SetMeasurementEventCallback<long>((_, value, _, _) => Interlocked.Add(ref points, value));
+        listener.Start();
+        using IProducer<Null, string> producer = new ProducerBuilder<Null, string>(new ProducerConfig { BootstrapServers = host.Bootstrap })
+            .SetLogHandler(static (_, _) => { }).Build();
+        await producer.ProduceAsync("t", new Message<Null, string> { Value = "a" });
+        await BrokerHost.UntilAsync(() => Interlocked.Read(ref points) > 0);
     }
 
     private static async Task SubscribeAsync(BrokerHost host, string name, params (string Name, string Value)[] configs) =>

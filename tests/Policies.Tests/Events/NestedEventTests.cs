@@ -29,6 +29,7 @@ public class NestedEventTests
           - { id: odd, when: "has(event.odd) && event.odd == '[1,  {\"x\":2}]'", score: 1 }
           - { id: either, when: "has(event.either) && event.either == 'found'", score: 1 }
           - { id: defaults, when: "event.name != 'none' || event.amount != 1.0 || event.more.x != [1]", score: 1 }
+          - { id: inner, when: "has(event.odd) && parseJson(event.odd).?x[?0].orValue(0) == 5", score: 1 }
           - { id: whole, when: "event.whole.contains('needle')", score: 1 }
         fallback: { outcome: hold }
         """));
@@ -41,6 +42,7 @@ public class NestedEventTests
     [InlineData("""{"who":{"name":"ann","a.b":[1,  {"x":2}]}}""", "odd")]
     [InlineData("""{"who":{"name":"ann"},"two":{"p":{"y":1},"q":{"x":"found"},"r":{"x":"late"}}}""", "either")]
     [InlineData("""{"who":{"name":"ann"},"other":{"deep":["needle"]}}""", "whole")]
+    [InlineData("""{"who":{"name":"ann","a.b":"{\"x\":[5]}"}}""", "inner")]
     [InlineData("""{"who":{"name":"ann"},"a":{"b":"some"}}""", "defaults")]
     [InlineData("""{"who":{"name":"ann"},"a":{"b":null,"c":{"x":[2]}}}""", "defaults")]
     public void FieldsAreFoundInside(string json, string held)

@@ -127,6 +127,26 @@ public class SigmaCompilerTests
         Assert.Empty(Held(engine, "ok", "ann", "h1", 30));
     }
 
+    [Fact]
+    public void ThreeRulesInOrder()
+    {
+        string rules = string.Concat(((string[])["one", "two", "three"]).Select(name =>
+            $"title: {name}\nname: {name}\ndetection: {{ s: {{ What: {name} }}, condition: s }}\n---\n"))
+            + "title: Order\nid: order\ncorrelation: { type: temporal_ordered, rules: [one, two, three], group-by: [User], timespan: 1m }\n";
+        var mapping = SigmaMapping.Parse("m", "key: User\ntime: at");
+        var engine = new DecisionEngine(PolicyBundle.Parse(
+            new PolicySource("p", SigmaCompiler.Compile("p", "1", [("r", rules)], mapping).Yaml)), "t", 0);
+        bool Held(string what, string user, int second) => engine.Decide(
+            $$"""{"What":"{{what}}","User":"{{user}}","at":"2026-01-01T00:00:{{second:00}}Z"}""").Rules.Single().Held == true;
+        Assert.False(Held("two", "ann", 1));
+        Assert.False(Held("one", "ann", 2));
+        Assert.False(Held("three", "ann", 3));
+        Assert.False(Held("two", "ann", 4));
+        Assert.True(Held("three", "ann", 5));
+        Assert.False(Held("three", "bob", 6));
+        Assert.Contains("needs the events' own time", Assert.Throws<PolicyException>(() => Compile(rules)).Message);
+    }
+
     [Theory]
     [InlineData("detection: { s: { A|expand: x }, condition: s }", "'expand' is not supported")]
     [InlineData("detection: { s: { A: x }, condition: t }", "no selection 't'")]
