@@ -2,9 +2,11 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Cluster;
+using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Quotas;
 using PipeRoll.Broker.Registry;
 using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Security.Audit;
@@ -114,6 +116,9 @@ public sealed partial class Broker : IAsyncDisposable
     /// <summary>Null before the start.</summary>
     public SchemaRegistry? Schemas => Services?.Schemas;
 
+    /// <summary>What is served; for tests within the project. Null before the start.</summary>
+    internal HandlerTable? Handlers { get; private set; }
+
     /// <summary>What handlers work with; for tests within the project. Null before the start.</summary>
     internal BrokerServices? Services { get; private set; }
 
@@ -158,16 +163,25 @@ public sealed partial class Broker : IAsyncDisposable
             // welcome while the database is away.
             int taken = await _producerIds.NextEpochAsync(cancellation);
             int epoch = cluster is null ? taken : -1;
+            var configs = new DynamicConfigs(_options, _dependencies.Catalog, CatchUpAsync);
+            var quotas = new ClientQuotas(_options.Quotas, _dependencies.Time, Metrics);
             _partitions = new PartitionRegistry(epoch, new PartitionServices(
                 _options, _dependencies.Storage, _dependencies.Time, _producerIds.NextEpochAsync, cluster is null ? null : cluster.LeaderOf,
                 identity => _dependencies.ObserverFor(identity.Topic, identity.TopicId, identity.Index),
                 Metrics, _dependencies.Loggers.CreateLogger<PartitionRegistry>()));
             _topics = new TopicDirectory(new TopicServices(
                 _options, _dependencies.Catalog, _partitions, _dependencies.NewGuid, count => cluster?.PlaceNew(count), CatchUpAsync));
+            configs.Changed += () =>
+            {
+                _partitions.Options = configs.Options;
+                _topics.UseDefaults(configs.Options.TopicDefaults);
+                quotas.Apply(configs.Of(ConfigKinds.Quota));
+            };
+            await configs.LoadAsync(cancellation);
             _rates = new PartitionRates(_dependencies.Time, () => _topics.Partitions);
             PartitionHost = new PartitionHost(_topics, _partitions, _rates);
             await _topics.LoadAsync(cancellation);
-            Services = Compose(_topics, _partitions, transport.Port, cluster);
+            Services = Compose(_topics, _partitions, transport.Port, cluster, configs, quotas);
             _modules.AddRange(BrokerComposition.Modules(Services));
             foreach (IBrokerModule module in _modules)
             {
@@ -177,16 +191,16 @@ public sealed partial class Broker : IAsyncDisposable
             if (_dependencies.Cluster is { } member)
             {
                 await member.ListenSecurityAsync(_security.Directory.PrepareAsync, cancellation);
-                await member.AttachAsync(_topics, PartitionHost, cancellation);
+                await member.AttachAsync(_topics, PartitionHost, configs, cancellation);
             }
 
-            var handlers = new HandlerTable(
+            HandlerTable handlers = Handlers = new HandlerTable(
                 [.. BrokerComposition.Handlers(Services, _decompressors, _modules), .. _modules.SelectMany(module => module.Handlers)]);
             _peers!.Attach(handlers);
             var dispatcher = new RequestDispatcher(
                 handlers, _security, _dependencies.Time, Metrics, _dependencies.Loggers.CreateLogger<RequestDispatcher>());
             _listener = new BrokerListener(transport, new ConnectionServices(
-                _options, _dependencies.Time, _dependencies.Storage, dispatcher, _security, _requestBytes, Metrics,
+                _options, _dependencies.Time, _dependencies.Storage, dispatcher, _security, _requestBytes, configs, quotas, Metrics,
                 _dependencies.Loggers.CreateLogger<Connection>()));
         }
         catch
@@ -262,7 +276,8 @@ public sealed partial class Broker : IAsyncDisposable
     private ValueTask CatchUpAsync(CancellationToken cancellation) =>
         _dependencies.CatchUp?.Invoke(cancellation) ?? _dependencies.Cluster?.CatchUpAsync(cancellation) ?? ValueTask.CompletedTask;
 
-    private BrokerServices Compose(TopicDirectory topics, PartitionRegistry partitions, int port, IClusterView? cluster)
+    private BrokerServices Compose(
+        TopicDirectory topics, PartitionRegistry partitions, int port, IClusterView? cluster, DynamicConfigs configs, ClientQuotas quotas)
     {
         var self = new ClusterNode(_options.NodeId, _options.AdvertisedHost, _options.AdvertisedPort ?? port, _options.Rack);
         var alone = new SoleBroker(self, stream => topics.Find(stream)?.LeaderEpoch ?? -1);
@@ -275,6 +290,9 @@ public sealed partial class Broker : IAsyncDisposable
             Random = new LockedRandom(_dependencies.Random),
             NewGuid = _dependencies.NewGuid,
             ClusterId = ClusterId,
+            Configs = configs,
+            Quotas = quotas,
+            Catalog = _dependencies.Catalog,
             Cluster = cluster ?? alone,
             Mover = _dependencies.Mover ?? _dependencies.Cluster?.Mover ?? alone,
             Peers = _peers,

@@ -1,5 +1,7 @@
+using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Telemetry;
 
 namespace PipeRoll.Broker;
 
@@ -7,14 +9,49 @@ namespace PipeRoll.Broker;
 internal static class BrokerComposition
 {
     public static IEnumerable<IHandler> Handlers(
-        BrokerServices services, DecompressorPool decompressors, IReadOnlyList<IBrokerModule> modules) =>
+        BrokerServices services, DecompressorPool decompressors, IReadOnlyList<IBrokerModule> modules)
+    {
+        var telemetry = new ClientTelemetry(services, decompressors);
+        Transactions.TransactionGate gate = modules.OfType<Transactions.TransactionModule>().Single().Gate;
+        return [.. Core(services, decompressors, gate), .. Admin(services, telemetry), .. SecurityHandlers(services)];
+    }
+
+    /// <summary>In the order in which they are started.</summary>
+    public static IEnumerable<IBrokerModule> Modules(BrokerServices services)
+    {
+        var groups = new Groups.GroupModule(services, services.Options.Groups);
+        return
+        [
+            groups,
+            new Transactions.TransactionModule(services, groups.Coordinator),
+            new Compaction.CompactionModule(services, services.Options.Compaction),
+            new Security.Audit.AuditModule(services),
+        ];
+    }
+
+    private static IHandler[] Admin(BrokerServices services, ClientTelemetry telemetry) =>
     [
-        new ProduceHandler(services, decompressors, modules.OfType<Transactions.TransactionModule>().Single().Gate),
+        new AlterReplicaLogDirsHandler(services),
+        new DescribeLogDirsHandler(services),
+        new DescribeClientQuotasHandler(services),
+        new AlterClientQuotasHandler(services),
+        new DescribeQuorumHandler(services),
+        new UpdateFeaturesHandler(),
+        new UnregisterBrokerHandler(services),
+        new GetTelemetrySubscriptionsHandler(services, telemetry),
+        new PushTelemetryHandler(telemetry),
+        new ListConfigResourcesHandler(services),
+        new DescribeTopicPartitionsHandler(services),
+    ];
+
+    private static IHandler[] Core(BrokerServices services, DecompressorPool decompressors, Transactions.TransactionGate gate) =>
+    [
+        new ProduceHandler(services, decompressors, gate),
         new FetchHandler(services),
         new ListOffsetsHandler(services, decompressors),
         new MetadataHandler(services),
         new FindCoordinatorHandler(services),
-        new ApiVersionsHandler(),
+        new ApiVersionsHandler(() => services.Configs.Has(ConfigKinds.ClientMetrics)),
         new CreateTopicsHandler(services),
         new DeleteTopicsHandler(services),
         new DeleteRecordsHandler(services),
@@ -22,7 +59,6 @@ internal static class BrokerComposition
         new DescribeConfigsHandler(services),
         new AlterConfigsHandler(services),
         new CreatePartitionsHandler(services),
-        .. SecurityHandlers(services),
         new ElectLeadersHandler(services),
         new IncrementalAlterConfigsHandler(services),
         new AlterPartitionReassignmentsHandler(services),
@@ -44,17 +80,4 @@ internal static class BrokerComposition
         new DescribeUserScramCredentialsHandler(services.Security),
         new AlterUserScramCredentialsHandler(services.Security),
     ];
-
-    /// <summary>In the order in which they are started.</summary>
-    public static IEnumerable<IBrokerModule> Modules(BrokerServices services)
-    {
-        var groups = new Groups.GroupModule(services, services.Options.Groups);
-        return
-        [
-            groups,
-            new Transactions.TransactionModule(services, groups.Coordinator),
-            new Compaction.CompactionModule(services, services.Options.Compaction),
-            new Security.Audit.AuditModule(services),
-        ];
-    }
 }

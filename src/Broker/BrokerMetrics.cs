@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using PipeRoll.Broker.Quotas;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker;
@@ -25,14 +26,27 @@ public sealed class BrokerMetrics : IDisposable
     private readonly Counter<long> _stepDowns;
     private readonly Counter<long> _notLeader;
     private readonly Histogram<double> _opens;
+    private readonly Counter<long> _errors;
+    private readonly Counter<long> _telemetry;
+    private readonly Counter<long> _telemetryBytes;
+    private readonly Counter<long> _telemetryPoints;
+    private readonly Histogram<double> _throttles;
     private readonly Counter<long> _denied;
     private readonly Counter<long> _unauthenticated;
     private readonly KeyValuePair<string, object?>[] _apiTags = new KeyValuePair<string, object?>[256];
+    private readonly KeyValuePair<string, object?>[] _versionTags = [.. Enumerable.Range(0, 64).Select(static v => new KeyValuePair<string, object?>("version", v))];
+    private readonly ErrorCounter?[] _errorCounters = new ErrorCounter?[256];
 
     public BrokerMetrics(TimeProvider time)
     {
         _time = time;
-        _requests = _meter.CreateCounter<long>("piperoll.broker.requests", "{request}", "Requests read, by API.");
+        _requests = _meter.CreateCounter<long>("piperoll.broker.requests", "{request}", "Requests read, by API and version.");
+        _errors = _meter.CreateCounter<long>("piperoll.broker.errors", "{error}", "Error codes in responses, by API and error.");
+        _throttles = _meter.CreateHistogram<double>(
+            "piperoll.broker.quota.throttle.duration", "s", "For how long clients were kept waiting by quotas, by quota.");
+        _telemetry = _meter.CreateCounter<long>("piperoll.broker.telemetry.pushes", "{push}", "Pushes of clients' own metrics, by client software.");
+        _telemetryBytes = _meter.CreateCounter<long>("piperoll.broker.telemetry.bytes", "By", "Bytes of clients' own metrics, decompressed.");
+        _telemetryPoints = _meter.CreateCounter<long>("piperoll.broker.telemetry.points", "{point}", "Data points in clients' own metrics.");
         _latency = _meter.CreateHistogram<double>(
             "piperoll.broker.request.duration", "s", "From a request's last byte to its response's last byte, by API.");
         _bytesIn = _meter.CreateCounter<long>("piperoll.broker.bytes.in", "By", "Bytes read from clients.");
@@ -58,6 +72,7 @@ public sealed class BrokerMetrics : IDisposable
         foreach (ApiKey api in Enum.GetValues<ApiKey>())
         {
             _apiTags[(byte)api] = new("api", api.ToString());
+            _errorCounters[(byte)api] = new ErrorCounter(_errors, _apiTags[(byte)api]);
         }
     }
 
@@ -76,7 +91,19 @@ public sealed class BrokerMetrics : IDisposable
             "piperoll.broker.partitions.failed", partitionsFailed, "{partition}", "Partitions that cannot be opened.");
     }
 
-    internal void Received(ApiKey api) => _requests.Add(1, _apiTags[(byte)api]);
+    internal void Received(ApiKey api, short version) => _requests.Add(1, _apiTags[(byte)api], _versionTags[version & 63]);
+
+    internal void CountErrors(ApiKey api, IKafkaResponse response) => response.CountErrors(_errorCounters[(byte)api]!);
+
+    internal void Throttled(QuotaKind kind, int throttleMs) =>
+        _throttles.Record(throttleMs / 1000.0, new KeyValuePair<string, object?>("quota", QuotaKey.NameOf(kind)));
+
+    internal void TelemetryPushed(string software, long bytes, long points)
+    {
+        _telemetry.Add(1, new KeyValuePair<string, object?>("software", software));
+        _telemetryBytes.Add(bytes);
+        _telemetryPoints.Add(points);
+    }
 
     internal void Answered(ApiKey api, long startedAt)
     {
@@ -114,4 +141,10 @@ public sealed class BrokerMetrics : IDisposable
     internal void AuthenticationFailed() => _unauthenticated.Add(1);
 
     internal void Opened(long startedAt) => _opens.Record(_time.GetElapsedTime(startedAt).TotalSeconds);
+
+    /// <summary>Counts the errors of one API.</summary>
+    private sealed class ErrorCounter(Counter<long> counter, KeyValuePair<string, object?> api) : IErrorCounter
+    {
+        public void Count(short error) => counter.Add(1, api, new KeyValuePair<string, object?>("error", ((KafkaError)error).ToString()));
+    }
 }

@@ -15,6 +15,8 @@ public sealed record BrokerOptions
 
     public Groups.GroupOptions Groups { get; init; } = new();
 
+    public Quotas.QuotaOptions Quotas { get; init; } = new();
+
     public Compaction.CompactionOptions Compaction { get; init; } = new();
 
     public Transactions.TransactionOptions Transactions { get; init; } = new();
@@ -84,6 +86,12 @@ public sealed record BrokerOptions
 
     public int ProducerIdExpirationMs { get; init; } = 86_400_000;
 
+    /// <summary>Kafka's <c>max.request.partition.size.limit</c>.</summary>
+    public int DescribedPartitionsMax { get; init; } = 2_000;
+
+    /// <summary>The largest push of a client's metrics that is taken.</summary>
+    public int TelemetryBytesMax { get; init; } = 1024 * 1024;
+
     public int ProducersPerPartitionMax { get; init; } = 20_000;
 
     /// <summary>Producer state is stored whenever a partition has taken this many bytes since the last time.</summary>
@@ -141,6 +149,10 @@ public sealed record BrokerOptions
     {
         Within(errors, nameof(DefaultPartitions), DefaultPartitions, 1, PartitionsPerTopicMax);
         AtLeast(errors, nameof(PartitionsPerTopicMax), PartitionsPerTopicMax, 1);
+        AtLeast(errors, nameof(DescribedPartitionsMax), DescribedPartitionsMax, 1);
+        AtLeast(errors, nameof(TelemetryBytesMax), TelemetryBytesMax, 1024);
+        Within(errors, nameof(Quotas.Windows), Quotas.Windows, 2, 1_000);
+        Within(errors, nameof(Quotas.WindowSeconds), Quotas.WindowSeconds, 1, 3_600);
         Within(errors, nameof(RequestBytesMax), RequestBytesMax, 1024, Array.MaxLength);
         AtLeast(errors, nameof(ConnectionsMax), ConnectionsMax, 1);
         AtLeast(errors, nameof(ConnectionsPerAddressMax), ConnectionsPerAddressMax, 1);

@@ -1,11 +1,14 @@
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Cluster;
+using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Quotas;
 using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
+using PipeRoll.Streams.Metadata;
 
 namespace PipeRoll.Broker;
 
@@ -23,6 +26,11 @@ internal sealed record BrokerServices
 
     public required string ClusterId { get; init; }
 
+    /// <summary>What is set while the broker runs, of brokers, groups, client metrics and quotas.</summary>
+    public required DynamicConfigs Configs { get; init; }
+
+    public required ClientQuotas Quotas { get; init; }
+
     /// <summary>Who is in the cluster, and who leads what; the embedded default is a cluster of one.</summary>
     public required IClusterView Cluster { get; init; }
 
@@ -37,6 +45,8 @@ internal sealed record BrokerServices
     public required TopicDirectory Topics { get; init; }
 
     public required PartitionRegistry Partitions { get; init; }
+
+    public required ITopicCatalog Catalog { get; init; }
 
     public required ProducerIds ProducerIds { get; init; }
 

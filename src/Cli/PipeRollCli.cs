@@ -21,16 +21,23 @@ public static class PipeRollCli
         root.Options.Add(new HelpOption());
         root.Options.Add(CommonOptions.Output);
         root.Options.Add(CommonOptions.Bootstrap);
+        root.Options.Add(Credentials.User);
+        root.Options.Add(Credentials.Authority);
+        root.Options.Add(Credentials.ClientConfig);
         root.Subcommands.Add(DemoCommand.Create(console));
         root.Subcommands.Add(TopicCommands.Create(console));
         root.Subcommands.Add(GroupCommands.Create(console));
+        root.Subcommands.Add(UserCommands.Create(console));
+        root.Subcommands.Add(AclCommands.Create(console));
         root.Subcommands.Add(RecordCommands.Create(console));
         root.Subcommands.Add(WorkflowCommands.Create(console));
         root.Subcommands.Add(PolicyCommands.Create(console));
         root.Subcommands.Add(CelCommands.Create(console));
         root.Subcommands.Add(ListCommands.Create(console));
+        root.Subcommands.Add(SigmaCommands.Create(console));
         root.Subcommands.Add(ClusterCommands.Create(console));
         root.Subcommands.Add(StorageCommands.Create(console));
+        root.Subcommands.Add(SchemaCommands.Create(console));
         root.Subcommands.Add(VersionCommand.Create(console));
         // "@" begins a time here (record consume -o @TIME), never the name of a response file.
         ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });

@@ -88,6 +88,9 @@ public interface IStream
     /// <summary>Exclusive end of what lies in committed objects: what <see cref="ReplaceAsync"/> may rewrite.</summary>
     long CommittedOffset { get; }
 
+    /// <summary>Bytes of the batches that lie in the log only, not yet in committed objects.</summary>
+    long UncommittedBytes => 0;
+
     /// <summary>
     /// Swaps the committed range [<paramref name="from"/>, <paramref name="to"/>) for <paramref name="survivors"/>, in
     /// order and a subset of it, in one metadata transaction: how a compacted stream drops shadowed records.

@@ -27,6 +27,8 @@ internal sealed class LogStream(StreamStorage storage, StreamCore core, long epo
 
     public long CommittedOffset => core.Committed;
 
+    public long UncommittedBytes => core.UncommittedBytes;
+
     public Task Append(in StreamBatch batch)
     {
         // 1. May this writer append this batch?

@@ -48,6 +48,23 @@ internal sealed class StreamCore(StreamId id, LogCache cache)
 
     public long Epoch => Interlocked.Read(ref _epoch);
 
+    public long UncommittedBytes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                long bytes = 0;
+                for (int i = _ring.Find(_committed); i < _ring.Count; i++)
+                {
+                    bytes += _ring[i].Batch.Bytes.Length;
+                }
+
+                return bytes;
+            }
+        }
+    }
+
     public bool Destroyed => Volatile.Read(ref _destroyed);
 
     /// <summary>Ends when everything appended so far is durable.</summary>

@@ -25,7 +25,24 @@ public interface IKafkaMessage<TSelf> : IKafkaMessage
 public interface IKafkaRequest : IKafkaMessage;
 
 /// <summary>A response: what a broker sends after the response header.</summary>
-public interface IKafkaResponse : IKafkaMessage;
+public interface IKafkaResponse : IKafkaMessage
+{
+    /// <summary>Tells the counter every error code in the response that is not zero, one call for each.</summary>
+    void CountErrors(IErrorCounter counter);
+}
+
+/// <summary>A response that tells the client for how long it was, or should have been, kept waiting by a quota.</summary>
+public interface IThrottledResponse : IKafkaResponse
+{
+    int ThrottleTimeMs { get; set; }
+}
+
+/// <summary>Is told the errors of responses.</summary>
+public interface IErrorCounter
+{
+    /// <param name="error">A <see cref="KafkaError"/>, never zero.</param>
+    void Count(short error);
+}
 
 /// <param name="ApiKey">The key of the API, or -1 for messages that are not part of one (headers, embedded messages).</param>
 /// <param name="FlexibleSince">The first version with compact forms and tags (KIP-482); <see cref="short.MaxValue"/> if none.</param>

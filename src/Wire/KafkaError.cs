@@ -137,4 +137,5 @@ public enum KafkaError : short
     VoterNotFound = 127,
     InvalidRegularExpression = 128,
     RebootstrapRequired = 129,
+    ShareSessionLimitReached = 133,
 }

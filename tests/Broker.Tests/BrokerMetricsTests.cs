@@ -35,6 +35,7 @@ public sealed class BrokerMetricsTests
         {
             await client.ProduceAsync("t", [.. batch]);
             await client.FetchAsync(Requests.Fetch("t", 0));
+            await client.FetchAsync(Requests.Fetch("absent", 0));
         }
 
         // The last bytes are counted after the client has them.
@@ -46,6 +47,7 @@ public sealed class BrokerMetricsTests
         Assert.Equal(batch.Length, sums["piperoll.broker.fetch.bytes"]);
         Assert.InRange(sums["piperoll.broker.bytes.in"], batch.Length, batch.Length + 400);
         Assert.InRange(sums["piperoll.broker.bytes.out"], batch.Length, batch.Length + 400);
-        Assert.Equal((1, 1), (apis["Produce"], apis["Fetch"]));
+        Assert.Equal((1, 3, 2), (apis["Produce"], apis["Fetch"], apis["12"]));
+        Assert.Equal((1, 1), (sums["piperoll.broker.errors"], apis["UnknownTopicOrPartition"]));
     }
 }

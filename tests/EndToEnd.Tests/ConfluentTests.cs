@@ -163,6 +163,32 @@ public sealed class ConfluentTests(ServerFixture fixture) : IClassFixture<Server
     }
 
     [Fact]
+    public async Task AskedForByAnOperatorsTool()
+    {
+        string topic = await fixture.CreateTopicAsync(partitions: 2);
+        using IProducer<string, byte[]> producer = Producer(CompressionType.None);
+        await producer.ProduceAsync(new TopicPartition(topic, 0), Record(0));
+        await producer.ProduceAsync(new TopicPartition(topic, 0), Record(1));
+        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = fixture.Bootstrap }).Build();
+
+        DescribeClusterResult cluster = await admin.DescribeClusterAsync();
+        Assert.Equal(fixture.Bootstrap, $"{cluster.Nodes.Single().Host}:{cluster.Nodes.Single().Port}");
+        var broker = new ConfigResource { Type = ResourceType.Broker, Name = $"{cluster.Nodes.Single().Id}" };
+        await admin.IncrementalAlterConfigsAsync(new() { [broker] = [new ConfigEntry { Name = "log.cleaner.min.compaction.lag.ms", Value = "17", IncrementalOperation = AlterConfigOpType.Set }] });
+        DescribeConfigsResult described = (await admin.DescribeConfigsAsync([new ConfigResource { Type = ResourceType.Topic, Name = topic }])).Single();
+        Assert.Equal(("17", ConfigSource.DynamicBrokerConfig), (described.Entries["min.compaction.lag.ms"].Value, described.Entries["min.compaction.lag.ms"].Source));
+        await admin.IncrementalAlterConfigsAsync(new() { [broker] = [new ConfigEntry { Name = "log.cleaner.min.compaction.lag.ms", IncrementalOperation = AlterConfigOpType.Delete }] });
+
+        ListOffsetsResult offsets = await admin.ListOffsetsAsync(
+        [
+            new() { TopicPartition = new(topic, 0), OffsetSpec = OffsetSpec.Latest() }, new() { TopicPartition = new(topic, 1), OffsetSpec = OffsetSpec.MaxTimestamp() },
+        ]);
+        Assert.Equal([2L, -1L], offsets.ResultInfos.OrderBy(info => info.TopicPartitionOffsetError.Partition.Value).Select(info => info.TopicPartitionOffsetError.Offset.Value));
+        DescribeTopicsResult topics = await admin.DescribeTopicsAsync(TopicCollection.OfTopicNames([topic]), new DescribeTopicsOptions { IncludeAuthorizedOperations = true });
+        Assert.Equal(2, topics.TopicDescriptions.Single().Partitions.Count);
+    }
+
+    [Fact]
     public async Task AnUnknownTopicIsMadeOnFirstUse()
     {
         using IProducer<string, byte[]> producer = Producer(CompressionType.None);

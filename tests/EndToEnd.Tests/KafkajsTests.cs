@@ -54,6 +54,18 @@ public sealed class KafkajsTests(ServerFixture fixture) : IClassFixture<ServerFi
         Assert.True(result.GetProperty("gone").GetBoolean());
     }
 
+    [Fact]
+    public async Task ChangesABrokersSettingsWhileItRuns()
+    {
+        JsonElement result = await RunAsync(await fixture.CreateTopicAsync(), "tools");
+
+        Assert.Equal("7", result.GetProperty("offset").GetString());
+        Assert.Equal("3", result.GetProperty("low").GetString());
+        Assert.Equal("5400000", result.GetProperty("retention").GetString());
+        Assert.Equal(2, result.GetProperty("source").GetInt32());
+        Assert.True(result.GetProperty("listed").GetBoolean());
+    }
+
     private async Task<JsonElement> RunAsync(string topic, params string[] arguments)
     {
         string script = Path.Combine(Checkout.Clients, "kafkajs", "client.js");

@@ -50,6 +50,18 @@ public sealed class PythonTests(ServerFixture fixture) : IClassFixture<ServerFix
         Assert.True(result.GetProperty("gone").GetBoolean());
     }
 
+    [Fact]
+    public async Task ChangesABrokersSettingsWhileItRuns()
+    {
+        JsonElement result = await RunAsync(await fixture.CreateTopicAsync(), "tools");
+
+        Assert.Equal(10, result.GetProperty("read").GetInt32());
+        Assert.Equal("7200000", result.GetProperty("retention").GetString());
+        Assert.True(result.GetProperty("listed").GetBoolean());
+        Assert.Equal("Empty", result.GetProperty("state").GetString());
+        Assert.Equal(10, result.GetProperty("offset").GetInt32());
+    }
+
     private async Task<JsonElement> RunAsync(string topic, string mode)
     {
         string script = Path.Combine(Checkout.Clients, "python", "client.py");

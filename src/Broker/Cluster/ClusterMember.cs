@@ -124,15 +124,21 @@ public sealed partial class ClusterMember : IAsyncDisposable
     /// From now on the hosts follow the image: first all that is there, then every change. Returns when all topics were applied and the
     /// opening of all partitions owned here was begun.
     /// </summary>
-    internal async ValueTask AttachAsync(ITopicHost topics, IPartitionHost partitions, CancellationToken cancellation = default)
+    internal async ValueTask AttachAsync(
+        ITopicHost topics, IPartitionHost partitions, IConfigHost? configs = null, CancellationToken cancellation = default)
     {
         var follower = new PlacementFollower(_membership, topics, partitions);
         var mover = new Mover(
             _options, _dependencies.Metadata, _membership, _tail, _images, partitions, _dependencies.Time, Metrics, _logger);
         _loads!.Attach(partitions);
         await _tail.ListenAsync(
-            async (_, changes, token) =>
+            async (image, changes, token) =>
             {
+                if (changes.Configs)
+                {
+                    configs?.Apply(image.Configs);
+                }
+
                 await follower.FollowAsync(changes, token);
                 mover.Look(changes);
             },

@@ -10,6 +10,11 @@ internal sealed record ClusterNode(int NodeId, string Host, int Port, string? Ra
 /// <param name="Epoch">Kafka's leader epoch.</param>
 internal readonly record struct PartitionLeader(int NodeId, int Epoch, bool IsSelf);
 
+/// <summary>How far a broker knows the metadata.</summary>
+/// <param name="LogEnd">Number of the last entry of the metadata log that it knows.</param>
+/// <param name="Term">How often the cluster has had another controller.</param>
+internal readonly record struct MetadataPosition(long LogEnd, long Term);
+
 /// <summary>The brokers and who leads what, as this broker knows it now. Reads only, from memory, on any thread.</summary>
 internal interface IClusterView
 {
@@ -17,6 +22,11 @@ internal interface IClusterView
 
     /// <summary>Those that serve, this one among them, by node id.</summary>
     IReadOnlyList<ClusterNode> Nodes { get; }
+
+    /// <summary>Those that were declared dead and not forgotten, by node id.</summary>
+    IReadOnlyList<ClusterNode> Fenced => [];
+
+    MetadataPosition Metadata => default;
 
     /// <summary>Node id of the controller; this broker's own while there is none, since each can do what clients ask a controller for.</summary>
     int ControllerId { get; }

@@ -46,6 +46,13 @@ internal interface IPartitionHost
     IReadOnlyList<PartitionLoad> MeasureLoads();
 }
 
+/// <summary>Learns what is set beside topics, whenever anybody has changed it. Own changes come too.</summary>
+internal interface IConfigHost
+{
+    /// <param name="configs">All of it. Must be quick and must not throw.</param>
+    void Apply(IReadOnlyList<ConfigRecord> configs);
+}
+
 /// <summary>Learns of changes of topics that other brokers made, in the order in which they were made. Own changes come too.</summary>
 internal interface ITopicHost
 {

@@ -52,7 +52,7 @@ internal sealed partial class CompactionModule(BrokerServices services, Compacti
                 continue;
             }
 
-            CompactionSettings settings = CompactionSettings.Of(topic.Configs, services.Options.TopicDefaults);
+            CompactionSettings settings = CompactionSettings.Of(topic.Configs, services.Configs.Options.TopicDefaults);
             foreach (Partition partition in topic.Partitions)
             {
                 seen.Add(partition.Identity.Stream);

@@ -20,8 +20,12 @@ internal enum ConfigType : sbyte
 internal enum ConfigSource : sbyte
 {
     Topic = 1,
+    Broker = 2,
+    ClusterDefault = 3,
     StaticBroker = 4,
     Default = 5,
+    ClientMetrics = 7,
+    Group = 8,
 }
 
 /// <summary>One documented setting.</summary>
@@ -41,8 +45,17 @@ internal sealed record ConfigKey(string Name, ConfigType Type, string? Default, 
 
     public bool IsSensitive { get; init; }
 
+    /// <summary>Of a broker's setting: may be changed while it runs.</summary>
+    public bool IsDynamic { get; init; }
+
+    /// <summary>What else is asked of a value that has the right form; returns what is wrong, or null.</summary>
+    public Func<string, string?>? Check { get; init; }
+
     /// <returns>Null when the value is good, else what is wrong and what is allowed.</returns>
-    public string? Validate(string value)
+    public string? Validate(string value) =>
+        ValidateForm(value) ?? (Check?.Invoke(value) is { } wrong ? Wrong(value, wrong) : null);
+
+    private string? ValidateForm(string value)
     {
         switch (Type)
         {

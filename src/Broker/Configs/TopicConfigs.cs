@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace PipeRoll.Broker.Configs;
 
 /// <summary>The settings of a topic. Names, types and defaults are Kafka's; the words say what they do here.</summary>
@@ -20,6 +22,8 @@ internal static class TopicConfigs
     public const string SchemaValidationAction = "piperoll.schema.validation.action";
     public const string DeadLetterTopic = "piperoll.schema.validation.dlq.topic";
 
+    private const string LagMinMs = "min.compaction.lag.ms";
+    private const string LagMaxMs = "max.compaction.lag.ms";
     private const string NoEffect = "Accepted for compatibility; without effect here, because ";
     private const string SharedStorage = NoEffect + "durability and placement come from shared storage, not from replicas.";
     private const string OwnObjects = NoEffect + "the log is kept in shared objects with sizes and ages of the broker's.";
@@ -68,9 +72,9 @@ internal static class TopicConfigs
         { Min = 0, BrokerSynonym = "log.cleaner.delete.retention.ms" },
         new("min.cleanable.dirty.ratio", ConfigType.Double, "0.5", "How much of a compacted log must be new before it is compacted again.")
         { Min = 0, Max = 1, BrokerSynonym = "log.cleaner.min.cleanable.ratio" },
-        new("min.compaction.lag.ms", ConfigType.Long, "0", "How long a record stays uncompacted at least, in milliseconds.")
+        new(LagMinMs, ConfigType.Long, "0", "How long a record stays uncompacted at least, in milliseconds.")
         { Min = 0, BrokerSynonym = "log.cleaner.min.compaction.lag.ms" },
-        new("max.compaction.lag.ms", ConfigType.Long, "9223372036854775807",
+        new(LagMaxMs, ConfigType.Long, "9223372036854775807",
             "How long a record stays uncompacted at most, in milliseconds.")
         { Min = 1, BrokerSynonym = "log.cleaner.max.compaction.lag.ms" },
         new("min.insync.replicas", ConfigType.Int, "1", SharedStorage) { Min = 1, BrokerSynonym = "min.insync.replicas" },
@@ -93,4 +97,15 @@ internal static class TopicConfigs
         new("file.delete.delay.ms", ConfigType.Long, "60000", OwnObjects) { Min = 0, BrokerSynonym = "log.segment.delete.delay.ms" },
         new("preallocate", ConfigType.Boolean, "false", OwnObjects) { BrokerSynonym = "log.preallocate" },
     ]);
+
+    /// <summary>What is wrong with a topic's explicit settings together; null when nothing is.</summary>
+    public static string? Conflict(IReadOnlyDictionary<string, string> explicitly)
+    {
+        long Number(string name) => long.Parse(
+            explicitly.GetValueOrDefault(name) ?? Table.Find(name)!.Default!, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+
+        return Number(LagMinMs) > Number(LagMaxMs)
+            ? $"conflict topic config setting {LagMinMs} ({Number(LagMinMs)}) > {LagMaxMs} ({Number(LagMaxMs)})"
+            : null;
+    }
 }

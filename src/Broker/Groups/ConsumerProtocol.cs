@@ -1,5 +1,6 @@
 using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Groups.Share;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups;
@@ -12,8 +13,10 @@ internal readonly record struct CommitIdentity(string MemberId, string? Instance
 /// <summary>A group while its members speak the consumer protocol (KIP-848), and how it comes to be one and ceases to.</summary>
 internal sealed partial class GroupLoop
 {
-    /// <summary>Not null while the group is of the consumer protocol: the classic state is empty then.</summary>
-    private ConsumerGroupState? _consumer;
+    /// <summary>Not null while the coordinator assigns the partitions of the group: the classic state is empty then.</summary>
+    private IManagedGroup? _managed;
+
+    private ConsumerGroupState? Consumer => _managed as ConsumerGroupState;
 
     /// <summary>The last write of the group's state: an answer that tells of a state waits until it is durable.</summary>
     private Task<KafkaError> _journaled = Task.FromResult(KafkaError.None);
@@ -24,14 +27,14 @@ internal sealed partial class GroupLoop
         {
             lock (_gate)
             {
-                return _consumer is { } consumer
-                    ? new ListedGroup(GroupId, ConsumerSubscription.ProtocolType, consumer.StateName, GroupTypes.Consumer)
+                return _managed is { } managed
+                    ? new ListedGroup(GroupId, managed.ProtocolType, managed.StateName, managed.Type)
                     : new ListedGroup(GroupId, _state.ProtocolType ?? "", _state.Phase.ToString(), GroupTypes.Classic);
             }
         }
     }
 
-    private long NextDeadlineMs => _consumer?.NextDeadlineMs ?? _state.NextDeadlineMs;
+    private long NextDeadlineMs => _managed?.NextDeadlineMs ?? _state.NextDeadlineMs;
 
     public async Task<ConsumerHeartbeatResult> ConsumerHeartbeatAsync(ConsumerHeartbeatCall call)
     {
@@ -45,12 +48,17 @@ internal sealed partial class GroupLoop
             }
 
             long nowMs = Advance();
-            if (_consumer is null && BecomeConsumer(call, nowMs) is { } refused)
+            if (_managed is ShareGroupState)
+            {
+                return ConsumerHeartbeatResult.Refused(KafkaError.GroupIdNotFound, $"Group {GroupId} is a share group.");
+            }
+
+            if (Consumer is null && BecomeConsumer(call, nowMs) is { } refused)
             {
                 return refused;
             }
 
-            result = _consumer!.Heartbeat(call, nowMs);
+            result = Consumer!.Heartbeat(call, nowMs);
             Settle(nowMs);
             journaled = _journaled;
         }
@@ -59,26 +67,77 @@ internal sealed partial class GroupLoop
         return error == KafkaError.None ? result : ConsumerHeartbeatResult.Refused(GroupErrors.OfStore(error));
     }
 
-    /// <summary>Null when it is no group of the consumer protocol.</summary>
+    public async Task<ConsumerHeartbeatResult> ShareHeartbeatAsync(ShareHeartbeatCall call)
+    {
+        ConsumerHeartbeatResult result;
+        Task<KafkaError> journaled;
+        lock (_gate)
+        {
+            if (_hasMoved)
+            {
+                return ConsumerHeartbeatResult.Refused(KafkaError.NotCoordinator);
+            }
+
+            long nowMs = Advance();
+            bool isNew = _managed is null && _state.Generation == 0 && _state.Phase == GroupPhase.Empty && _offsets.Count == 0
+                && !_offsets.HasPending && _state.PendingMemberCount == 0;
+            if (isNew && call.Epoch == ConsumerEpochs.Join)
+            {
+                _managed = new ShareGroupState(GroupId, _services.Options, _services.Topics);
+            }
+
+            if (_managed is not ShareGroupState share)
+            {
+                return ConsumerHeartbeatResult.Refused(KafkaError.GroupIdNotFound, $"Group {GroupId} is not a share group.");
+            }
+
+            result = share.Heartbeat(call, nowMs);
+            Settle(nowMs);
+            journaled = _journaled;
+        }
+
+        KafkaError error = await journaled;
+        return error == KafkaError.None ? result : ConsumerHeartbeatResult.Refused(GroupErrors.OfStore(error));
+    }
+
+    /// <summary>Null when it is no share group.</summary>
+    public ConsumerGroupDescription? DescribeShare()
+    {
+        lock (_gate)
+        {
+            return (_managed as ShareGroupState)?.Describe();
+        }
+    }
+
+    /// <summary>Null when it is no group of the consumer protocol.
     public ConsumerGroupDescription? DescribeConsumer()
     {
         lock (_gate)
         {
-            return _consumer?.Describe();
+            return Consumer?.Describe();
         }
     }
 
-    private KafkaError CheckCommit(CommitIdentity from, IReadOnlyList<OffsetCommitEntry> entries, long nowMs) => _consumer is { } consumer
+    private KafkaError CheckCommit(CommitIdentity from, IReadOnlyList<OffsetCommitEntry> entries, long nowMs) =>
+        _managed is ShareGroupState ? KafkaError.GroupIdNotFound
+        : Consumer is { } consumer
         ? consumer.CheckCommit(from.MemberId, from.InstanceId, from.Epoch, entries.Select(static entry => entry.Partition), from.KnowsEpochs)
         : _state.CheckCommit(from.MemberId, from.InstanceId, from.Epoch, nowMs);
 
     private ConsumerGroupState NewConsumer(int firstEpoch) => new(GroupId, _services.Options, _services.Topics, firstEpoch);
 
+    private ConsumerGroupState RestoredConsumer(LoadedConsumerGroup loaded, long nowMs)
+    {
+        ConsumerGroupState consumer = NewConsumer(0);
+        consumer.Restore(loaded, nowMs);
+        return consumer;
+    }
+
     private void Tick(long nowMs)
     {
-        if (_consumer is { } consumer)
+        if (_managed is { } managed)
         {
-            consumer.Tick(nowMs);
+            managed.Tick(nowMs);
         }
         else
         {
@@ -89,28 +148,28 @@ internal sealed partial class GroupLoop
     /// <summary>Under the lock: writes what has changed of the group's state since it was last written.</summary>
     private void Journal()
     {
-        if (_hasMoved || _consumer is not { } consumer || (consumer.Journal.IsEmpty && _leading.Count == 0))
+        if (_hasMoved || _managed is not { } managed || (managed.Journal.IsEmpty && _leading.Count == 0))
         {
             return;
         }
 
-        ConsumerJournal taken = consumer.Journal.Take();
+        ConsumerJournal taken = managed.Journal.Take();
         List<GroupLogRecord> leading = _leading;
         _leading = [];
-        GroupLogRecord[] records = [.. leading, .. ConsumerGroupLog.Records(consumer, taken)];
-        _journaled = JournalAsync(consumer, taken, leading, _services.Log.AppendAsync(Home.Partition, Home.Term, records));
+        GroupLogRecord[] records = [.. leading, .. managed.Records(taken)];
+        _journaled = JournalAsync(managed, taken, leading, _services.Log.AppendAsync(Home.Partition, Home.Term, records));
     }
 
     private async Task<KafkaError> JournalAsync(
-        ConsumerGroupState consumer, ConsumerJournal taken, List<GroupLogRecord> leading, Task<KafkaError> append)
+        IManagedGroup managed, ConsumerJournal taken, List<GroupLogRecord> leading, Task<KafkaError> append)
     {
         KafkaError error = await EndOf(append);
         if (error != KafkaError.None)
         {
             lock (_gate)
             {
-                consumer.Journal.Add(taken);
-                if (ReferenceEquals(consumer, _consumer))
+                managed.Journal.Add(taken);
+                if (ReferenceEquals(managed, _managed))
                 {
                     _leading.InsertRange(0, leading);
                 }

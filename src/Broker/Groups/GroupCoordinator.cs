@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Groups.Share;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups;
@@ -249,6 +250,42 @@ internal sealed partial class GroupCoordinator : IAsyncDisposable
     {
         KafkaError error = Status(groupId);
         return (error, error == KafkaError.None ? Find(groupId)?.DescribeConsumer() : null);
+    }
+
+    /// <summary>A heartbeat of a member of a share group. The first makes the group.</summary>
+    public Task<ConsumerHeartbeatResult> ShareHeartbeatAsync(string groupId, ShareHeartbeatCall call)
+    {
+        KafkaError error = Status(groupId);
+        if (error != KafkaError.None)
+        {
+            return Task.FromResult(ConsumerHeartbeatResult.Refused(error));
+        }
+
+        GroupLoop? group = Find(groupId);
+        if (group is null && call.Epoch != ConsumerEpochs.Join)
+        {
+            return Task.FromResult(ConsumerHeartbeatResult.Refused(KafkaError.UnknownMemberId, $"Group {groupId} does not exist."));
+        }
+
+        if (group is null && _services.Budget.IsExhausted)
+        {
+            LogFull(_services.Logger, groupId);
+            return Task.FromResult(ConsumerHeartbeatResult.Refused(KafkaError.GroupMaxSizeReached, "The bound on the bytes of all groups is reached."));
+        }
+
+        if (group is null)
+        {
+            (group, error) = TryAdd(groupId);
+        }
+
+        return group is null ? Task.FromResult(ConsumerHeartbeatResult.Refused(error)) : group.ShareHeartbeatAsync(call);
+    }
+
+    /// <returns>The description, or null when there is no such share group.</returns>
+    public (KafkaError Error, ConsumerGroupDescription? Group) DescribeShare(string groupId)
+    {
+        KafkaError error = Status(groupId);
+        return (error, error == KafkaError.None ? Find(groupId)?.DescribeShare() : null);
     }
 
     /// <summary>What is loaded so far; the error says whether more will come.</summary>

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Groups.Share;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups;
@@ -23,7 +23,7 @@ internal sealed partial class GroupLoop
             long nowMs = Advance();
             Settle(nowMs);
             before = EmptySnapshot();
-            KafkaError refused = _consumer is { MemberCount: > 0 } ? KafkaError.NonEmptyGroup : _state.Delete(nowMs);
+            KafkaError refused = _managed is { MemberCount: > 0 } ? KafkaError.NonEmptyGroup : _state.Delete(nowMs);
             if (refused != KafkaError.None)
             {
                 return refused;
@@ -50,9 +50,15 @@ internal sealed partial class GroupLoop
             long nowMs = Advance();
             Settle(nowMs);
             long retentionMs = _services.Options.OffsetsRetentionMs;
-            ImmutableArray<GroupPartition> expired = _consumer is null
+            if (_managed is ShareGroupState)
+            {
+                // It has no offsets here, and stays until somebody deletes it.
+                return Task.FromResult(false);
+            }
+
+            ImmutableArray<GroupPartition> expired = Consumer is null
                 ? _offsets.Expired(_state, retentionMs, nowMs)
-                : _offsets.Expired(_consumer.SubscribedTopics, null, retentionMs, nowMs);
+                : _offsets.Expired(Consumer.SubscribedTopics, null, retentionMs, nowMs);
             return ForgetOffsetsAsync(expired, null, nowMs);
         }
     }
@@ -75,9 +81,9 @@ internal sealed partial class GroupLoop
 
             long nowMs = Advance();
             Settle(nowMs);
-            if (_consumer is not null)
+            if (Consumer is not null)
             {
-                subscribed = _consumer.SubscribedTopics;
+                subscribed = Consumer.SubscribedTopics;
             }
             else if (_state.Phase == GroupPhase.Dead)
             {
@@ -128,7 +134,7 @@ internal sealed partial class GroupLoop
     private Task<bool> ForgetOffsetsAsync(ImmutableArray<GroupPartition> forgotten, Committer? by, long nowMs)
     {
         GroupSnapshot before = EmptySnapshot();
-        bool dies = _consumer is not { MemberCount: > 0 } && _state.Phase == GroupPhase.Empty && _state.PendingMemberCount == 0
+        bool dies = _managed is not ({ MemberCount: > 0 } or ShareGroupState) && _state.Phase == GroupPhase.Empty && _state.PendingMemberCount == 0
             && forgotten.Length == _offsets.Count && !_offsets.HasPending;
         if (dies)
         {
@@ -155,9 +161,9 @@ internal sealed partial class GroupLoop
     private Task<KafkaError> Bury(IEnumerable<GroupPartition> partitions, Committer? by)
     {
         List<GroupLogRecord> tombstones = Tombstones(partitions, by);
-        if (_consumer is not null)
+        if (_managed is not null)
         {
-            tombstones.AddRange(ConsumerGroupLog.Tombstones(_consumer, _consumer.Journal.Members, by));
+            tombstones.AddRange(_managed.Tombstones(by));
         }
         else if (_state.Generation > 0)
         {

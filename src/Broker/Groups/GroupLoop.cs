@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Groups.Share;
 using PipeRoll.Wire;
 
 namespace PipeRoll.Broker.Groups;
@@ -47,13 +48,19 @@ internal sealed partial class GroupLoop : IDisposable
             _state = NewState(loaded?.Snapshot);
             if (loaded?.Consumer.Epoch is not null)
             {
-                _consumer = NewConsumer(0);
-                _consumer.Restore(loaded.Consumer, services.Clock.NowMs);
+                _managed = RestoredConsumer(loaded.Consumer, services.Clock.NowMs);
             }
 
             foreach ((GroupPartition of, CommittedOffset offset) in loaded?.Offsets ?? [])
             {
                 _offsets.Load(of, offset);
+            }
+
+            if (loaded?.Share.Epoch is not null)
+            {
+                ShareGroupState share = new(groupId, services.Options, services.Topics);
+                share.Restore(loaded.Share, services.Clock.NowMs);
+                _managed = share;
             }
 
             foreach ((long producerId, OffsetCommitEntry entry) in loaded?.Undecided ?? [])
@@ -103,16 +110,21 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            if (_consumer is { MemberCount: > 0 } consumer)
+            if (Consumer is { MemberCount: > 0 } consumer)
             {
                 JoinResult joined = consumer.Join(call, _services.NewGuid, nowMs);
                 Settle(nowMs);
                 return AnsweredAsync(joined, _journaled);
             }
 
-            if (_consumer is not null)
+            if (_managed is ShareGroupState)
             {
-                BecomeClassic(_consumer, nowMs);
+                return Task.FromResult(new JoinResult(KafkaError.InconsistentGroupProtocol, call.MemberId));
+            }
+
+            if (Consumer is { } empty)
+            {
+                BecomeClassic(empty, nowMs);
             }
 
             _joins.Add(++_lastTicket, answer);
@@ -134,7 +146,7 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            if (_consumer is { } consumer)
+            if (Consumer is { } consumer)
             {
                 SyncResult synced = consumer.Sync(call, nowMs);
                 Settle(nowMs);
@@ -159,7 +171,7 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            KafkaError error = _consumer is { } consumer
+            KafkaError error = Consumer is { } consumer
                 ? consumer.HeartbeatClassic(memberId, instanceId, generation, nowMs)
                 : _state.Heartbeat(memberId, instanceId, generation, nowMs);
             Settle(nowMs);
@@ -177,7 +189,7 @@ internal sealed partial class GroupLoop : IDisposable
             }
 
             long nowMs = Advance();
-            IReadOnlyList<KafkaError> results = _consumer?.Leave(leaving) ?? _state.Leave(leaving, nowMs);
+            IReadOnlyList<KafkaError> results = Consumer?.Leave(leaving) ?? _state.Leave(leaving, nowMs);
             Settle(nowMs);
             return results;
         }
@@ -231,7 +243,7 @@ internal sealed partial class GroupLoop : IDisposable
     {
         lock (_gate)
         {
-            KafkaError refused = _consumer?.CheckFetch(memberId, epoch) ?? KafkaError.None;
+            KafkaError refused = Consumer?.CheckFetch(memberId, epoch) ?? KafkaError.None;
             if (refused != KafkaError.None)
             {
                 return (refused, []);
@@ -253,7 +265,7 @@ internal sealed partial class GroupLoop : IDisposable
     {
         lock (_gate)
         {
-            return _consumer is null ? _state.Describe() : null;
+            return _managed is null ? _state.Describe() : null;
         }
     }
 
@@ -455,7 +467,7 @@ internal sealed partial class GroupLoop : IDisposable
 
     private void Account()
     {
-        long bytes = _state.Bytes + (_consumer?.Bytes ?? 0) + _offsets.Bytes;
+        long bytes = _state.Bytes + (_managed?.Bytes ?? 0) + _offsets.Bytes;
         _services.Budget.Change(bytes - Interlocked.Exchange(ref _budgeted, bytes));
     }
 

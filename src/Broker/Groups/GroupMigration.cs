@@ -58,7 +58,7 @@ internal sealed partial class GroupLoop
         _state.SendAway(KafkaError.RebalanceInProgress);
         Dispatch();
         _state = NewState(null);
-        _consumer = consumer;
+        _managed = consumer;
         return null;
     }
 
@@ -71,7 +71,7 @@ internal sealed partial class GroupLoop
         records.Add(GroupLogCodec.Group(GroupId, snapshot));
         _leading = [];
         _journaled = EndOf(_services.Log.AppendAsync(Home.Partition, Home.Term, records));
-        _consumer = null;
+        _managed = null;
         _state = state;
         _generationLogged = Math.Max(_generationLogged, consumer.Epoch);
     }
@@ -79,7 +79,7 @@ internal sealed partial class GroupLoop
     /// <summary>Under the lock, at the end of every change.</summary>
     private void BecomeClassicIfAllAre(long nowMs)
     {
-        if (_consumer is { IsAllClassic: true } consumer)
+        if (Consumer is { IsAllClassic: true } consumer)
         {
             BecomeClassic(consumer, nowMs);
         }

@@ -23,6 +23,30 @@ public sealed record GroupOptions
     /// <summary><c>group.consumer.heartbeat.interval.ms</c>.</summary>
     public int ConsumerHeartbeatIntervalMs { get; init; } = 5_000;
 
+    /// <summary><c>group.share.session.timeout.ms</c>.</summary>
+    public int ShareSessionTimeoutMs { get; init; } = 45_000;
+
+    /// <summary><c>group.share.heartbeat.interval.ms</c>.</summary>
+    public int ShareHeartbeatIntervalMs { get; init; } = 5_000;
+
+    /// <summary><c>group.share.max.size</c>.</summary>
+    public int ShareMembersMax { get; init; } = 200;
+
+    /// <summary>Where a share group without a state begins: with the oldest record, else with the next one (<c>share.auto.offset.reset</c>).</summary>
+    public bool ShareBeginsAtStart { get; init; }
+
+    /// <summary><c>group.share.record.lock.duration.ms</c>: how long a member holds the records that it acquired.</summary>
+    public int ShareRecordLockMs { get; init; } = 30_000;
+
+    /// <summary><c>group.share.delivery.count.limit</c>: a record that was given out so often without being accepted is given up.</summary>
+    public int ShareDeliveriesMax { get; init; } = 5;
+
+    /// <summary><c>group.share.partition.max.record.locks</c>: how many records of a partition may be acquired and not done with.</summary>
+    public int SharePartitionRecordsMax { get; init; } = 2_000;
+
+    /// <summary><c>share.coordinator.state.topic.num.partitions</c>.</summary>
+    public int ShareStateTopicPartitions { get; init; } = 50;
+
     /// <summary><c>group.max.size</c>.</summary>
     public int MembersMax { get; init; } = 10_000;
 
@@ -61,6 +85,13 @@ public sealed record GroupOptions
         AtLeast(errors, nameof(SessionTimeoutMaxMs), SessionTimeoutMaxMs, SessionTimeoutMinMs);
         AtLeast(errors, nameof(ConsumerHeartbeatIntervalMs), ConsumerHeartbeatIntervalMs, 1);
         AtLeast(errors, nameof(ConsumerSessionTimeoutMs), ConsumerSessionTimeoutMs, ConsumerHeartbeatIntervalMs + 1L);
+        AtLeast(errors, nameof(ShareHeartbeatIntervalMs), ShareHeartbeatIntervalMs, 1);
+        AtLeast(errors, nameof(ShareSessionTimeoutMs), ShareSessionTimeoutMs, ShareHeartbeatIntervalMs + 1L);
+        AtLeast(errors, nameof(ShareMembersMax), ShareMembersMax, 1);
+        AtLeast(errors, nameof(ShareRecordLockMs), ShareRecordLockMs, 1);
+        AtLeast(errors, nameof(ShareDeliveriesMax), ShareDeliveriesMax, 1);
+        AtLeast(errors, nameof(SharePartitionRecordsMax), SharePartitionRecordsMax, 1);
+        AtLeast(errors, nameof(ShareStateTopicPartitions), ShareStateTopicPartitions, 1);
         AtLeast(errors, nameof(InitialRebalanceDelayMs), InitialRebalanceDelayMs, 0);
         AtLeast(errors, nameof(NewMemberJoinTimeoutMs), NewMemberJoinTimeoutMs, 1);
         AtLeast(errors, nameof(MembersMax), MembersMax, 1);

@@ -1,5 +1,6 @@
 using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Quotas;
 using PipeRoll.Broker.Registry;
 using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
@@ -86,6 +87,7 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
     {
         context.SuppressResponse = request.Acks == 0;
         var response = new ProduceResponse { Responses = new(request.TopicData.Count) };
+        services.Quotas.Charge(QuotaKind.Produce, context, context.Buffer?.Length ?? 0);
         List<PendingAnswer>? pending = null;
         KafkaError refused = request.Acks is < -1 or > 1 ? KafkaError.InvalidRequiredAcks
             : request.TransactionalId is { } id && !context.Allows(AclOperation.Write, ResourceType.TransactionalId, id)

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Quotas;
 using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
@@ -15,7 +16,8 @@ namespace PipeRoll.Broker.Handlers;
 /// Sessions (KIP-227) from version 7 on; topics by id from 13 on. The session is updated when the request is read, records
 /// are taken only when every earlier request of the connection was answered, so that a connection holds one response's
 /// records at a time. The records are references on the log's buffers, never copies. Readers of committed records get nothing
-/// from the last stable offset on, and the list of what was aborted before it. Every read is served here: no preferred replica.
+/// from the last stable offset on, and the list of what was aborted before it. Every read is served by the
+/// leader, whatever the client's rack: no preferred replica (docs/adr/0012-admin.md).
 /// When another broker leads a partition, it is named from version 16 on (KIP-951).
 /// </remarks>
 internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
@@ -29,6 +31,7 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
     private readonly FetchSessions _sessions;
     private readonly BrokerMetrics _metrics;
     private readonly IClusterView _cluster;
+    private readonly ClientQuotas _quotas;
 
     public FetchHandler(BrokerServices services)
     {
@@ -42,6 +45,7 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
             options.FetchSessionsMax, options.FetchSessionEvictionMs, services.Time, () => services.Random.Next(1, int.MaxValue));
         _metrics = services.Metrics;
         _cluster = services.Cluster;
+        _quotas = services.Quotas;
     }
 
     public override ValueTask<FetchResponse> HandleAsync(FetchRequest request, RequestContext context)
@@ -65,7 +69,8 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
 
         await context.WhenNextInLineAsync();
         var limits = new FetchLimits(
-            Math.Max(request.MaxWaitMs, 0), request.MinBytes, Math.Clamp(request.MaxBytes, 0, _services.Options.FetchBytesMax),
+            Math.Max(request.MaxWaitMs, 0), request.MinBytes,
+            _quotas.BytesMax(context, Math.Clamp(request.MaxBytes, 0, _services.Options.FetchBytesMax)),
             OnlyCommitted: request.IsolationLevel == ReadCommitted);
         Dictionary<string, bool>? mayRead = context.Guard.Authorizer.AllowsEverything ? null : new(StringComparer.Ordinal);
         var operation = new FetchOperation(_services, plan.Items, limits)
@@ -100,6 +105,7 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
             topic.Partitions.Add(answers[at]);
         }
 
+        _quotas.Charge(QuotaKind.Consume, context, answers.Sum(static answer => (long)(answer.Records?.Length ?? 0)));
         if (context.Version >= FirstVersionWithEndpoints)
         {
             response.NodeEndpoints = [.. hints.Nodes.Select(static node => new FetchResponse.NodeEndpoint

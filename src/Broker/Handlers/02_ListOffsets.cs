@@ -12,8 +12,9 @@ namespace PipeRoll.Broker.Handlers;
 /// </summary>
 /// <remarks>
 /// Times with a meaning: -1 latest, -2 earliest, -3 the record with the largest time (version 7, KIP-734), -4 earliest
-/// local (8, KIP-405): the earliest, for everything is where it is served; -5 latest tiered (9, KIP-1005): none, as Kafka
-/// answers without tiered storage. For readers of committed records (version 2 on) the log ends at the last stable offset.
+/// local (8, KIP-405): the earliest, for everything is where it is served; -5 latest tiered (9, KIP-1005): the last that lies in
+/// committed objects, none when nothing does; -6 earliest pending upload (11, KIP-1023): the first that lies in the log only. In an older
+/// version they are UNSUPPORTED_VERSION. For readers of committed records (version 2 on) the log ends at the last stable offset.
 /// </remarks>
 internal sealed partial class ListOffsetsHandler(BrokerServices services, DecompressorPool decompressors)
     : Handler<ListOffsetsRequest, ListOffsetsResponse>
@@ -24,6 +25,7 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
     private const long EarliestLocal = -4;
     private const long LatestTiered = -5;
     private const sbyte ReadCommitted = 1;
+    private const long EarliestPendingUpload = -6;
     private readonly ILogger _logger = services.Loggers.CreateLogger<ListOffsetsHandler>();
 
     public override async ValueTask<ListOffsetsResponse> HandleAsync(ListOffsetsRequest request, RequestContext context)
@@ -76,7 +78,7 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
 
         try
         {
-            TimestampedOffset found = await FindAsync(partition!, wanted.Timestamp, onlyCommitted, context.Cancellation);
+            TimestampedOffset found = await FindAsync(partition!, wanted.Timestamp, onlyCommitted, context);
             answer.Offset = found.Offset;
             answer.Timestamp = found.Timestamp;
             answer.LeaderEpoch = found.LeaderEpoch;
@@ -99,30 +101,44 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
     }
 
     private async ValueTask<TimestampedOffset> FindAsync(
-        Partition partition, long timestamp, bool onlyCommitted, CancellationToken cancellation)
+        Partition partition, long timestamp, bool onlyCommitted, RequestContext context)
     {
-        TimestampedOffset found = await FindAsync(partition, timestamp, cancellation);
+        TimestampedOffset found = await FindAsync(partition, timestamp, context.Version, context.Cancellation);
         long stableEnd = onlyCommitted ? partition.LastStableOffset : long.MaxValue;
         return found.Offset < stableEnd ? found
             : timestamp == Latest ? found with { Offset = stableEnd }
             : TimestampedOffset.None;
     }
 
-    private ValueTask<TimestampedOffset> FindAsync(Partition partition, long timestamp, CancellationToken cancellation)
+    private ValueTask<TimestampedOffset> FindAsync(Partition partition, long timestamp, short version, CancellationToken cancellation)
     {
         IStream stream = partition.ReadableStream
             ?? throw new StreamUnavailableException(StreamUnavailableReason.Closed, $"{partition.Identity} was closed");
         return timestamp switch
         {
             Latest => ValueTask.FromResult(new TimestampedOffset(stream.ConfirmedOffset, -1, partition.LeaderEpoch)),
+            _ when version < FirstVersionOf(timestamp) => throw new UnsupportedTimestampException(),
             Earliest or EarliestLocal => ValueTask.FromResult(
                 new TimestampedOffset(stream.StartOffset, -1, partition.EpochAt(stream.StartOffset))),
             MaxTimestamp => TimestampSearch.LatestAsync(stream, decompressors, cancellation),
-            LatestTiered => ValueTask.FromResult(TimestampedOffset.None),
+            LatestTiered => ValueTask.FromResult(stream.CommittedOffset <= stream.StartOffset
+                ? TimestampedOffset.None
+                : new TimestampedOffset(stream.CommittedOffset - 1, -1, partition.EpochAt(stream.CommittedOffset - 1))),
+            EarliestPendingUpload => ValueTask.FromResult(
+                new TimestampedOffset(stream.CommittedOffset, -1, partition.EpochAt(stream.CommittedOffset))),
             < 0 => throw new UnsupportedTimestampException(),
             _ => TimestampSearch.FirstAtOrAfterAsync(stream, timestamp, decompressors, cancellation),
         };
     }
+
+    private static short FirstVersionOf(long timestamp) => timestamp switch
+    {
+        MaxTimestamp => 7,
+        EarliestLocal => 8,
+        LatestTiered => 9,
+        EarliestPendingUpload => 11,
+        _ => 0,
+    };
 
     [LoggerMessage(62, LogLevel.Warning, "{Partition} could not be searched for the time {Timestamp}")]
     private static partial void LogSearchFailed(ILogger logger, Exception failure, PartitionIdentity partition, long timestamp);

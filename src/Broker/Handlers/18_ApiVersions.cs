@@ -12,12 +12,23 @@ namespace PipeRoll.Broker.Handlers;
 /// KIP-511 says, else INVALID_REQUEST; they are kept for the connection. The features are those of
 /// <see cref="BrokerFeatures"/>. A version above ours never gets here: the dispatcher answers it with version 0 and UNSUPPORTED_VERSION.
 /// </remarks>
-internal sealed partial class ApiVersionsHandler : Handler<ApiVersionsRequest, ApiVersionsResponse>
+/// <param name="wantsTelemetry">
+/// Somebody has subscribed to clients' own metrics. Until then clients are not told that they could send them: as long as nobody
+/// wants them, they are not to ask about it every few minutes. Who connects later is told.
+/// </param>
+internal sealed partial class ApiVersionsHandler(Func<bool> wantsTelemetry) : Handler<ApiVersionsRequest, ApiVersionsResponse>
 {
     private ApiVersionsResponse? _supported;
+    private ApiVersionsResponse? _withoutTelemetry;
 
     /// <summary>Called once, when the table that this handler is part of is complete.</summary>
-    public void Publish(HandlerTable handlers) => _supported = handlers.SupportedVersions(KafkaError.None);
+    public void Publish(HandlerTable handlers)
+    {
+        _supported = handlers.SupportedVersions(KafkaError.None);
+        _withoutTelemetry = handlers.SupportedVersions(KafkaError.None);
+        _withoutTelemetry.ApiKeys.RemoveAll(static api =>
+            (ApiKey)api.ApiKey is ApiKey.GetTelemetrySubscriptions or ApiKey.PushTelemetry);
+    }
 
     public override ValueTask<ApiVersionsResponse> HandleAsync(ApiVersionsRequest request, RequestContext context)
     {
@@ -32,7 +43,7 @@ internal sealed partial class ApiVersionsHandler : Handler<ApiVersionsRequest, A
             context.Client.SoftwareVersion = request.ClientSoftwareVersion;
         }
 
-        return ValueTask.FromResult(_supported ?? throw new InvalidOperationException("the handler was not told its table"));
+        return ValueTask.FromResult((wantsTelemetry() ? _supported : _withoutTelemetry) ?? throw new InvalidOperationException("the handler was not told its table"));
     }
 
     [GeneratedRegex(@"^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$", RegexOptions.CultureInvariant)]

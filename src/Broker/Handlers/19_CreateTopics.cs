@@ -17,6 +17,8 @@ namespace PipeRoll.Broker.Handlers;
 /// </remarks>
 internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<CreateTopicsRequest, CreateTopicsResponse>
 {
+    private const short FirstVersionWithQuota = 6;
+
     public override async ValueTask<CreateTopicsResponse> HandleAsync(CreateTopicsRequest request, RequestContext context)
     {
         var response = new CreateTopicsResponse { Topics = new(request.Topics.Count) };
@@ -69,6 +71,11 @@ internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<Cre
             return Described(wanted.Name, Guid.Empty, plan.Partitions, plan.Configs, context);
         }
 
+        if (!services.Quotas.MayChange(context, plan.Partitions, context.Version >= FirstVersionWithQuota))
+        {
+            return Refused(wanted.Name, KafkaError.ThrottlingQuotaExceeded, "The throttling quota has been exceeded.");
+        }
+
         TopicChange change = await services.Topics.CreateAsync(
             wanted.Name, plan.Partitions, plan.Configs, isInternal: false, context.Client.Principal, CancellationToken.None,
             plan.Owners);
@@ -101,7 +108,7 @@ internal sealed class CreateTopicsHandler(BrokerServices services) : Handler<Cre
             TopicId = id,
             NumPartitions = partitions,
             ReplicationFactor = TopicRules.ReplicationFactor,
-            Configs = [.. ConfigDescriber.OfTopic(configs, services.Options).Select(config => new CreateTopicsResponse.CreatableTopicConfigs
+            Configs = [.. ConfigDescriber.OfTopic(configs, services.Configs.Layers).Select(config => new CreateTopicsResponse.CreatableTopicConfigs
             {
                 Name = config.Key.Name,
                 Value = config.Value,

@@ -13,6 +13,8 @@ namespace PipeRoll.Broker.Handlers;
 /// </remarks>
 internal sealed class DeleteTopicsHandler(BrokerServices services) : Handler<DeleteTopicsRequest, DeleteTopicsResponse>
 {
+    private const short FirstVersionWithQuota = 5;
+
     public override async ValueTask<DeleteTopicsResponse> HandleAsync(DeleteTopicsRequest request, RequestContext context)
     {
         var response = new DeleteTopicsResponse { Responses = [] };
@@ -68,6 +70,11 @@ internal sealed class DeleteTopicsHandler(BrokerServices services) : Handler<Del
         if (topic.IsInternal)
         {
             return Refuse(answer, KafkaError.InvalidRequest, $"Topic '{topic.Name}' is the broker's own and can't be deleted.");
+        }
+
+        if (!services.Quotas.MayChange(context, topic.Partitions.Count, context.Version >= FirstVersionWithQuota))
+        {
+            return Refuse(answer, KafkaError.ThrottlingQuotaExceeded, "The throttling quota has been exceeded.");
         }
 
         TopicChange change = await services.Topics.DeleteAsync(topic.Name, context.Client.Principal, CancellationToken.None);

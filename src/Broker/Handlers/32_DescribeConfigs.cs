@@ -1,4 +1,3 @@
-using System.Globalization;
 using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
@@ -6,32 +5,14 @@ using PipeRoll.Wire.Messages;
 
 namespace PipeRoll.Broker.Handlers;
 
-/// <summary>Resource types of the config APIs.</summary>
-internal static class ConfigResource
-{
-    public const sbyte Topic = 2;
-    public const sbyte Broker = 4;
-    public const sbyte Group = 32;
-
-    /// <returns>Null when the client may do this to the settings of the resource.</returns>
-    public static KafkaError? Refuse(sbyte type, string name, AclOperation operation, RequestContext context) => type switch
-    {
-        Topic => context.Allows(operation, Security.ResourceType.Topic, name) ? null : KafkaError.TopicAuthorizationFailed,
-        Group => context.Allows(operation, Security.ResourceType.Group, name) ? null : KafkaError.GroupAuthorizationFailed,
-        _ => context.AllowsOnCluster(operation) ? null : KafkaError.ClusterAuthorizationFailed,
-    };
-
-    /// <summary>Whether a resource name means this broker; the empty name means all of them.</summary>
-    public static bool IsThisBroker(string name, int nodeId) =>
-        name.Length == 0 || name == nodeId.ToString(CultureInfo.InvariantCulture);
-}
-
 /// <summary>
-/// DescribeConfigs (32): the settings of topics and of this broker, with where each value comes from.
+/// DescribeConfigs (32): the settings of topics, of this broker, of groups and of subscriptions of client metrics, with where each value
+/// comes from.
 /// </summary>
 /// <remarks>
 /// A null list of keys means all. Synonyms (version 1 on) only when asked for, documentation (3 on) likewise. The value of a
-/// sensitive setting is never told. Broker settings are read-only: they are set in the configuration file.
+/// sensitive setting is never told. A broker with an empty name stands for what is set for all brokers. Levels of loggers (type 8) are
+/// not kept: there are none to describe. A group or a subscription that is not known has the defaults.
 /// </remarks>
 internal sealed class DescribeConfigsHandler(BrokerServices services) : Handler<DescribeConfigsRequest, DescribeConfigsResponse>
 {
@@ -55,7 +36,8 @@ internal sealed class DescribeConfigsHandler(BrokerServices services) : Handler<
             ResourceName = resource.ResourceName,
             Configs = [],
         };
-        if (ConfigResource.Refuse(resource.ResourceType, resource.ResourceName, AclOperation.DescribeConfigs, context) is { } denied)
+        string name = resource.ResourceName;
+        if (ConfigResource.Refuse(resource.ResourceType, name, AclOperation.DescribeConfigs, context) is { } denied)
         {
             return Refuse(result, denied, "not allowed to describe these settings");
         }
@@ -63,18 +45,31 @@ internal sealed class DescribeConfigsHandler(BrokerServices services) : Handler<
         IEnumerable<DescribedConfig> configs;
         switch (resource.ResourceType)
         {
-            case ConfigResource.Topic when services.Topics.Find(resource.ResourceName) is { } topic:
-                configs = ConfigDescriber.OfTopic(topic.Configs, services.Options);
+            case ConfigResource.Topic when services.Topics.Find(name) is { } topic:
+                configs = ConfigDescriber.OfTopic(topic.Configs, services.Configs.Layers);
                 break;
             case ConfigResource.Topic:
-                return Refuse(result, KafkaError.UnknownTopicOrPartition, $"Topic '{resource.ResourceName}' does not exist.");
-            case ConfigResource.Broker when ConfigResource.IsThisBroker(resource.ResourceName, services.Options.NodeId):
-                // The empty name asks for cluster-wide dynamic settings, of which there are none.
-                configs = resource.ResourceName.Length == 0 ? [] : ConfigDescriber.OfBroker(services.Options, services.AdvertisedPort);
+                return Refuse(result, KafkaError.UnknownTopicOrPartition, $"Topic '{name}' does not exist.");
+            case ConfigResource.Broker or ConfigResource.BrokerLogger when !ConfigResource.IsThisBroker(name, services.Options.NodeId):
+                return Refuse(
+                    result, KafkaError.InvalidRequest, $"This is broker {services.Options.NodeId}: ask broker '{name}' itself.");
+            case ConfigResource.BrokerLogger:
+                configs = [];
                 break;
             case ConfigResource.Broker:
-                return Refuse(result, KafkaError.InvalidRequest,
-                    $"This is broker {services.Options.NodeId}: ask broker '{resource.ResourceName}' itself.");
+                configs = name.Length == 0
+                    ? ConfigDescriber.OfAllBrokers(services.Configs.Layers)
+                    : ConfigDescriber.OfBroker(services.Configs.Layers, services.AdvertisedPort);
+                break;
+            case ConfigResource.Group or ConfigResource.ClientMetrics when name.Length == 0:
+                return Refuse(result, KafkaError.InvalidRequest, "The resource name is empty.");
+            case ConfigResource.Group:
+                configs = ConfigDescriber.Of(GroupConfigs.Table, services.Configs.Find(ConfigKinds.Group, name), ConfigSource.Group);
+                break;
+            case ConfigResource.ClientMetrics:
+                configs = ConfigDescriber.Of(
+                    ClientMetricsConfigs.Table, services.Configs.Find(ConfigKinds.ClientMetrics, name), ConfigSource.ClientMetrics);
+                break;
             default:
                 return Refuse(result, KafkaError.InvalidRequest, $"Resources of type {resource.ResourceType} have no settings here.");
         }
@@ -83,7 +78,7 @@ internal sealed class DescribeConfigsHandler(BrokerServices services) : Handler<
         {
             if (resource.ConfigurationKeys is null || resource.ConfigurationKeys.Contains(config.Key.Name))
             {
-                result.Configs.Add(Answer(config, request, resource.ResourceType == ConfigResource.Broker));
+                result.Configs.Add(Answer(config, request));
             }
         }
 
@@ -91,11 +86,11 @@ internal sealed class DescribeConfigsHandler(BrokerServices services) : Handler<
     }
 
     private static DescribeConfigsResponse.DescribeConfigsResourceResult Answer(
-        DescribedConfig config, DescribeConfigsRequest request, bool readOnly) => new()
+        DescribedConfig config, DescribeConfigsRequest request) => new()
         {
             Name = config.Key.Name,
             Value = config.Key.IsSensitive ? null : config.Value,
-            ReadOnly = readOnly,
+            ReadOnly = config.IsReadOnly,
             IsDefault = config.Source == ConfigSource.Default,
             ConfigSource = (sbyte)config.Source,
             IsSensitive = config.Key.IsSensitive,

@@ -15,6 +15,8 @@ namespace PipeRoll.Broker.Handlers;
 /// </remarks>
 internal sealed class CreatePartitionsHandler(BrokerServices services) : Handler<CreatePartitionsRequest, CreatePartitionsResponse>
 {
+    private const short FirstVersionWithQuota = 3;
+
     public override async ValueTask<CreatePartitionsResponse> HandleAsync(CreatePartitionsRequest request, RequestContext context)
     {
         var response = new CreatePartitionsResponse { Results = new(request.Topics.Count) };
@@ -23,6 +25,13 @@ internal sealed class CreatePartitionsHandler(BrokerServices services) : Handler
             (KafkaError error, string? message) = context.Allows(AclOperation.Alter, ResourceType.Topic, wanted.Name)
                 ? Refuse(wanted)
                 : (KafkaError.TopicAuthorizationFailed, "not allowed to alter this topic");
+            if (error == KafkaError.None && !request.ValidateOnly
+                && !services.Quotas.MayChange(
+                    context, wanted.Count - services.Topics.Find(wanted.Name)!.Partitions.Count, context.Version >= FirstVersionWithQuota))
+            {
+                (error, message) = (KafkaError.ThrottlingQuotaExceeded, "The throttling quota has been exceeded.");
+            }
+
             if (error == KafkaError.None && !request.ValidateOnly)
             {
                 TopicChange change =

@@ -45,6 +45,10 @@ internal static class TokenChanges
         string principal = context.Client.Principal;
         if (principal != token.Owner && principal != token.Requester && !token.Renewers.Contains(principal, StringComparer.Ordinal))
         {
+            // There is no entry for it: the token itself says whose it is.
+            security.Audit.Denied(new Denial(
+                context.Client, api,
+                new AccessQuestion(principal, context.Client.RemoteAddress, AclOperation.Alter, ResourceType.DelegationToken, token.Id)));
             return (KafkaError.DelegationTokenOwnerMismatch, -1);
         }
 

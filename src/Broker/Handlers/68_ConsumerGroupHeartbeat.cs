@@ -1,5 +1,6 @@
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Consumer;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -19,6 +20,16 @@ internal sealed class ConsumerGroupHeartbeatHandler(GroupCoordinator groups, Gro
     public override async ValueTask<ConsumerGroupHeartbeatResponse> HandleAsync(
         ConsumerGroupHeartbeatRequest request, RequestContext context)
     {
+        if (!context.Allows(AclOperation.Read, ResourceType.Group, request.GroupId))
+        {
+            return Answer(ConsumerHeartbeatResult.Refused(KafkaError.GroupAuthorizationFailed, "not allowed to read in this group"));
+        }
+
+        if (request.SubscribedTopicNames?.Find(topic => !context.Allows(AclOperation.Describe, ResourceType.Topic, topic)) is { } denied)
+        {
+            return Answer(ConsumerHeartbeatResult.Refused(KafkaError.TopicAuthorizationFailed, $"not allowed to describe the topic '{denied}'"));
+        }
+
         if (Refusal(request, context.Version) is { } refused)
         {
             return Answer(refused);

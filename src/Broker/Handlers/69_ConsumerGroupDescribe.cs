@@ -1,6 +1,6 @@
-using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Consumer;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -21,6 +21,17 @@ internal sealed class ConsumerGroupDescribeHandler(GroupCoordinator groups, Topi
         ConsumerGroupDescribeResponse response = new() { Groups = new(request.GroupIds.Count) };
         foreach (string groupId in request.GroupIds)
         {
+            if (!context.Allows(AclOperation.Describe, ResourceType.Group, groupId))
+            {
+                response.Groups.Add(new ConsumerGroupDescribeResponse.DescribedGroup
+                {
+                    GroupId = groupId,
+                    ErrorCode = (short)KafkaError.GroupAuthorizationFailed,
+                    ErrorMessage = "not allowed to describe this group",
+                });
+                continue;
+            }
+
             await groups.WhenLoadedAsync(groupId, context.Cancellation);
             ConsumerGroupDescribeResponse.DescribedGroup described = Describe(groupId);
             if (request.IncludeAuthorizedOperations)

@@ -63,6 +63,12 @@ internal sealed class RequestContext
     /// <summary>Set by a handler to have the connection closed instead of answered; says why, for the log.</summary>
     public string? CloseReason { get; set; }
 
+    /// <summary>For how long the connection reads nothing more once this is answered; the answer says so where it can.</summary>
+    public int ThrottleMs { get; private set; }
+
+    /// <summary>A quota was exceeded; the longest of several waits counts.</summary>
+    public void Throttle(int throttleMs) => ThrottleMs = Math.Max(ThrottleMs, throttleMs);
+
     /// <summary>Set by a handler after whose answer the connection is closed.</summary>
     public bool ClosesAfterAnswer { get; set; }
 

@@ -26,7 +26,8 @@ internal sealed partial class BrokerListener
     {
         _transport = transport;
         _services = services;
-        _table = new ConnectionTable(services.Options.ConnectionsMax, services.Options.ConnectionsPerAddressMax);
+        _table = new ConnectionTable(
+            () => services.Configs.Options.ConnectionsMax, () => services.Configs.Options.ConnectionsPerAddressMax);
     }
 
     public int Port => _transport.Port;
@@ -105,6 +106,12 @@ internal sealed partial class BrokerListener
             return;
         }
 
+        if (_services.Quotas.ChargeConnection(transport.RemoteAddress) is var waitMs and > 0)
+        {
+            TurnAwayLater(transport, waitMs);
+            return;
+        }
+
         string id = string.Create(CultureInfo.InvariantCulture, $"{transport.RemoteEndPoint}-{++_lastId}");
         var connection = new Connection(transport, new ClientIdentity(id, transport.RemoteAddress), _services);
         _table.Add(connection);
@@ -112,6 +119,27 @@ internal sealed partial class BrokerListener
         {
             await connection.RunAsync();
             _table.Remove(connection);
+            _table.Leave(transport.RemoteAddress);
+        });
+    }
+
+    /// <summary>As Kafka: too many connections too fast from an address are closed, not at once, so that it does not come back at once.</summary>
+    private void TurnAwayLater(IConnection transport, int waitMs)
+    {
+        LogRefused(_services.Logger, transport.RemoteEndPoint, "its address makes connections faster than its quota allows");
+        _services.Metrics.ConnectionRefused();
+        _running.Start(async () =>
+        {
+            try
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(waitMs), _services.Time, _stopping.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                // The broker stops.
+            }
+
+            await transport.DisposeAsync();
             _table.Leave(transport.RemoteAddress);
         });
     }

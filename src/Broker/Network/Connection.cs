@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Handlers;
+using PipeRoll.Broker.Quotas;
 using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Security.Sasl;
 using PipeRoll.Foundation.Buffers;
@@ -21,6 +23,8 @@ internal sealed record ConnectionServices(
     RequestDispatcher Dispatcher,
     BrokerSecurity Security,
     RequestBudget RequestBytes,
+    DynamicConfigs Configs,
+    ClientQuotas Quotas,
     BrokerMetrics Metrics,
     ILogger Logger);
 
@@ -47,6 +51,7 @@ internal sealed partial class Connection
     private readonly CancellationTokenSource _gone = new();
     private readonly StringCache _names = new();
     private readonly ConnectionWatch _watch;
+    private long _mutedUntil;
     private int _closed;
 
     public Connection(IConnection transport, ClientIdentity client, ConnectionServices services)
@@ -205,6 +210,7 @@ internal sealed partial class Connection
                 await _services.Storage.WaitForRoomAsync(_reading.Token);
             }
 
+            await WaitForQuotaAsync();
             request = _services.Dispatcher.Start(buffer, Client, _names, _gone.Token);
             if (request is null)
             {
@@ -236,6 +242,20 @@ internal sealed partial class Connection
 
         return true;
     }
+
+    /// <summary>A client that exceeded a quota is not listened to until it has waited (KIP-219).</summary>
+    private async ValueTask WaitForQuotaAsync()
+    {
+        while (Volatile.Read(ref _mutedUntil) - _services.Time.GetTimestamp() is var left and > 0)
+        {
+            _watch.Paused();
+            var wait = TimeSpan.FromMilliseconds(Math.Ceiling(left * 1000.0 / _services.Time.TimestampFrequency));
+            await Task.Delay(wait, _services.Time, _reading.Token);
+        }
+    }
+
+    private void Mute(int throttleMs) => Volatile.Write(
+        ref _mutedUntil, _services.Time.GetTimestamp() + (throttleMs * _services.Time.TimestampFrequency / 1000));
 
     /// <returns>False when the peer ended the stream before the first byte, where that is allowed.</returns>
     private async ValueTask<bool> FillAsync(Memory<byte> target, bool endAllowed)
@@ -287,6 +307,18 @@ internal sealed partial class Connection
         try
         {
             IKafkaResponse response = await request.Response;
+            _services.Metrics.CountErrors(context.Api, response);
+            _services.Quotas.Charge(QuotaKind.Request, context, request.WorkSeconds);
+            if (context.ThrottleMs > 0)
+            {
+                Mute(context.ThrottleMs);
+                // The answer to ApiVersions is one for all.
+                if (response is IThrottledResponse throttled && context.Api != ApiKey.ApiVersions)
+                {
+                    throttled.ThrottleTimeMs = context.ThrottleMs;
+                }
+            }
+
             // Built even when it is not sent: the frame takes over, and so frees, the records in the response.
             using ResponseFrame frame = request.IsBareToken
                 ? ResponseFrame.ForToken(((SaslAuthenticateResponse)response).AuthBytes)

@@ -2,7 +2,7 @@ namespace PipeRoll.Broker.Network;
 
 /// <summary>The connections that are open, and the bounds on how many may be, in all and from one address.</summary>
 /// <remarks>Any thread.</remarks>
-internal sealed class ConnectionTable(int connectionsMax, int perAddressMax)
+internal sealed class ConnectionTable(Func<int> connectionsMax, Func<int> perAddressMax)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, int> _perAddress = [];
@@ -26,12 +26,12 @@ internal sealed class ConnectionTable(int connectionsMax, int perAddressMax)
         lock (_gate)
         {
             int fromAddress = _perAddress.GetValueOrDefault(address);
-            if (_admitted >= connectionsMax)
+            if (_admitted >= connectionsMax())
             {
                 return $"{_admitted} connections are open, the most allowed (max.connections)";
             }
 
-            if (fromAddress >= perAddressMax)
+            if (fromAddress >= perAddressMax())
             {
                 return $"{fromAddress} connections from this address are open, the most allowed (max.connections.per.ip)";
             }

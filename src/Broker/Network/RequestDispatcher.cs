@@ -13,8 +13,10 @@ namespace PipeRoll.Broker.Network;
 /// <summary>A request that was started and not yet answered.</summary>
 /// <param name="Buffer">Owned: released when the request has been answered.</param>
 /// <param name="StartedAt">Timestamp of the broker's TimeProvider.</param>
+/// <param name="WorkSeconds">What reading and starting it took, where nothing waits.</param>
 internal sealed record InFlightRequest(
-    RequestContext Context, ApiSupport Api, short ResponseVersion, SharedBuffer Buffer, ValueTask<IKafkaResponse> Response, long StartedAt)
+    RequestContext Context, ApiSupport Api, short ResponseVersion, SharedBuffer Buffer, ValueTask<IKafkaResponse> Response, long StartedAt,
+    double WorkSeconds = 0)
 {
     /// <summary>The answer is a token of a SASL mechanism in a bare frame: a SaslAuthenticateResponse of which nothing else is sent.</summary>
     public bool IsBareToken { get; init; }
@@ -71,8 +73,10 @@ internal sealed partial class RequestDispatcher(HandlerTable handlers, BrokerSec
                 Buffer = buffer,
                 Cancellation = gone,
             };
-            metrics.Received(entry.Api.Key);
-            return new InFlightRequest(context, entry.Api, version, buffer, entry.Handler.InvokeAsync(ref reader, context), startedAt);
+            metrics.Received(entry.Api.Key, version);
+            ValueTask<IKafkaResponse> response = entry.Handler.InvokeAsync(ref reader, context);
+            return new InFlightRequest(
+                context, entry.Api, version, buffer, response, startedAt, time.GetElapsedTime(startedAt).TotalSeconds);
         }
         catch (WireFormatException error)
         {
@@ -90,7 +94,7 @@ internal sealed partial class RequestDispatcher(HandlerTable handlers, BrokerSec
         }
 
         var context = new RequestContext { Api = ApiKey.SaslAuthenticate, Version = 0, Client = client, Buffer = buffer, Cancellation = gone };
-        metrics.Received(ApiKey.SaslAuthenticate);
+        metrics.Received(ApiKey.SaslAuthenticate, 0);
         return new InFlightRequest(context, entry.Api, 0, buffer, AnswerBareTokenAsync(handler, context), time.GetTimestamp())
         {
             IsBareToken = true,

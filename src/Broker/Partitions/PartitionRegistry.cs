@@ -34,6 +34,7 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
     private readonly SemaphoreSlim _opens;
     private readonly CancellationTokenSource _stopping = new();
     private readonly BackgroundTasks _background = new();
+    private volatile BrokerOptions _options;
     private int _failed;
 
     /// <param name="epoch">This start's leader epoch; of no meaning in a cluster.</param>
@@ -41,6 +42,7 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
     {
         Epoch = epoch;
         _services = services;
+        _options = services.Options;
         _opens = new SemaphoreSlim(services.Options.PartitionOpensInParallel);
     }
 
@@ -54,7 +56,8 @@ internal sealed partial class PartitionRegistry : IAsyncDisposable
     /// <summary>Other brokers may lead partitions: placements say who, and under which epoch.</summary>
     public bool IsClustered => _services.LeaderOf is not null;
 
-    public BrokerOptions Options => _services.Options;
+    /// <summary>As they are now; replaced when settings are changed while the broker runs.</summary>
+    public BrokerOptions Options { get => _options; set => _options = value; }
 
     public BrokerMetrics Metrics => _services.Metrics;
 

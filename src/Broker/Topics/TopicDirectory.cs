@@ -43,9 +43,15 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
     private readonly ConcurrentDictionary<string, string> _collisions = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _changes = new(1);
     private readonly TopicServices _services;
+    private readonly Lock _publishing = new();
+    private IReadOnlyDictionary<string, string> _defaults;
     private long _version;
 
-    public TopicDirectory(TopicServices services) => _services = services;
+    public TopicDirectory(TopicServices services)
+    {
+        _services = services;
+        _defaults = services.Options.TopicDefaults;
+    }
 
     /// <summary>A topic was taken away. Called before the change is answered; must be quick and must not throw.</summary>
     public event Action<Topic>? Deleted;
@@ -66,6 +72,19 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
     public Partition? Find(string name, int partition) => Find(name)?.Partition(partition);
 
     public Partition? Find(StreamId stream) => _byStream.GetValueOrDefault(stream);
+
+    /// <summary>What topics get that do not say otherwise, from now on; also those that are there.</summary>
+    public void UseDefaults(IReadOnlyDictionary<string, string> defaults)
+    {
+        lock (_publishing)
+        {
+            _defaults = defaults;
+            foreach (Topic topic in _byName.Values)
+            {
+                Keep(topic with { Settings = TopicSettings.Of(topic.Configs, defaults) });
+            }
+        }
+    }
 
     /// <summary>Reads the catalog and has every partition opened, in the background.</summary>
     public async ValueTask LoadAsync(CancellationToken cancellation)
@@ -223,35 +242,15 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
 
     private Topic Publish(TopicRecord record, IReadOnlyList<Partition> existing)
     {
-        TopicSettings settings = TopicSettings.Of(record.Configs, _services.Options.TopicDefaults);
-        var partitions = new Partition[Math.Max(record.Partitions.Count, existing.Count)];
-        for (int index = 0; index < partitions.Length; index++)
+        Topic topic;
+        lock (_publishing)
         {
-            if (index < existing.Count)
-            {
-                partitions[index] = existing[index];
-                partitions[index].Settings = settings;
-                continue;
-            }
-
-            var identity = new PartitionIdentity(record.Name, record.Id, index, record.Partitions[index]);
-            partitions[index] = new Partition(identity, settings, _services.Registry);
+            topic = Make(record, existing);
+            Keep(topic);
         }
-
-        var topic = new Topic(record.Id, record.Name, record.IsInternal, record.Configs, settings, partitions);
-        foreach (Partition partition in partitions)
-        {
-            _byStream[partition.Identity.Stream] = partition;
-        }
-
-        _byName[topic.Name] = topic;
-        _byId[topic.Id] = topic;
-        _collisions[TopicNames.CollisionKey(topic.Name)] = topic.Name;
-
-        Interlocked.Increment(ref _version);
 
         // Only now, when placements that come find the partitions: whichever of the two comes last, knows all.
-        foreach (Partition partition in partitions)
+        foreach (Partition partition in topic.Partitions)
         {
             _services.Registry.Published(partition);
         }
@@ -259,8 +258,42 @@ internal sealed partial class TopicDirectory : ITopicHost, IDisposable
         return topic;
     }
 
+    private Topic Make(TopicRecord record, IReadOnlyList<Partition> existing)
+    {
+        TopicSettings settings = TopicSettings.Of(record.Configs, _defaults);
+        var partitions = new Partition[Math.Max(record.Partitions.Count, existing.Count)];
+        for (int index = 0; index < partitions.Length; index++)
+        {
+            if (index < existing.Count)
+            {
+                partitions[index] = existing[index];
+                continue;
+            }
+
+            var identity = new PartitionIdentity(record.Name, record.Id, index, record.Partitions[index]);
+            partitions[index] = new Partition(identity, settings, _services.Registry);
+        }
+
+        return new Topic(record.Id, record.Name, record.IsInternal, record.Configs, settings, partitions);
+    }
+
+    private void Keep(Topic topic)
+    {
+        foreach (Partition partition in topic.Partitions)
+        {
+            partition.Settings = topic.Settings;
+            _byStream[partition.Identity.Stream] = partition;
+        }
+
+        _byName[topic.Name] = topic;
+        _byId[topic.Id] = topic;
+        _collisions[TopicNames.CollisionKey(topic.Name)] = topic.Name;
+        Interlocked.Increment(ref _version);
+    }
+
     private Topic? Take(string name)
     {
+        using Lock.Scope scope = _publishing.EnterScope();
         if (!_byName.TryRemove(name, out Topic? topic))
         {
             return null;

@@ -105,7 +105,9 @@ internal static class TopicRules
             configs[config.Name] = value;
         }
 
-        return new TopicPlan(KafkaError.None, null, partitions, configs);
+        return TopicConfigs.Conflict(configs) is { } conflict
+            ? TopicPlan.Refused(KafkaError.InvalidConfig, conflict)
+            : new TopicPlan(KafkaError.None, null, partitions, configs);
     }
 
     private static TopicPlan? RefuseAssignments(

@@ -33,7 +33,10 @@ internal static class CommonOptions
 
     /// <summary>The cluster to talk to.</summary>
     public static KafkaConnection Connection(this ParseResult parsed) => new(
-        parsed.GetValue(Bootstrap) ?? Environment.GetEnvironmentVariable("PIPEROLL_BOOTSTRAP") ?? DefaultBootstrap);
+        parsed.GetValue(Bootstrap) ?? Environment.GetEnvironmentVariable("PIPEROLL_BOOTSTRAP") ?? DefaultBootstrap)
+    {
+        Properties = Credentials.Properties(parsed),
+    };
 
     /// <summary>An admin client of a cluster that answers; throws <see cref="ClusterUnreachableException"/> if none does.</summary>
     public static TopicAdmin Admin(this ParseResult parsed)

@@ -18,7 +18,7 @@ internal static class HttpOptions
         string addresses = parsed.GetValue(Http) ?? Environment.GetEnvironmentVariable("PIPEROLL_HTTP") ?? ServerApi.DefaultAddress;
         try
         {
-            return new ServerApi(addresses);
+            return new ServerApi(addresses, login: Credentials.Http(parsed));
         }
         catch (FormatException wrong)
         {

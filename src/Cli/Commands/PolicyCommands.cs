@@ -3,19 +3,21 @@ using System.Globalization;
 using PipeRoll.Policies;
 using PipeRoll.Workflows.Capture;
 using PipeRoll.Workflows.Replay;
+using PipeRoll.Workflows.Scoring;
 
 namespace PipeRoll.Cli.Commands;
 
-/// <summary><c>piperoll policy check|show|test|diff</c>: everything about a policy that needs no cluster.</summary>
+/// <summary><c>piperoll policy check|show|test|diff|agree</c>: everything about a policy that needs no cluster.</summary>
 internal static class PolicyCommands
 {
     public static Command Create(CliConsole console)
     {
-        var policy = new Command("policy", "Policies: check, show, test, diff");
+        var policy = new Command("policy", "Policies: check, show, test, diff, agree");
         policy.Subcommands.Add(Check(console));
         policy.Subcommands.Add(Show(console));
         policy.Subcommands.Add(Test(console));
         policy.Subcommands.Add(Diff(console));
+        policy.Subcommands.Add(Agree(console));
         return policy;
     }
 
@@ -140,6 +142,51 @@ internal static class PolicyCommands
             }
 
             return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command Agree(CliConsole console)
+    {
+        var files = new Argument<string[]>("files") { Description = "Policy files", Arity = ArgumentArity.OneOrMore };
+        var cases = new Option<string[]>("--cases", "-c")
+        {
+            Description = "JSON Lines of {ruleId, expected, event}",
+            Required = true,
+            AllowMultipleArgumentsPerToken = true,
+            HelpName = "FILE",
+        };
+        var floor = new Option<double>("--floor") { Description = "Exit code 1 if less than this share (0 to 1) agrees", HelpName = "SHARE" };
+        var all = new Option<bool>("--all") { Description = "Name every case that does not agree" };
+        var command = new Command("agree", "How far rules agree with labelled cases, each decided alone") { files, cases, floor, all };
+        command.SetAction(parsed =>
+        {
+            List<PolicyBundle> policies = [.. parsed.GetRequiredValue(files).Select(Load)];
+            List<Agreement> parts =
+            [
+                .. parsed.GetRequiredValue(cases).Select(file => Agreement.Measure(Path.GetFileNameWithoutExtension(file), policies, LabelledCase.Read(file))),
+            ];
+            var total = Agreement.Total("total", parts);
+            int code = total.Share >= parsed.GetValue(floor) ? ExitCode.Ok : ExitCode.Failed;
+            if (parsed.IsJson())
+            {
+                console.WriteJson(new { total, parts });
+                return code;
+            }
+
+            console.WriteTable(
+                ["CASES OF", "CASES", "AGREE", "SHARE", "MISSED", "WRONG", "NO RULE", "ERRORS"],
+                parts.Append(total).Select(part => new[]
+                {
+                    part.Group, $"{part.Cases}", $"{part.Right}", part.Share.ToString("0.000", CultureInfo.InvariantCulture), $"{part.Missed}", $"{part.Wrong}",
+                    $"{part.Unruled}", $"{part.Errors}",
+                }));
+            if (parsed.GetValue(all))
+            {
+                total.Disagreements.ToList().ForEach(console.Output.WriteLine);
+            }
+
+            return code;
         });
         return command;
     }

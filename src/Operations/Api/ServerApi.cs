@@ -1,5 +1,8 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using System.Text.Json;
 
 namespace PipeRoll.Operations.Api;
@@ -11,6 +14,14 @@ public sealed class ServerUnreachableException(string message, Exception? inner 
 public sealed class ServerRefusedException(HttpStatusCode status, string message) : Exception(message)
 {
     public HttpStatusCode Status => status;
+}
+
+/// <summary>Who asks a server.</summary>
+/// <param name="User">Null to be nobody.</param>
+/// <param name="Authority">PEM file of the authorities that the server's certificate comes from; null trusts what the system does.</param>
+public sealed record ServerLogin(string? User, string? Password, string? Authority)
+{
+    public override string ToString() => User ?? "nobody";
 }
 
 /// <summary>
@@ -28,8 +39,9 @@ public sealed class ServerApi : IDisposable
 
     /// <param name="addresses">Base addresses, with commas between them; <c>http://</c> may be left out.</param>
     /// <param name="handler">What requests go through; owned from now on.</param>
+    /// <param name="login">Who asks, and whom to trust; null where nobody has to say who he is.</param>
     /// <exception cref="FormatException">One of them is no address.</exception>
-    public ServerApi(string addresses, HttpMessageHandler? handler = null)
+    public ServerApi(string addresses, HttpMessageHandler? handler = null, ServerLogin? login = null)
     {
         _addresses = [.. addresses.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(Parse)];
         if (_addresses.Length == 0)
@@ -38,10 +50,15 @@ public sealed class ServerApi : IDisposable
         }
 
         // How long an audit takes depends on the bucket alone, so that only connecting has a limit of its own.
-        _http = new HttpClient(handler ?? new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(3), UseProxy = false })
+        _http = new HttpClient(handler ?? Handler(login))
         {
             Timeout = Timeout.InfiniteTimeSpan,
         };
+        if (login is { User: { } user, Password: { } password })
+        {
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+                "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
+        }
     }
 
     public Task<ClusterReport> ClusterAsync(CancellationToken cancellation = default) =>
@@ -65,7 +82,63 @@ public sealed class ServerApi : IDisposable
     public Task<AuditReport> RepairAsync(CancellationToken cancellation = default) =>
         SendAsync<AuditReport>(HttpMethod.Post, "api/v1/storage/repair", new { }, cancellation);
 
+    public Task<IReadOnlyList<string>> SubjectsAsync(CancellationToken cancellation = default) =>
+        SendAsync<IReadOnlyList<string>>(HttpMethod.Get, "subjects", null, cancellation);
+
+    public Task<IReadOnlyList<int>> VersionsAsync(string subject, CancellationToken cancellation = default) =>
+        SendAsync<IReadOnlyList<int>>(HttpMethod.Get, $"subjects/{Uri.EscapeDataString(subject)}/versions", null, cancellation);
+
+    /// <param name="subject">Of which.</param>
+    /// <param name="version">A number, or latest.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public Task<SchemaVersionReport> SchemaAsync(string subject, string version, CancellationToken cancellation = default) =>
+        SendAsync<SchemaVersionReport>(HttpMethod.Get, $"subjects/{Uri.EscapeDataString(subject)}/versions/{version}", null, cancellation);
+
+    public Task<SchemaCheckReport> CheckSchemaAsync(string subject, SchemaOrder order, CancellationToken cancellation = default) =>
+        SendAsync<SchemaCheckReport>(
+            HttpMethod.Post, $"compatibility/subjects/{Uri.EscapeDataString(subject)}/versions?verbose=true", order, cancellation);
+
+    public Task<SchemaVersionReport> RegisterSchemaAsync(string subject, SchemaOrder order, CancellationToken cancellation = default) =>
+        SendAsync<SchemaVersionReport>(HttpMethod.Post, $"subjects/{Uri.EscapeDataString(subject)}/versions", order, cancellation);
+
+    public Task<IReadOnlyList<SchemaRequestReport>> SchemaRequestsAsync(CancellationToken cancellation = default) =>
+        SendAsync<IReadOnlyList<SchemaRequestReport>>(HttpMethod.Get, "api/v1/schemas/requests", null, cancellation);
+
+    public Task<SchemaRequestReport> SchemaRequestAsync(int id, CancellationToken cancellation = default) =>
+        SendAsync<SchemaRequestReport>(HttpMethod.Get, $"api/v1/schemas/requests/{id}", null, cancellation);
+
+    public Task<SchemaRequestReport> DecideSchemaRequestAsync(int id, bool isApproved, string? comment, CancellationToken cancellation = default) =>
+        SendAsync<SchemaRequestReport>(
+            HttpMethod.Post, $"api/v1/schemas/requests/{id}/{(isApproved ? "approve" : "reject")}", new SchemaDecision(comment), cancellation);
+
+    public Task<SchemaGovernanceReport> GovernSchemasAsync(string? subject, SchemaGovernanceOrder order, CancellationToken cancellation = default) =>
+        SendAsync<SchemaGovernanceReport>(HttpMethod.Put, GovernancePath(subject), order, cancellation);
+
+    public Task<SchemaGovernanceReport> FreeSchemasAsync(string? subject, CancellationToken cancellation = default) =>
+        SendAsync<SchemaGovernanceReport>(HttpMethod.Delete, GovernancePath(subject), null, cancellation);
+
     public void Dispose() => _http.Dispose();
+
+    private static string GovernancePath(string? subject) =>
+        "api/v1/schemas/governance" + (subject is null ? "" : "/" + Uri.EscapeDataString(subject));
+
+    private static SocketsHttpHandler Handler(ServerLogin? login)
+    {
+        var handler = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(3), UseProxy = false };
+        if (login?.Authority is { } file)
+        {
+            var authorities = new X509Certificate2Collection();
+            authorities.ImportFromPemFile(file);
+            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+            };
+            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
+        }
+
+        return handler;
+    }
 
     private static Uri Parse(string text)
     {
@@ -123,10 +196,10 @@ public sealed class ServerApi : IDisposable
 
     private static async Task<string> ReasonAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
-        if (response.Content.Headers.ContentType?.MediaType is "application/problem+json" or "application/json")
+        if (response.Content.Headers.ContentType?.MediaType?.EndsWith("json", StringComparison.Ordinal) == true)
         {
             ProblemReport? problem = await response.Content.ReadFromJsonAsync<ProblemReport>(Json, cancellation);
-            if ((problem?.Detail ?? problem?.Title) is { Length: > 0 } reason)
+            if ((problem?.Detail ?? problem?.Message ?? problem?.Title) is { Length: > 0 } reason)
             {
                 return reason;
             }

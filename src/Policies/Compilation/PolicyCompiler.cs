@@ -1,5 +1,6 @@
 using System.Text;
 using PipeRoll.Cel;
+using PipeRoll.Policies.Events;
 using PipeRoll.Policies.Model;
 using PipeRoll.Policies.Reading;
 
@@ -52,8 +53,12 @@ internal sealed class PolicyCompiler
         .Variable("event", _eventType.Type)
         .Variable("lists", _lists.StructType.Type)
         .Struct(ScreeningValue.Type)
+        .Function("parseJson", CelOverload.Static(CelType.String, CelType.Dyn, ParseJson))
         .Function("listed", CelOverload.Static(CelType.String, CelType.String, CelType.Bool, Listed))
         .Function("screen", CelOverload.Static(CelType.String, CelType.String, ScreeningValue.Type.Type, Screen));
+
+    /// <summary>The value of a JSON text inside of the event; null if it is none.</summary>
+    private static CelValue ParseJson(in CelValue text) => JsonValues.Parse(text.StringValue) ?? CelValue.Null;
 
     private CelValue Listed(in CelValue name, in CelValue value) =>
         ListOf(name.StringValue) is { } list ? CelValue.Bool(list.Contains(value.StringValue)) : NoList(name);

@@ -15,6 +15,8 @@ internal sealed class EventReader
     private readonly byte[][] _names;
     private readonly bool[] _seen;
     private readonly int _timeIndex;
+    private readonly CelValue?[] _defaults;
+    private readonly bool _hasDefaults;
     private readonly EventSlots _slots;
 
     /// <summary>Null where all fields are at the top level.</summary>
@@ -29,7 +31,15 @@ internal sealed class EventReader
         _seen = new bool[_names.Length];
         _timeIndex = schema.Fields.ToList().FindIndex(field => field.Name == schema.TimeField);
         _paths = EventPaths.Of(schema.Fields);
+        _defaults = [.. schema.Fields.Select(DefaultOf)];
+        _hasDefaults = schema.Fields.Any(field => field.Default is not null);
     }
+
+    private static CelValue? DefaultOf(EventField field) => field.Default is null ? null : JsonValues.Parse(field.Default) switch
+    {
+        { Kind: CelKind.Int } whole when field.Type == FieldType.Double => CelValue.Double(whole.IntValue),
+        var value => value,
+    };
 
     /// <summary>When the event happened, in milliseconds since 1970; set by a successful <see cref="Read"/>.</summary>
     public long EventTimeMs { get; private set; }
@@ -384,6 +394,10 @@ internal sealed class EventReader
     {
         for (int i = 0; i < _seen.Length; i++)
         {
+            if (_hasDefaults && _defaults[i] is { } otherwise && !_slots.HasField(i))
+            {
+                _slots.Set(i, otherwise);
+            }
             if (!_seen[i] && !_schema.Fields[i].Optional)
             {
                 return $"the event has no '{_schema.Fields[i].Name}'";

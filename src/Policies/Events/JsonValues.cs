@@ -8,6 +8,23 @@ internal static class JsonValues
 {
     private static readonly CelValue Unreadable = CelValue.Error("the value cannot be read");
 
+    /// <summary>The value of a JSON text; null if it is none.</summary>
+    public static CelValue? Parse(string json)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(System.Text.Encoding.UTF8.GetBytes(json));
+            reader.Read();
+            CelValue value = Read(ref reader);
+            return value.IsError || reader.Read() ? null : value;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // The second is the reader's word for an escaped half of a surrogate pair.
+            return null;
+        }
+    }
+
     /// <summary>The value that the reader stands at; an error if an object in it has a name twice or a number is not finite.</summary>
     public static CelValue Read(ref Utf8JsonReader reader)
     {

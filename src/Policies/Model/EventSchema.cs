@@ -61,6 +61,9 @@ public sealed record EventField(string Name, FieldType Type, bool Optional, Time
     /// <summary>Where else it may be; what comes first in the event counts. <see cref="AnyName"/> in a path stands for any name.</summary>
     public IReadOnlyList<IReadOnlyList<string>> OtherPaths { get; init; } = [];
 
+    /// <summary>What an optional field is where the event does not have it, as JSON; null: it is then not there.</summary>
+    public string? Default { get; init; }
+
     /// <summary>Whether the field is the whole event.</summary>
     public bool IsWhole => Path is [WholeEvent];
 }

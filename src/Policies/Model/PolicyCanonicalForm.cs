@@ -50,6 +50,10 @@ internal static class PolicyCanonicalForm
             Member(json, ",\"format\":"u8, field.Format.ToString());
             Member(json, ",\"stepMs\":"u8, field.StepMs);
             WritePath(json, field);
+            if (field.Default is { } otherwise)
+            {
+                Member(json, ",\"default\":"u8, otherwise);
+            }
             json.Raw("}"u8);
         }
         json.Raw("]}"u8);

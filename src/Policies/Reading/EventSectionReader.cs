@@ -1,3 +1,5 @@
+using PipeRoll.Cel;
+using PipeRoll.Policies.Events;
 using PipeRoll.Policies.Model;
 
 namespace PipeRoll.Policies.Reading;
@@ -133,7 +135,8 @@ internal static class EventSectionReader
         }
         section.Require("type", Hint);
         FieldType declared = section.Word("type", FieldType.String, Types);
-        bool optional = section.Bool("optional", false);
+        string? otherwise = ReadDefault(section, declared);
+        bool optional = section.Bool("optional", otherwise is not null);
         IReadOnlyList<string> path = ReadPath(section);
         string[][] paths = ReadPaths(section);
         (TimeFormat format, long stepMs) = declared == FieldType.Timestamp ? ReadFormat(section) : (TimeFormat.Iso8601, 0);
@@ -142,7 +145,39 @@ internal static class EventSectionReader
         {
             Path = paths.Length > 0 ? paths[0] : path,
             OtherPaths = [.. paths.Skip(1)],
+            Default = otherwise,
         };
+    }
+
+    /// <summary>The default as JSON: texts as they are written, everything else must be JSON of the field's type.</summary>
+    private static string? ReadDefault(YamlSection section, FieldType type)
+    {
+        if (section.Scalar("default") is not { } place)
+        {
+            return null;
+        }
+        bool isText = type is FieldType.String or FieldType.Text;
+        string json = isText ? $"\"{System.Text.Json.JsonEncodedText.Encode(place.Text)}\"" : place.Text;
+        CelKind kind = JsonValues.Parse(json)?.Kind ?? CelKind.Error;
+        bool fits = type switch
+        {
+            FieldType.Bool => kind == CelKind.Bool,
+            FieldType.Int => kind == CelKind.Int,
+            FieldType.Double => kind is CelKind.Int or CelKind.Double,
+            FieldType.Timestamp => false,
+            FieldType.Any => kind != CelKind.Error,
+            _ => kind == CelKind.String,
+        };
+        if (!fits)
+        {
+            const string Advice = "Write a value of the field's type, such as `default: 0`, or `default: \"{}\"` for `any`.";
+            section.Problems.Add(place, $"the default '{place.Text}' is no {type.ToString().ToLowerInvariant()}", Advice);
+        }
+        if (section.Find("optional") is YamlText { Text: "false" } required)
+        {
+            section.Problems.Add(required, "a field with a default is optional", "Remove one of the two.");
+        }
+        return json;
     }
 
     /// <summary>Several places, each with dots between its names.</summary>

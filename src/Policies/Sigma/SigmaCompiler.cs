@@ -56,8 +56,10 @@ public sealed class SigmaCompiler
             readers.Add(reader);
             new SigmaFile(file, reader, problems).CollectInto(all, compiler);
         }
-        HashSet<string> correlated = [.. readers.SelectMany(reader => reader.Correlations)
-            .Where(correlation => !correlation.Generates).SelectMany(correlation => correlation.Rules)];
+        // Rules of correlations are their parts, and rules of their own only where one of their correlations says so.
+        ILookup<bool, string> named = readers.SelectMany(reader => reader.Correlations)
+            .SelectMany(correlation => correlation.Rules.Select(rule => (correlation.Generates, rule))).ToLookup(each => each.Generates, each => each.rule);
+        HashSet<string> correlated = [.. named[false].Except(named[true])];
         foreach ((SigmaReader reader, (string file, _)) in readers.Zip(files))
         {
             compiler.Write(reader, correlated);
@@ -172,6 +174,8 @@ public sealed class SigmaCompiler
         return $"({Where(where, group)} && windows.{window} {counted.Comparison} {number})";
     }
 
+    private string? TimeText => _mapping.TimePath is { } path ? $"event.{_fields.NameOfPath(path, "time")}" : null;
+
     private string FieldText(string field) => $"event.{_fields.NameOf(field)}";
 
     private string Key(string[] group) =>
@@ -205,7 +209,7 @@ public sealed class SigmaCompiler
         {
             try
             {
-                WriteRule(correlation.Head, new SigmaCorrelator(_conditions, FieldText, AddWindow).Compile(correlation));
+                WriteRule(correlation.Head, new SigmaCorrelator(_conditions, FieldText, TimeText, AddWindow).Compile(correlation));
             }
             catch (SigmaException e)
             {

@@ -8,8 +8,10 @@ internal delegate string AddSigmaWindow(string key, string where, string aggrega
 /// <summary>Compiles correlations into windows and a condition over them. Owner: one compilation.</summary>
 /// <param name="conditions">The rules' conditions, by all their names.</param>
 /// <param name="fieldText">A field as an expression.</param>
+/// <param name="timeText">The event's time as an expression; null where only the record's timestamp says it.</param>
 /// <param name="addWindow">Makes a window.</param>
-internal sealed class SigmaCorrelator(IReadOnlyDictionary<string, string> conditions, Func<string, string> fieldText, AddSigmaWindow addWindow)
+internal sealed class SigmaCorrelator(
+    IReadOnlyDictionary<string, string> conditions, Func<string, string> fieldText, string? timeText, AddSigmaWindow addWindow)
 {
     private const int OrderedMax = 3;
 
@@ -52,9 +54,13 @@ internal sealed class SigmaCorrelator(IReadOnlyDictionary<string, string> condit
         {
             return CelText.And([matches[1], $"windows.{addWindow(key, matches[0], "count", "", correlation.TimespanMs)} > 0"]);
         }
-        const string Seconds = "double(int(event.time))";
-        string first = addWindow(key, matches[0], "min", Seconds, correlation.TimespanMs);
-        string second = addWindow(key, matches[1], "max", Seconds, correlation.TimespanMs);
+        if (timeText is null)
+        {
+            throw new SigmaException(correlation.Map, "an order of three rules needs the events' own time: name it in a mapping file (`time:`)");
+        }
+        string seconds = $"double(int({timeText}))";
+        string first = addWindow(key, matches[0], "min", seconds, correlation.TimespanMs);
+        string second = addWindow(key, matches[1], "max", seconds, correlation.TimespanMs);
         return CelText.And([matches[2], $"has(windows.{first})", $"has(windows.{second})", $"windows.{first} <= windows.{second}"]);
     }
 

@@ -12,6 +12,8 @@ internal static class HttpSecurity
 {
     private const string PrincipalItem = "piperoll.principal";
 
+    private static readonly string[] SchemaPaths = ["subjects", "schemas", "config", "mode", "compatibility", "contexts", "v1"];
+
     /// <param name="web">Before any endpoint is mapped.</param>
     /// <param name="access">Null while the broker has not read yet who its users are.</param>
     public static void Use(WebApplication web, Func<HttpAccess?> access) => web.Use(async (http, next) =>
@@ -40,12 +42,16 @@ internal static class HttpSecurity
             return;
         }
 
-        bool isOrder = !HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method);
-        AclOperation operation = isOrder ? AclOperation.Alter : AclOperation.Describe;
-        string route = $"{http.Request.Method} {http.Request.Path}";
-        if (users.IsOn && !users.Allows(principal, address, route, operation, ResourceType.Cluster, AclNames.Cluster))
+        if (!users.IsOn)
         {
-            await Refuse(StatusCodes.Status403Forbidden, $"{principal} is not allowed to {operation.ToString().ToLowerInvariant()} the cluster")
+            await next(http);
+            return;
+        }
+
+        string route = $"{http.Request.Method} {http.Request.Path}";
+        if (Needs(http.Request) is { } need && !users.Allows(principal, address, route, need.Operation, need.Type, need.Name))
+        {
+            await Refuse(StatusCodes.Status403Forbidden, $"{principal} is not allowed to {need.Operation} {need.Type} '{need.Name}'")
                 .ExecuteAsync(http);
             return;
         }
@@ -54,8 +60,41 @@ internal static class HttpSecurity
         await next(http);
     });
 
+    /// <summary>The principal who has proved to be it; null where nobody has to.</summary>
+    public static string? Proven(HttpContext http) => http.Items[PrincipalItem] as string;
+
+    /// <summary>What a request takes; null for what everybody may who has authenticated.</summary>
+    /// <remarks>
+    /// Schemas may be read and tried by everybody: whoever reads a topic needs them. A schema of a topic may be registered by whoever may write
+    /// to the topic (the subject is its name, with <c>-key</c> or <c>-value</c>); everything else that changes the registry alters the cluster.
+    /// </remarks>
+    internal static (AclOperation Operation, ResourceType Type, string Name)? Needs(HttpRequest request)
+    {
+        bool isOrder = !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method);
+        string[] path = (request.Path.Value ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries);
+        if (path.Length > 0 && SchemaPaths.Contains(path[0], StringComparer.Ordinal))
+        {
+            if (!isOrder || path[0] == "compatibility" || (path is ["subjects", _] && HttpMethods.IsPost(request.Method)))
+            {
+                return null;
+            }
+
+            if (path is ["subjects", string subject, "versions"] && HttpMethods.IsPost(request.Method) && TopicOf(subject) is { } topic)
+            {
+                return (AclOperation.Write, ResourceType.Topic, topic);
+            }
+        }
+
+        return (isOrder ? AclOperation.Alter : AclOperation.Describe, ResourceType.Cluster, AclNames.Cluster);
+    }
+
+    private static string? TopicOf(string subject) =>
+        subject.EndsWith("-value", StringComparison.Ordinal) ? subject[..^"-value".Length]
+        : subject.EndsWith("-key", StringComparison.Ordinal) ? subject[..^"-key".Length]
+        : null;
+
     /// <summary>Who asks: a principal, or the address where nobody has to say who he is.</summary>
-    public static string Principal(HttpContext http) => http.Items[PrincipalItem] as string ?? $"http:{AddressOf(http)}";
+    public static string Principal(HttpContext http) => Proven(http) ?? $"http:{AddressOf(http)}";
 
     private static string AddressOf(HttpContext http) =>
         http.Connection.RemoteIpAddress is not { } address ? "unknown"

@@ -73,7 +73,11 @@ public sealed record Heartbeat(bool IsAccepted, ControllerTerm Controller, long 
 /// <summary>All of the control plane at one instant: entries of the log above <paramref name="LogEnd"/> come on top.</summary>
 /// <param name="Topics">With <see cref="TopicRecord.Placements"/>.</param>
 public sealed record ClusterSnapshot(
-    long LogEnd, ControllerTerm Controller, IReadOnlyList<BrokerRecord> Brokers, IReadOnlyList<TopicRecord> Topics);
+    long LogEnd, ControllerTerm Controller, IReadOnlyList<BrokerRecord> Brokers, IReadOnlyList<TopicRecord> Topics)
+{
+    /// <summary>What is set beside topics.</summary>
+    public IReadOnlyList<ConfigRecord> Configs { get; init; } = [];
+}
 
 /// <summary>A partition that its owner gives to its target.</summary>
 /// <param name="Epoch">The owner's epoch; anything else means that it was moved already, and is left alone.</param>

@@ -22,7 +22,7 @@ public enum CatalogError
 /// <summary>
 /// The topics of the cluster. Every change and its entry in the <c>metadata_log</c> (who, what) are one transaction.
 /// </summary>
-public interface ITopicCatalog
+public interface ITopicCatalog : IConfigCatalog
 {
     ValueTask<IReadOnlyList<TopicRecord>> ListTopicsAsync(CancellationToken cancellation = default);
 

@@ -1,3 +1,5 @@
+using System.Linq;
+
 namespace PipeRoll.Wire.Generator.Emitting;
 
 /// <summary>Writes the class of a message: facts, properties, reading, writing, and the classes of its structures.</summary>
@@ -23,6 +25,11 @@ internal static class MessageEmitter
         Properties(source, message, message.Fields, message.Versions);
         new ReadEmitter(source, message).Emit(message.Name, message.Fields, message.Versions, isMessage: true);
         new WriteEmitter(source, message).Emit(message.Name, message.Fields, message.Versions, isMessage: true);
+        if (message.Role == Role.Response)
+        {
+            new ErrorEmitter(source, message).Emit(message.Fields, isMessage: true);
+        }
+
         foreach (Structure structure in message.Structures)
         {
             EmitStructure(source, message, structure);
@@ -35,7 +42,9 @@ internal static class MessageEmitter
     private static string Interfaces(Message message)
     {
         string generic = $"IKafkaMessage<{message.Name}>";
-        return message.Role == Role.Embedded ? generic : $"IKafka{message.Role}, {generic}";
+        bool isThrottled = message.Role == Role.Response
+            && message.Fields.Any(static field => field is { Name: "ThrottleTimeMs", Type: { Kind: Kind.Int32, IsArray: false } });
+        return message.Role == Role.Embedded ? generic : $"IKafka{message.Role}, {generic}{(isThrottled ? ", IThrottledResponse" : string.Empty)}";
     }
 
     private static void EmitFacts(SourceWriter source, Message message)
@@ -64,6 +73,11 @@ internal static class MessageEmitter
         Properties(source, message, structure.Fields, structure.Versions);
         new ReadEmitter(source, message).Emit(structure.Name, structure.Fields, structure.Versions, isMessage: false);
         new WriteEmitter(source, message).Emit(structure.Name, structure.Fields, structure.Versions, isMessage: false);
+        if (message.Role == Role.Response)
+        {
+            new ErrorEmitter(source, message).Emit(structure.Fields, isMessage: false);
+        }
+
         source.Close();
     }
 

@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Tests.Support;
@@ -189,7 +190,7 @@ public sealed class AdminTests
             [("retention.ms", "9", 1), ("log.retention.ms", "5000", 4), ("log.retention.ms", "604800000", 5)],
             retention.Synonyms.Select(synonym => (synonym.Name, synonym.Value!, (int)synonym.Source)));
         Assert.NotEmpty(retention.Documentation!);
-        Assert.All(response.Results[1].Configs, config => Assert.True(config.ReadOnly));
+        Assert.All(response.Results[1].Configs, config => Assert.Equal(!BrokerConfigs.Table.Find(config.Name)!.IsDynamic, config.ReadOnly));
         Assert.Contains(response.Results[1].Configs, config => config.Name == "log.retention.ms" && config.Value == "5000");
         Assert.Equal(
             [0, 0, (short)KafkaError.UnknownTopicOrPartition, (short)KafkaError.InvalidRequest, (short)KafkaError.InvalidRequest],

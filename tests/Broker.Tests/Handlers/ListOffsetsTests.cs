@@ -53,10 +53,17 @@ public sealed class ListOffsetsTests
         Assert.Equal((1, -1), await Ask(client, -2));
         Assert.Equal((1, Batches.Now + 30), await Ask(client, -3));
         Assert.Equal((1, -1), await Ask(client, -4));
-        Assert.Equal((-1, -1), await Ask(client, -5));
+        // In memory everything is committed at once.
+        Assert.Equal((4, -1), await Ask(client, -5));
+        Assert.Equal((5, -1), await Ask(client, -6));
         Assert.Equal((1, Batches.Now + 30), await Ask(client, Batches.Now + 20));
         Assert.Equal((-1, -1), await Ask(client, Batches.Now + 31));
         Assert.Equal((short)KafkaError.UnsupportedVersion, (await AskRaw(client, "t", 0, -99)).ErrorCode);
+        foreach ((long time, short version) in new (long, short)[] { (-3, 6), (-4, 7), (-5, 8), (-6, 10) })
+        {
+            Assert.Equal((short)KafkaError.UnsupportedVersion, (await AskRaw(client, "t", 0, time, version)).ErrorCode);
+        }
+
         Assert.Equal((short)KafkaError.UnknownTopicOrPartition, (await AskRaw(client, "t", 1, -1)).ErrorCode);
     }
 
@@ -68,7 +75,7 @@ public sealed class ListOffsetsTests
     }
 
     private static async Task<ListOffsetsResponse.ListOffsetsPartitionResponse> AskRaw(
-        RawClient client, string topic, int partition, long timestamp)
+        RawClient client, string topic, int partition, long timestamp, short version = 11)
     {
         ListOffsetsResponse response = await client.CallAsync<ListOffsetsRequest, ListOffsetsResponse>(
             new ListOffsetsRequest
@@ -76,7 +83,7 @@ public sealed class ListOffsetsTests
                 ReplicaId = -1,
                 Topics = [new() { Name = topic, Partitions = [new() { PartitionIndex = partition, Timestamp = timestamp }] }],
             },
-            9);
+            version);
         return Assert.Single(Assert.Single(response.Topics).Partitions);
     }
 }

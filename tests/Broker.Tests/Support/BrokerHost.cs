@@ -3,6 +3,7 @@ using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Security;
+using PipeRoll.Broker.Shares;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Wire;
 
@@ -42,9 +43,13 @@ internal sealed class BrokerHost : IAsyncDisposable
 
     public CapturedLogs Logs { get; } = new();
 
+    public SecurityDependencies Security => _security;
+
     public BrokerServices Services => Broker.Services!;
 
     public GroupCoordinator Groups => Broker.Modules.OfType<GroupModule>().Single().Coordinator;
+
+    public ShareBroker Shares => Broker.Modules.OfType<GroupModule>().Single().Shares;
 
     public string Bootstrap => $"127.0.0.1:{Broker.Port}";
 

@@ -67,6 +67,36 @@ internal sealed class MemoryTopicCatalog : ITopicCatalog
         }
     }
 
+    private readonly Dictionary<(string Kind, string Entity), ConfigRecord> _configs = [];
+
+    public ValueTask<IReadOnlyList<ConfigRecord>> ListConfigsAsync(CancellationToken cancellation = default)
+    {
+        lock (_gate)
+        {
+            return ValueTask.FromResult<IReadOnlyList<ConfigRecord>>([.. _configs.Values]);
+        }
+    }
+
+    public ValueTask<(CatalogError Error, ConfigRecord Record)> SetConfigsAsync(
+        ConfigRecord record, string principal, IReadOnlyDictionary<string, string> before, CancellationToken cancellation = default)
+    {
+        lock (_gate)
+        {
+            ConfigRecord present = _configs.GetValueOrDefault((record.Kind, record.Entity)) ?? record with { Values = new Dictionary<string, string>() };
+            if (!IsSame(before, present.Values))
+            {
+                return ValueTask.FromResult((CatalogError.Conflict, present));
+            }
+
+            _configs[(record.Kind, record.Entity)] = record;
+            return ValueTask.FromResult((CatalogError.None, record));
+        }
+    }
+
+    public ValueTask<IReadOnlyDictionary<StreamId, long>> MeasureStreamsAsync(
+        IReadOnlyList<StreamId> ids, CancellationToken cancellation = default) =>
+        ValueTask.FromResult<IReadOnlyDictionary<StreamId, long>>(ids.ToDictionary(id => id, id => 1_000 * id.Value));
+
     public ValueTask<string> GetClusterIdAsync(CancellationToken cancellation = default) => ValueTask.FromResult(ClusterId);
 
     /// <summary>What asking for producer ids throws while it is set.</summary>

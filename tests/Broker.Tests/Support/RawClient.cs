@@ -61,6 +61,14 @@ internal sealed class RawClient : IDisposable
         return response;
     }
 
+    public async Task<byte[]> ReceiveBytesAsync(int count)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        byte[] bytes = new byte[count];
+        await _stream!.ReadExactlyAsync(bytes, patience.Token);
+        return bytes;
+    }
+
     /// <summary>True when the broker has closed the connection; false when it has sent something instead.</summary>
     public async Task<bool> IsClosedAsync()
     {

@@ -6,7 +6,7 @@ namespace PipeRoll.Cel.Tests.Differential;
 public sealed class DifferentialTests
 {
     private static readonly CelEnvironment Environment = new CelEnvironment.Builder()
-        .Extensions(CelExtensions.Bindings)
+        .Extensions(CelExtensions.All)
         .Limits(new CelLimits { WorstCostMax = long.MaxValue })
         .Variable("i", CelType.Int)
         .Variable("u", CelType.Uint)
@@ -29,6 +29,9 @@ public sealed class DifferentialTests
         ExpressionGenerator.List(3),
         ExpressionGenerator.Map(3),
         ExpressionGenerator.Dynamic(4)));
+
+    [Fact]
+    public void FunctionsAndMacrosOfTheExtensions() => Run(ExtensionGenerator.Any(3));
 
     private static void Run(Gen<string> expressions)
     {

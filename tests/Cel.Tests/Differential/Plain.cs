@@ -15,6 +15,7 @@ internal static class Plain
         CelKind.List => Enumerable.Range(0, value.ListValue.Count).Select(index => Of(value.ListValue[index])).ToList(),
         CelKind.Map => Enumerable.Range(0, value.MapValue.Count)
             .Select(index => KeyValuePair.Create(Of(value.MapValue.KeyAt(index))!, Of(value.MapValue.ValueAt(index)))).ToList(),
+        CelKind.Optional => value.HasOptionalValue ? new Optional(true, Of(value.OptionalValue)) : Optional.None,
         _ => throw new NotSupportedException(value.ToString()),
     };
 

@@ -14,7 +14,7 @@ internal sealed class ReferenceInterpreter(IReadOnlyDictionary<string, object?> 
     /// <summary>An evaluation error.</summary>
     internal sealed class Failure(string message) : Exception(message);
 
-    /// <summary>The value: null, bool, long, ulong, double, string, byte[], List or Dictionary in a list of pairs.</summary>
+    /// <summary>The value: null, bool, long, ulong, double, string, byte[], Optional, List or Dictionary in a list of pairs.</summary>
     public object? Evaluate(CelExpr node) => node switch
     {
         CelExpr.Literal literal => Plain.Of(literal.Value),
@@ -24,7 +24,7 @@ internal sealed class ReferenceInterpreter(IReadOnlyDictionary<string, object?> 
         CelExpr.Call { Function: "_||_" } call => Logic(call, decisive: true),
         CelExpr.Call { Function: "_?_:_" } call => Evaluate(Bool(call.Arguments[0]) ? call.Arguments[1] : call.Arguments[2]),
         CelExpr.Call call => Call(call),
-        CelExpr.List list => list.Elements.Select(Evaluate).ToList(),
+        CelExpr.List list => List(list),
         CelExpr.Map map => Map(map),
         CelExpr.Comprehension comprehension => Comprehension(comprehension),
         CelExpr.Bind bind => Bind(bind),
@@ -38,8 +38,32 @@ internal sealed class ReferenceInterpreter(IReadOnlyDictionary<string, object?> 
 
     private bool Bool(CelExpr node) => Evaluate(node) is bool value ? value : throw new Failure("not bool");
 
+    private List<object?> List(CelExpr.List list)
+    {
+        var made = new List<object?>();
+        for (int index = 0; index < list.Elements.Length; index++)
+        {
+            object? element = Evaluate(list.Elements[index]);
+            if (list.IsOptional[index])
+            {
+                var optional = element as Optional ?? throw new Failure("not optional");
+                made.AddRange(optional.Has ? [optional.Value] : []);
+                continue;
+            }
+
+            made.Add(element);
+        }
+
+        return made;
+    }
+
     private object? Select(CelExpr.Select select)
     {
+        if (select.IsOptional)
+        {
+            return Looked(Evaluate(select.Operand), select.Field);
+        }
+
         if (Evaluate(select.Operand) is not List<KeyValuePair<object, object?>> map)
         {
             throw new Failure("no fields");
@@ -82,6 +106,17 @@ internal sealed class ReferenceInterpreter(IReadOnlyDictionary<string, object?> 
         {
             object? key = Evaluate(map.Keys[index]);
             object? value = Evaluate(map.Values[index]);
+            if (map.IsOptional[index])
+            {
+                var optional = value as Optional ?? throw new Failure("not optional");
+                if (!optional.Has)
+                {
+                    continue;
+                }
+
+                value = optional.Value;
+            }
+
             if (key is not (bool or long or ulong or string) || made.Any(entry => Plain.Same(entry.Key, key)))
             {
                 throw new Failure("bad key");
@@ -126,8 +161,49 @@ internal sealed class ReferenceInterpreter(IReadOnlyDictionary<string, object?> 
         }
     }
 
+    // One or two variables: index and element of a list, key and value of a map.
+    private T WithEntry<T>(CelExpr.Comprehension node, object? first, object? second, Func<T> body) => node.Variable2 is null
+        ? With(node.Variable, first, body)
+        : With(node.Variable, first, () => With(node.Variable2, second, body));
+
+    private object TwoVariables(CelExpr.Comprehension node)
+    {
+        List<(object? First, object? Second)> entries = Evaluate(node.Range) switch
+        {
+            List<object?> list => [.. list.Select((element, index) => ((object?)(long)index, element))],
+            List<KeyValuePair<object, object?>> map => [.. map.Select(entry => ((object?)entry.Key, entry.Value))],
+            _ => throw new Failure("not iterable"),
+        };
+        bool Holds(CelExpr condition, (object? First, object? Second) entry) => WithEntry(node, entry.First, entry.Second, () => Bool(condition));
+        object? Body((object? First, object? Second) entry) => WithEntry(node, entry.First, entry.Second, () => Evaluate(node.Body));
+        switch (node.Macro)
+        {
+            case CelMacro.All or CelMacro.Exists:
+                return Quantified([.. entries.Cast<object?>()], entry => Holds(node.Body, ((object?, object?))entry!), node.Macro == CelMacro.Exists);
+            case CelMacro.ExistsOne:
+                return entries.Where(entry => Holds(node.Body, entry)).ToList().Count == 1;
+            case CelMacro.TransformList:
+                return entries.Where(entry => node.Filter is null || Holds(node.Filter, entry)).Select(Body).ToList();
+            default:
+                var made = new List<KeyValuePair<object, object?>>();
+                foreach ((object? First, object? Second) entry in entries.Where(entry => node.Filter is null || Holds(node.Filter, entry)))
+                {
+                    made.AddRange(node.Macro == CelMacro.TransformMap
+                        ? [KeyValuePair.Create(entry.First!, Body(entry))]
+                        : (List<KeyValuePair<object, object?>>)Body(entry)!);
+                }
+
+                return made.Any(entry => made.Count(other => Plain.Same(other.Key, entry.Key)) > 1) ? throw new Failure("repeated key") : made;
+        }
+    }
+
     private object Comprehension(CelExpr.Comprehension node)
     {
+        if (node.Variable2 is not null)
+        {
+            return TwoVariables(node);
+        }
+
         IEnumerable<object?> range = Evaluate(node.Range) switch
         {
             List<object?> list => list,
@@ -149,6 +225,9 @@ internal sealed class ReferenceInterpreter(IReadOnlyDictionary<string, object?> 
             case CelMacro.Map:
                 return elements.Where(element => node.Filter is null || Holds(node.Filter, element))
                     .Select(element => With(node.Variable, element, () => Evaluate(node.Body))).ToList();
+            case CelMacro.SortBy:
+                List<object?> keys = [.. elements.Select(element => With(node.Variable, element, () => Evaluate(node.Body)))];
+                return Enumerable.Range(0, keys.Count).OrderBy(index => (long)keys[index]!).Select(index => elements[index]).ToList();
             default:
                 throw new Failure("not in the reference");
         }
@@ -177,9 +256,18 @@ internal sealed class ReferenceInterpreter(IReadOnlyDictionary<string, object?> 
 
     private object? Call(CelExpr.Call call)
     {
-        List<object?> a = [.. call.Children.Select(Evaluate)];
+        // math.abs(x): the target is part of the name.
+        bool isQualified = call.Target is CelExpr.Ident space && !_variables.ContainsKey(space.Name);
+        string function = isQualified ? $"{((CelExpr.Ident)call.Target!).Name}.{call.Function}" : call.Function.TrimStart('.');
+        List<object?> a = [.. (isQualified ? call.Arguments : call.Children).Select(Evaluate)];
+        if (ReferenceLibrary.Call(function, a) is [object or null] made)
+        {
+            return made[0];
+        }
+
         return (call.Function, a.Count) switch
         {
+            ("_[?_]", 2) => Looked(a[0], a[1]),
             ("_==_", 2) => Plain.Same(a[0], a[1]),
             ("_!=_", 2) => !Plain.Same(a[0], a[1]),
             ("_<_", 2) => Plain.Order(a[0], a[1]) is < 0,
@@ -216,6 +304,24 @@ internal sealed class ReferenceInterpreter(IReadOnlyDictionary<string, object?> 
         List<KeyValuePair<object, object?>> map => map.Any(entry => Plain.Same(entry.Key, wanted)),
         _ => throw new Failure("no such overload"),
     };
+
+    // The errors of looking up that mean "not there".
+    private static Optional Looked(object? value, object? index)
+    {
+        if (value is Optional optional)
+        {
+            return optional.Has ? Looked(optional.Value, index) : Optional.None;
+        }
+
+        try
+        {
+            return new Optional(true, Indexed(value, index));
+        }
+        catch (Failure)
+        {
+            return Optional.None;
+        }
+    }
 
     private static object? Indexed(object? value, object? index)
     {

@@ -3,6 +3,7 @@ using PipeRoll.Foundation.Hashing;
 using PipeRoll.Simulation.Streams;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
+using PipeRoll.Wire.Records;
 
 namespace PipeRoll.Simulation.Brokers;
 
@@ -25,6 +26,12 @@ public enum BrokerBug
 
     /// <summary>A read leaves a batch out.</summary>
     BatchSkipped,
+
+    /// <summary>A marker of a transaction is taken for written, and becomes a record of nobody's.</summary>
+    MarkerLost,
+
+    /// <summary>Now and then a marker says the opposite of what was decided.</summary>
+    MarkerTurned,
 }
 
 internal static class BrokerBugs
@@ -34,13 +41,17 @@ internal static class BrokerBugs
 
     private sealed class BuggyStream(IStream inner, BrokerBug bug, IMetadataStore metadata) : PassingStream(inner)
     {
+        /// <summary>In a control batch: behind the record's length, attributes, deltas and key length, in the low byte of the key's type.</summary>
+        private const int MarkerTypeAt = RecordBatchHeader.Bytes + 8;
+        private const int ProducerIdAt = 43;
+
         private readonly long _openedAt = inner.ConfirmedOffset;
         private Task _last = Task.CompletedTask;
 
         public override Task Append(in StreamBatch batch)
         {
             Task before = _last;
-            _last = base.Append(batch);
+            _last = base.Append(Changed(batch));
             return bug switch
             {
                 BrokerBug.AcknowledgedEarly => Task.CompletedTask,
@@ -76,6 +87,20 @@ internal static class BrokerBugs
             BinaryPrimitives.WriteInt64BigEndian(state.AsSpan(14), long.MaxValue);
             BinaryPrimitives.WriteUInt32BigEndian(state.AsSpan(22), Crc32C.Compute(state.AsSpan(0, 22)));
             return state;
+        }
+
+        private StreamBatch Changed(in StreamBatch batch)
+        {
+            bool isMarker = RecordBatchHeader.TryRead(batch.Bytes.Span, out RecordBatchHeader header) && header.IsControl;
+            if (!isMarker || bug is not (BrokerBug.MarkerLost or BrokerBug.MarkerTurned) || batch.BaseOffset % 3 != 0)
+            {
+                return batch;
+            }
+
+            byte[] other = batch.Bytes.ToArray();
+            other[bug == BrokerBug.MarkerLost ? ProducerIdAt : MarkerTypeAt] ^= 1;
+            RecordBatchPatch.SetMaxTimestamp(other, header.MaxTimestamp); // and the checksum with it
+            return batch with { Bytes = other, Owner = null };
         }
 
         private async ValueTask<bool> IsInternalAsync() =>

@@ -1,5 +1,6 @@
 using PipeRoll.Broker;
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Transactions;
 using PipeRoll.Simulation.Faults;
 using PipeRoll.Simulation.Kafka;
 using PipeRoll.Simulation.Network;
@@ -61,6 +62,7 @@ internal sealed record BrokerPlan
         FetchSessionsMax = 10,
         StopDrainMs = 2000,
         PartitionOpenRetryMs = 200,
+        Transactions = new TransactionOptions { StateTopicPartitions = 2, PermitWaitMs = 3000, SettleWaitMs = 1000 },
         Groups = new GroupOptions
         {
             SessionTimeoutMinMs = 100,

@@ -38,6 +38,7 @@ internal static class BrokerScenario
             if (started.IsCompleted && random.Next(3) == 0)
             {
                 fleet.ReplaceMember(random);
+                fleet.Transactions?.Replace(random);
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(random.Next(3000)), world.Driver.Time);

@@ -1,6 +1,7 @@
 using PipeRoll.Broker;
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Simulation.Engine;
+using PipeRoll.Simulation.Network;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
 using PipeRoll.Streams.Stores;
@@ -129,6 +130,8 @@ internal sealed class ClusterLife(ClusterWorld cluster, int nodeId, SimulatedPro
             },
             ObserverFor = (topic, id, partition) => cluster.Writers.ObserverFor(life, topic, id, partition),
             Listen = () => cluster.Network.Listen(process, options.AdvertisedHost, options.ListenPort),
+            Connect = async (address, port, _) =>
+                SimulatedListener.Connected(await cluster.Network.ConnectAsync(process, options.AdvertisedHost, address, port)),
         });
     }
 

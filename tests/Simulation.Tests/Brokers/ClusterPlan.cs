@@ -2,6 +2,7 @@ using PipeRoll.Broker;
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Compaction;
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Transactions;
 using PipeRoll.Simulation.Faults;
 using PipeRoll.Simulation.Kafka;
 using PipeRoll.Simulation.Network;
@@ -96,6 +97,8 @@ internal sealed record ClusterPlan
         PartitionOpenRetryMs = 200,
         RetentionCheckMs = 60_000,
         Compaction = new CompactionOptions { CheckMs = 20_000 },
+        Transactions = new TransactionOptions { StateTopicPartitions = 2, PermitWaitMs = 3000, SettleWaitMs = 1000 },
+        PeerTimeoutMs = 2000,
         Groups = new GroupOptions
         {
             SessionTimeoutMinMs = 100,

@@ -128,6 +128,17 @@ internal sealed partial class FaultyMetadataStore(
         CancellationToken cancellation = default) =>
         CallAsync("meta.topic.configs", () => inner.SetTopicConfigsAsync(name, configs, principal, before));
 
+    public ValueTask<IReadOnlyList<ConfigRecord>> ListConfigsAsync(CancellationToken cancellation = default) =>
+        CallAsync("meta.configs", () => inner.ListConfigsAsync());
+
+    public ValueTask<(CatalogError Error, ConfigRecord Record)> SetConfigsAsync(
+        ConfigRecord record, string principal, IReadOnlyDictionary<string, string> before, CancellationToken cancellation = default) =>
+        CallAsync("meta.configs.set", () => inner.SetConfigsAsync(record, principal, before));
+
+    public ValueTask<IReadOnlyDictionary<StreamId, long>> MeasureStreamsAsync(
+        IReadOnlyList<StreamId> ids, CancellationToken cancellation = default) =>
+        CallAsync("meta.measure", () => inner.MeasureStreamsAsync(ids));
+
     public ValueTask<string> GetClusterIdAsync(CancellationToken cancellation = default) =>
         CallAsync("meta.cluster", () => inner.GetClusterIdAsync());
 

@@ -6,7 +6,11 @@ using PipeRoll.Wire.Messages;
 namespace PipeRoll.Simulation.Kafka;
 
 /// <summary>How many clients of which kind there are.</summary>
-internal sealed record FleetPlan(int Partitions, int Producers, int Readers, int Members, ProducerPlan Producer);
+internal sealed record FleetPlan(int Partitions, int Producers, int Readers, int Members, ProducerPlan Producer)
+{
+    /// <summary>Null for no transactions.</summary>
+    public TransactionPlan? Transactions { get; init; }
+}
 
 /// <summary>All clients of a scenario over one topic, and what they know together.</summary>
 /// <remarks>Owner: the scenario. Every client is a process of its own on a host of its own.</remarks>
@@ -29,13 +33,25 @@ internal sealed class ClientFleet(
 
     public GroupModel Group { get; } = new(world);
 
-    public IReadOnlyList<string> Hosts => [.. _hosts];
+    /// <summary>Those that write transactions, and read them; null when there are none.</summary>
+    public TransactionFleet? Transactions { get; } =
+        plan.Transactions is { } transactions ? new TransactionFleet(world, network, transactions, bootstrap) : null;
+
+    public IReadOnlyList<string> Hosts => [.. _hosts, .. Transactions?.Hosts ?? []];
 
     /// <summary>Makes the topic, from a client, and starts everybody.</summary>
     public async Task StartAsync()
     {
         SimulatedProcess admin = world.StartProcess("admin");
         await world.GuardAsync(admin.Run(() => CreateTopicAsync(Client("admin", admin), Topic, plan.Partitions)));
+        if (plan.Transactions is { } transactional)
+        {
+            SimulatedProcess ledger = world.StartProcess("ledger admin");
+            await world.GuardAsync(ledger.Run(
+                () => CreateTopicAsync(Client("admin", ledger), TransactionFleet.Topic, transactional.Partitions)));
+            Transactions!.Start();
+        }
+
         for (int index = 0; index < plan.Producers; index++)
         {
             SimulatedProcess process = Start($"producer {index}");
@@ -90,12 +106,17 @@ internal sealed class ClientFleet(
     }
 
     /// <summary>Ends when every record of every producer was acknowledged, and every other errand is done.</summary>
-    public Task WhenProducedAsync() => Task.WhenAll(_producing);
+    public async Task WhenProducedAsync()
+    {
+        await Task.WhenAll(_producing);
+        await (Transactions?.WhenDoneAsync() ?? Task.CompletedTask);
+    }
 
     /// <summary>Who has not come to its end, for the report on a hang.</summary>
     public string Describe() => string.Join("; ",
     [
         $"doing: {_doing}",
+        Transactions?.Describe() ?? "",
         .. _producers.Where(static producer => !producer.IsDone).Select(static producer => producer.Describe()),
         .. _members.Where(static member => !member.Work.IsCompleted).Select(static member => $"{member.Process.Name} {member.Member.Doing}"),
     ]);
@@ -118,6 +139,8 @@ internal sealed class ClientFleet(
             await StopMembersAsync();
             _doing = "asking for commits";
             await CheckCommitsAsync(client);
+            _doing = "reading transactions";
+            await (Transactions?.CheckAsync(process) ?? Task.CompletedTask);
             client.Close();
             _doing = "nothing more";
         }));

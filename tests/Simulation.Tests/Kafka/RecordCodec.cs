@@ -24,6 +24,24 @@ internal static class RecordCodec
         return builder.Build();
     }
 
+    /// <summary>A batch of a transaction: all of its records have the same name.</summary>
+    public static byte[] Repeated(int producer, int number, int count, long timestampMs, long producerId, short epoch, int sequence)
+    {
+        using var builder = new RecordBatchBuilder
+        {
+            ProducerId = producerId, ProducerEpoch = epoch, BaseSequence = sequence, IsTransactional = true,
+        };
+        for (int index = 0; index < count; index++)
+        {
+            byte[] value = new byte[NameBytes];
+            BinaryPrimitives.WriteInt32BigEndian(value, producer);
+            BinaryPrimitives.WriteInt32BigEndian(value.AsSpan(sizeof(int)), number);
+            builder.Append(timestampMs, null, value);
+        }
+
+        return builder.Build();
+    }
+
     /// <summary>The records of whole batches, with their offsets and the leader epochs that they were written under.</summary>
     public static List<(long Offset, int LeaderEpoch, SentRecord Record)> Read(ReadOnlyMemory<byte> batches)
     {

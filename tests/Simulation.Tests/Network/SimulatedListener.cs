@@ -12,6 +12,9 @@ internal sealed class SimulatedListener(int port, Action<SimulatedListener> onDi
 
     public int Port => port;
 
+    /// <summary>The other end, for who connects as brokers do.</summary>
+    public static IConnection Connected(SocketStream socket) => new SimulatedConnection(socket);
+
     internal SimulatedProcess? Process { get; set; }
 
     public async ValueTask<IConnection?> AcceptAsync(CancellationToken cancellation)

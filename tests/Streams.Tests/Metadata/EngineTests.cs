@@ -17,3 +17,7 @@ public sealed class PostgresClusterCatalogTests(PostgresFixture postgres) : Clus
 public sealed class PostgresPlacementTests(PostgresFixture postgres) : PlacementContract(postgres.NewDatabase());
 
 public sealed class PostgresCommitTests(PostgresFixture postgres) : CommitContract(postgres.NewDatabase());
+
+public sealed class SqliteSecurityTests() : SecurityContract(new SqliteDatabase());
+
+public sealed class PostgresSecurityTests(PostgresFixture postgres) : SecurityContract(postgres.NewDatabase());

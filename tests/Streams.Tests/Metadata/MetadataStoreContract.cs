@@ -201,6 +201,41 @@ public abstract class MetadataStoreContract : MetadataContract
     }
 
     [Fact]
+    public async Task Settings_beside_topics_are_replaced_as_a_whole_by_whoever_knows_what_they_were()
+    {
+        var one = new Dictionary<string, string> { ["b"] = "2", ["a"] = "1" };
+        var other = new Dictionary<string, string> { ["a"] = "3" };
+        Assert.Equal(CatalogError.None, (await Store.SetConfigsAsync(new ConfigRecord("broker", "", one), "alice", NoConfigs)).Error);
+        (CatalogError late, ConfigRecord present) = await Store.SetConfigsAsync(new ConfigRecord("broker", "", other), "bob", NoConfigs);
+        Assert.Equal((CatalogError.Conflict, "1", "2"), (late, present.Values["a"], present.Values["b"]));
+        Assert.Equal(CatalogError.None, (await Store.SetConfigsAsync(new ConfigRecord("group", "g", other), "bob", NoConfigs)).Error);
+        Assert.Equal(CatalogError.None, (await Store.SetConfigsAsync(new ConfigRecord("broker", "", one), "nobody", one)).Error);
+        Assert.Equal(CatalogError.None, (await Store.SetConfigsAsync(new ConfigRecord("broker", "", other), "carol", one)).Error);
+        Assert.Equal(
+            [("broker", "", "a=3"), ("group", "g", "a=3")],
+            (await Store.ListConfigsAsync()).Select(r => (r.Kind, r.Entity, string.Join(' ', r.Values.Select(v => $"{v.Key}={v.Value}")))));
+        Assert.Equal(2, (await Store.ReadClusterAsync()).Configs.Count);
+        Assert.Equal(CatalogError.None, (await Store.SetConfigsAsync(new ConfigRecord("broker", "", NoConfigs), "dave", other)).Error);
+        Assert.Equal("group", Assert.Single(await Store.ListConfigsAsync()).Kind);
+        IReadOnlyList<MetadataLogEntry> log = await Store.ReadLogAsync(0, 100);
+        // What changes nothing is not logged.
+        Assert.Equal(["alice", "bob", "carol", "dave"], log.Where(e => e.Kind == "configs.set").Select(e => e.Principal));
+    }
+
+    [Fact]
+    public async Task Streams_are_measured_by_what_their_committed_ranges_hold()
+    {
+        StreamId id = await CreateAsync();
+        StreamId empty = await CreateAsync();
+        RangeCommit range = Range(id, 0, 10);
+        await CommitAsync(range);
+        await CommitAsync(Range(id, 10, 20));
+        IReadOnlyDictionary<StreamId, long> sizes = await Store.MeasureStreamsAsync([id, empty, new StreamId(999)]);
+        Assert.Equal(2 * range.Bytes, sizes[id]);
+        Assert.False(sizes.ContainsKey(empty));
+    }
+
+    [Fact]
     public async Task The_cluster_id_is_made_once_and_producer_ids_are_never_given_twice()
     {
         string id = await Store.GetClusterIdAsync();

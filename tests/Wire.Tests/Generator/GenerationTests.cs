@@ -20,6 +20,32 @@ public sealed class GenerationTests
     }
 
     [Fact]
+    public void AStructureThatMayBeNullHasAByteBeforeIt()
+    {
+        const string Page = "api Page key 11 versions 0-1 flexible 0+\nrequest\n  From Cursor? = null\n    Name string\nresponse\n  To End?1+\n    At int32\n";
+        var host = new GeneratorHost(new DefinitionText("Page", Page));
+
+        Assert.Contains("value.From = (reader.ReadInt8() < 0 ? null : Cursor.Read(ref reader, version));", host.Source("PageRequest.g.cs"));
+        Assert.Contains("writer.WriteInt8(-1);", host.Source("PageRequest.g.cs"));
+        Assert.Contains(
+            "version >= 1 ? (reader.ReadInt8() < 0 ? null : End.Read(ref reader, version)) : End.Read(ref reader, version)",
+            host.Source("PageResponse.g.cs"));
+    }
+
+    [Fact]
+    public void ResponsesCountTheirErrorsWhereverTheyStand()
+    {
+        const string Deep = "api Deep key 12 versions 0\nrequest\n  A int8\nresponse\n  ThrottleTimeMs int32\n  ErrorCode int16\n"
+            + "  Items [Item]?\n    Inner [Part]\n      ErrorCode int16\n  Plain [Plain1]\n    B int8\n";
+        string source = new GeneratorHost(new DefinitionText("Deep", Deep)).Source("DeepResponse.g.cs");
+
+        Assert.Contains("IKafkaResponse, IKafkaMessage<DeepResponse>, IThrottledResponse", source);
+        Assert.Contains("foreach (Item itemsItem in Items ?? [])", source);
+        Assert.Contains("foreach (Part innerItem in Inner)", source);
+        Assert.DoesNotContain("foreach (Plain1 plainItem in Plain)\n            {\n                plainItem.CountErrors", source);
+    }
+
+    [Fact]
     public void VersionsBecomeBranches()
     {
         var host = new GeneratorHost(new DefinitionText("Ping", Ping), new DefinitionText("Pong", Pong));

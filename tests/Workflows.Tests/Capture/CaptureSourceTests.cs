@@ -19,6 +19,41 @@ public class CaptureSourceTests
     }
 
     [Fact]
+    public void Key_and_time_may_lie_inside_of_objects()
+    {
+        PolicyBundle policy = PolicyBundle.Parse(new PolicySource(
+            "p",
+            """
+            name: p
+            version: "1"
+            event:
+              key: who
+              time: { field: at, format: iso8601 }
+              fields:
+                who: { type: text, path: actor.id }
+                at: { type: timestamp, path: meta.times.created }
+                any: { type: any, path: data, default: "{}" }
+            rules: [{ id: r, when: 'true', score: 1 }]
+            fallback: { outcome: hold }
+            """));
+        const string File = """
+            {"meta":{"x":1,"times":{"created":"2026-01-02T03:04:05Z"}},"actor":{"name":"n","id":7}}
+            {"meta":{"times":[1]},"actor":{"id":"b"}}
+            {"meta":{"times":{"created":"2026-01-02T03:04:05Z"}},"actor":5}
+
+            """;
+        CaptureSource source = CaptureSource.Open("e.jsonl", () => new MemoryStream(Encoding.UTF8.GetBytes(File)), new CaptureHints { Policy = policy.Event });
+        using ISourceReader reader = source.Read();
+        Assert.True(reader.TryNext(out SourceRow first));
+        Assert.Equal("7", Text(first.Key));
+        Assert.Equal(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero).ToUnixTimeMilliseconds(), first.TimeMs);
+        Assert.True(reader.TryNext(out SourceRow second));
+        Assert.Equal("field at, the time, is missing", second.Problem);
+        Assert.True(reader.TryNext(out SourceRow third));
+        Assert.Equal("field who, the key, is missing", third.Problem);
+    }
+
+    [Fact]
     public void A_cell_of_the_wrong_type_breaks_its_row_only()
     {
         string file = "account,amount,time\n" + string.Concat(

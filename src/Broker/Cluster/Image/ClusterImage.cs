@@ -33,6 +33,7 @@ internal sealed class ClusterImage
         Brokers = from.Brokers;
         Topics = from.Topics;
         Partitions = from.Partitions;
+        Configs = from.Configs;
     }
 
     /// <summary>Sequence number of the last entry that is in it.</summary>
@@ -50,6 +51,9 @@ internal sealed class ClusterImage
     public ImmutableDictionary<StreamId, PartitionEntry> Partitions { get; private init; } =
         ImmutableDictionary<StreamId, PartitionEntry>.Empty;
 
+    /// <summary>What is set beside topics. The same list as long as nothing of it changes.</summary>
+    public IReadOnlyList<ConfigRecord> Configs { get; private init; } = [];
+
     /// <summary>Those that serve (alive or draining), by node id.</summary>
     public IReadOnlyList<ClusterNode> Nodes => _nodes ??=
     [
@@ -61,6 +65,16 @@ internal sealed class ClusterImage
     /// <summary>How many partitions each life owns or is about to be handed, by epoch.</summary>
     public ImmutableDictionary<long, int> Counts => _counts ??= Partitions.Values
         .GroupBy(entry => HeldBy(entry.Placement).Value).ToImmutableDictionary(held => held.Key, held => held.Count());
+
+    /// <summary>Those whose last life was declared dead and is not forgotten, by node id.</summary>
+    public IReadOnlyList<ClusterNode> Fenced =>
+    [
+        .. Brokers.Values.GroupBy(static broker => broker.Endpoint.NodeId).Select(static lives => lives.Last())
+            .Where(static broker => broker.State is BrokerState.Fenced or BrokerState.Recovering)
+            .OrderBy(static broker => broker.Endpoint.NodeId)
+            .Select(static broker => new ClusterNode(
+                broker.Endpoint.NodeId, broker.Endpoint.Host, broker.Endpoint.Port, broker.Endpoint.Rack)),
+    ];
 
     public static bool Serves(BrokerRecord broker) => broker.State is BrokerState.Alive or BrokerState.Draining;
 
@@ -87,6 +101,7 @@ internal sealed class ClusterImage
             Brokers = ByEpoch(snapshot.Brokers),
             Topics = topics.ToImmutable(),
             Partitions = partitions.ToImmutable(),
+            Configs = snapshot.Configs,
         };
     }
 
@@ -106,6 +121,8 @@ internal sealed class ClusterImage
         controller.Term < Controller.Term ? this : new ClusterImage(this) { Controller = controller };
 
     public ClusterImage With(IEnumerable<BrokerRecord> brokers) => new(this) { Brokers = ByEpoch(brokers) };
+
+    public ClusterImage With(IReadOnlyList<ConfigRecord> configs) => new(this) { Configs = configs };
 
     /// <summary>Takes over placements of known streams that are not old news.</summary>
     public ClusterImage With(IEnumerable<PartitionPlacement> placements)

@@ -12,11 +12,17 @@ internal readonly record struct PlacementChange(PartitionPlacement Before, Parti
 internal sealed record ImageChanges(
     IReadOnlyList<TopicRecord> Topics, IReadOnlyList<TopicRecord> Removed, IReadOnlyList<PlacementChange> Placements, bool Brokers)
 {
+    /// <summary>What is set beside topics.</summary>
+    public bool Configs { get; init; }
+
     public static ImageChanges Between(ClusterImage before, ClusterImage after) => new(
         ReferenceEquals(before.Topics, after.Topics) ? [] : ChangedTopics(before, after),
         ReferenceEquals(before.Topics, after.Topics) ? [] : RemovedTopics(before, after),
         ReferenceEquals(before.Partitions, after.Partitions) ? [] : ChangedPlacements(before, after),
-        !ReferenceEquals(before.Brokers, after.Brokers));
+        !ReferenceEquals(before.Brokers, after.Brokers))
+    {
+        Configs = !ReferenceEquals(before.Configs, after.Configs),
+    };
 
     private static List<TopicRecord> ChangedTopics(ClusterImage before, ClusterImage after) =>
     [

@@ -155,6 +155,7 @@ internal sealed partial class ImageTail(
         }
 
         IReadOnlyList<BrokerRecord>? brokers = probe.Brokers ? await metadata.ReadBrokersAsync(cancellation) : null;
+        IReadOnlyList<ConfigRecord>? configs = probe.Configs ? await metadata.ListConfigsAsync(cancellation) : null;
         return image =>
         {
             // Applied to the image of now: a hand-over may have been noted in it meanwhile.
@@ -164,7 +165,8 @@ internal sealed partial class ImageTail(
                 image = topic is null ? image.Without(name) : image.With(topic);
             }
 
-            return brokers is null ? image : image.With(brokers);
+            image = brokers is null ? image : image.With(brokers);
+            return configs is null ? image : image.With(configs);
         };
     }
 

@@ -20,6 +20,10 @@ internal sealed class ImageView(int nodeId, Func<BrokerEpoch> self, ImageHolder 
         }
     }
 
+    public IReadOnlyList<ClusterNode> Fenced => images.Current.Fenced;
+
+    public MetadataPosition Metadata => new(images.Current.LogEnd, images.Current.Controller.Term);
+
     public bool IsInTouch => InTouch();
 
     /// <summary>Asked by <see cref="IsInTouch"/>.</summary>

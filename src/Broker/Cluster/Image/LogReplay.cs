@@ -7,8 +7,9 @@ namespace PipeRoll.Broker.Cluster.Image;
 /// <summary>What entries of the metadata log make of an image, and what has to be read from the metadata for the rest.</summary>
 /// <param name="Topics">Names of topics to be read again: made, changed, or perhaps deleted since.</param>
 /// <param name="Brokers">The brokers are to be read again.</param>
+/// <param name="Configs">What is set beside topics is to be read again.</param>
 /// <param name="Snapshot">Entries are missing or not understood: everything is to be read again, and <paramref name="Image"/> is void.</param>
-internal readonly record struct ReplayStep(ClusterImage Image, IReadOnlySet<string> Topics, bool Brokers, bool Snapshot);
+internal readonly record struct ReplayStep(ClusterImage Image, IReadOnlySet<string> Topics, bool Brokers, bool Configs, bool Snapshot);
 
 /// <summary>Applies the metadata log to the image. Kinds that say nothing about the cluster are passed over.</summary>
 /// <remarks>Payloads: docs/formats/metadata.md. Pure.</remarks>
@@ -18,6 +19,7 @@ internal static class LogReplay
     {
         var topics = new HashSet<string>(StringComparer.Ordinal);
         bool brokers = false;
+        bool configs = false;
         long expected = image.LogEnd + 1;
         try
         {
@@ -25,20 +27,21 @@ internal static class LogReplay
             {
                 if (entry.Sequence != expected++)
                 {
-                    return new ReplayStep(image, topics, brokers, Snapshot: true);
+                    return new ReplayStep(image, topics, brokers, configs, Snapshot: true);
                 }
 
                 image = Apply(image, entry, topics);
                 brokers |= entry.Kind.StartsWith("broker.", StringComparison.Ordinal);
+                configs |= entry.Kind == "configs.set";
             }
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
             // A payload of another shape: a newer version of another broker wrote it. The tables say what came of it.
-            return new ReplayStep(image, topics, brokers, Snapshot: true);
+            return new ReplayStep(image, topics, brokers, configs, Snapshot: true);
         }
 
-        return new ReplayStep(entries.Count == 0 ? image : image.At(entries[^1].Sequence), topics, brokers, Snapshot: false);
+        return new ReplayStep(entries.Count == 0 ? image : image.At(entries[^1].Sequence), topics, brokers, configs, Snapshot: false);
     }
 
     private static ClusterImage Apply(ClusterImage image, MetadataLogEntry entry, HashSet<string> topics)

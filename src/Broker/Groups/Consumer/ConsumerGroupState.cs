@@ -13,7 +13,7 @@ namespace PipeRoll.Broker.Groups.Consumer;
 /// Owner: one GroupLoop, under its lock, which writes what <see cref="Journal"/> says after every call, and answers when that is durable.
 /// There is no timer inside: the owner calls <see cref="Tick"/> no later than <see cref="NextDeadlineMs"/>. Epochs never go back.
 /// </remarks>
-internal sealed partial class ConsumerGroupState
+internal sealed partial class ConsumerGroupState : IManagedGroup
 {
     private readonly OrderedDictionary<string, ConsumerMember> _members = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _idsByInstance = new(StringComparer.Ordinal);
@@ -42,6 +42,10 @@ internal sealed partial class ConsumerGroupState
     }
 
     public string GroupId { get; }
+
+    public string Type => GroupTypes.Consumer;
+
+    public string ProtocolType => ConsumerSubscription.ProtocolType;
 
     public ConsumerJournal Journal { get; } = new();
 
@@ -185,6 +189,10 @@ internal sealed partial class ConsumerGroupState
         [.. _members.Values.Select(static member => new ConsumerMemberDescription(
             member.Id, member.InstanceId, member.RackId, member.Epoch, member.ClientId, member.ClientHost, [.. member.TopicNames],
             member.TopicRegex, [.. member.Assigned.Keys], [.. member.Target], member.Classic is not null))]);
+
+    public IReadOnlyList<GroupLogRecord> Records(ConsumerJournal journal) => ConsumerGroupLog.Records(this, journal);
+
+    public IReadOnlyList<GroupLogRecord> Tombstones(Committer? by) => [.. ConsumerGroupLog.Tombstones(this, Journal.Members, by)];
 
     internal KafkaError CheckMember(string memberId, string? instanceId)
     {

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using PipeRoll.Broker.Groups.Consumer;
+using PipeRoll.Broker.Groups.Share;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
 using PipeRoll.Wire.Messages;
@@ -60,7 +61,7 @@ internal static class GroupLogCodec
                 into.Group(group, record.Value is { } snapshot ? ReadGroup(snapshot) : null);
                 break;
             default:
-                ConsumerGroupLog.TryRead(version, ref key, record.Value, into);
+                _ = ConsumerGroupLog.TryRead(version, ref key, record.Value, into) || ShareGroupLog.TryRead(version, ref key, record.Value, into);
                 break;
         }
     }

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Groups.Consumer;
+using PipeRoll.Broker.Groups.Share;
 
 namespace PipeRoll.Broker.Groups.Offsets;
 
@@ -104,6 +105,13 @@ internal sealed class LoadedGroups
         ForgetIfNothingIsLeft(groupId, group);
     }
 
+    public void Share(string groupId, Action<LoadedShareGroup> fold)
+    {
+        LoadedGroup group = Get(groupId);
+        fold(group.Share);
+        ForgetIfNothingIsLeft(groupId, group);
+    }
+
     private LoadedGroup Get(string groupId)
     {
         if (!_groups.TryGetValue(groupId, out LoadedGroup? group))
@@ -117,7 +125,7 @@ internal sealed class LoadedGroups
 
     private void ForgetIfNothingIsLeft(string groupId, LoadedGroup group)
     {
-        if (group.Snapshot is null && group.Offsets.Count == 0 && group.Consumer.IsEmpty)
+        if (group.Snapshot is null && group.Offsets.Count == 0 && group.Consumer.IsEmpty && group.Share.IsEmpty)
         {
             _groups.Remove(groupId);
         }
@@ -133,6 +141,9 @@ internal sealed class LoadedGroup
 
     /// <summary>As a group of the consumer protocol; empty for one of another kind.</summary>
     public LoadedConsumerGroup Consumer { get; } = new();
+
+    /// <summary>As a share group; empty for one of another kind.</summary>
+    public LoadedShareGroup Share { get; } = new();
 
     public Dictionary<GroupPartition, CommittedOffset> Offsets { get; } = [];
 

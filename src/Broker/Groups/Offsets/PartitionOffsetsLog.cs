@@ -31,15 +31,23 @@ internal sealed class PartitionOffsetsLog : IOffsetsLog
 
     private readonly TopicDirectory _topics;
     private readonly PartitionRegistry _registry;
-    private readonly GroupOptions _options;
     private readonly TimeProvider _time;
+    private readonly string _topic;
+    private readonly int _partitions;
 
     public PartitionOffsetsLog(TopicDirectory topics, PartitionRegistry registry, GroupOptions options, TimeProvider time)
+        : this(topics, registry, time, TopicName, options.OffsetsTopicPartitions)
+    {
+    }
+
+    /// <summary>Another internal topic that is kept in the same way.</summary>
+    public PartitionOffsetsLog(TopicDirectory topics, PartitionRegistry registry, TimeProvider time, string topic, int partitions)
     {
         _topics = topics;
         _registry = registry;
-        _options = options;
         _time = time;
+        _topic = topic;
+        _partitions = partitions;
         registry.RoleChanged += RoleChanged;
     }
 
@@ -47,9 +55,9 @@ internal sealed class PartitionOffsetsLog : IOffsetsLog
 
     public bool IsShared => _registry.IsClustered;
 
-    public bool IsReady => _topics.Find(TopicName) is not null;
+    public bool IsReady => _topics.Find(_topic) is not null;
 
-    public int PartitionCount => _topics.Find(TopicName)?.Partitions.Count ?? throw new InvalidOperationException("not prepared yet");
+    public int PartitionCount => _topics.Find(_topic)?.Partitions.Count ?? throw new InvalidOperationException("not prepared yet");
 
     /// <summary>The topic, made now if nobody has.</summary>
     public static ValueTask<TopicChange> EnsureTopicAsync(TopicDirectory topics, GroupOptions options, CancellationToken cancellation) =>
@@ -57,14 +65,14 @@ internal sealed class PartitionOffsetsLog : IOffsetsLog
 
     public async Task PrepareAsync(CancellationToken cancellation)
     {
-        TopicChange made = await EnsureTopicAsync(_topics, _options, cancellation);
+        TopicChange made = await _topics.EnsureInternalAsync(_topic, _partitions, Configs, cancellation);
         if (made.Error != KafkaError.None)
         {
-            throw new InvalidOperationException($"the topic {TopicName} can't be made: {made.Error}, {made.Message}");
+            throw new InvalidOperationException($"the topic {_topic} can't be made: {made.Error}, {made.Message}");
         }
     }
 
-    public int TermOf(int partition) => IsShared ? _topics.Find(TopicName, partition)?.AssignedEpoch ?? -1 : 0;
+    public int TermOf(int partition) => IsShared ? _topics.Find(_topic, partition)?.AssignedEpoch ?? -1 : 0;
 
     public async Task<KafkaError> AppendAsync(int partition, int term, IReadOnlyList<GroupLogRecord> records)
     {
@@ -74,15 +82,15 @@ internal sealed class PartitionOffsetsLog : IOffsetsLog
     public async Task<AppendResult> AppendAsync(
         int partition, int term, IReadOnlyList<GroupLogRecord> records, TransactionalAppend transaction)
     {
-        if (_topics.Find(TopicName, partition) is not { } log)
+        if (_topics.Find(_topic, partition) is not { } log)
         {
-            return AppendResult.Failed(KafkaError.UnknownTopicOrPartition, $"there is no {TopicName}-{partition}");
+            return AppendResult.Failed(KafkaError.UnknownTopicOrPartition, $"there is no {_topic}-{partition}");
         }
 
         long bytes = records.Sum(static record => (long)record.Key.Length + (record.Value?.Length ?? 0));
         if (bytes > BatchBytesMax)
         {
-            return AppendResult.Failed(KafkaError.MessageTooLarge, $"{bytes} bytes are too many for one batch of {TopicName}");
+            return AppendResult.Failed(KafkaError.MessageTooLarge, $"{bytes} bytes are too many for one batch of {_topic}");
         }
 
         return await log.AppendAsync(Build(records, transaction), owner: null, IsShared ? term : -1, transaction.Permit);
@@ -90,8 +98,8 @@ internal sealed class PartitionOffsetsLog : IOffsetsLog
 
     public async IAsyncEnumerable<GroupLogRecord> ReadAsync(int partition, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        Partition log = _topics.Find(TopicName, partition)
-            ?? throw new InvalidOperationException($"{TopicName} has no partition {partition}");
+        Partition log = _topics.Find(_topic, partition)
+            ?? throw new InvalidOperationException($"{_topic} has no partition {partition}");
         await WhenOpenAsync(log, cancellation);
         long end = log.HighWatermark;
         using RecordDecompressor decompressor = new();
@@ -125,7 +133,7 @@ internal sealed class PartitionOffsetsLog : IOffsetsLog
 
     private void RoleChanged(Partition partition)
     {
-        if (partition.Identity.Topic == TopicName)
+        if (partition.Identity.Topic == _topic)
         {
             TermChanged?.Invoke(partition.Identity.Index);
         }

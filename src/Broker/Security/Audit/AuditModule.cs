@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Handlers;
@@ -12,6 +13,7 @@ namespace PipeRoll.Broker.Security.Audit;
 /// Writes audit events to the topic <c>_piperoll.audit</c>, to a partition that this broker leads. The topic is made with the first event.
 /// </summary>
 /// <remarks>Owner: the broker. Failure: what can't be written now waits in the queue, which is bounded; the log has had it already.</remarks>
+[SuppressMessage("Design", "CA1001", Justification = "StopAsync disposes it, after the loop that uses it has ended.")]
 internal sealed partial class AuditModule : IBrokerModule
 {
     public const string TopicName = "_piperoll.audit";
@@ -32,8 +34,8 @@ internal sealed partial class AuditModule : IBrokerModule
     private readonly SecurityAudit _audit;
     private readonly ILogger _logger;
     private readonly BackgroundTasks _background = new();
+    private readonly CancellationTokenSource _stopping = new();
     private int _isRunning;
-    private bool _stopped;
 
     public AuditModule(BrokerServices services)
     {
@@ -54,15 +56,16 @@ internal sealed partial class AuditModule : IBrokerModule
     public async ValueTask StopAsync()
     {
         _audit.Added -= Wake;
-        Volatile.Write(ref _stopped, true);
+        _stopping.Cancel();
         await _background.WhenAllAsync();
         await WriteAsync(isLast: true);
+        _stopping.Dispose();
     }
 
     // One loop at a time, and none while there is nothing to write.
     private void Wake()
     {
-        if (!Volatile.Read(ref _stopped) && Interlocked.Exchange(ref _isRunning, 1) == 0)
+        if (!_stopping.IsCancellationRequested && Interlocked.Exchange(ref _isRunning, 1) == 0)
         {
             _background.Start(RunAsync);
         }
@@ -72,16 +75,20 @@ internal sealed partial class AuditModule : IBrokerModule
     {
         // As long as a window is open something may be counted that is written at its end.
         long idleSince = _services.Time.GetTimestamp();
-        while (!Volatile.Read(ref _stopped) && _services.Time.GetElapsedTime(idleSince).TotalMilliseconds < 2 * AuditQueue.WindowMs)
+        while (!_stopping.IsCancellationRequested && _services.Time.GetElapsedTime(idleSince).TotalMilliseconds < 2 * AuditQueue.WindowMs)
         {
             if (await WriteAsync(isLast: false))
             {
                 idleSince = _services.Time.GetTimestamp();
             }
 
-            if (!Volatile.Read(ref _stopped))
+            try
             {
-                await Task.Delay(Pause, _services.Time);
+                await Task.Delay(Pause, _services.Time, _stopping.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                // The broker stops, and writes what is left.
             }
         }
 

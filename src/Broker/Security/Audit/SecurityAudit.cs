@@ -39,7 +39,13 @@ internal sealed partial class SecurityAudit(TimeProvider time, BrokerMetrics met
     {
         if (Queue.Add(happened, time.GetUtcNow().ToUnixTimeMilliseconds()))
         {
-            LogEvent(logger, happened.Kind, happened.Text());
+            LogLevel level = happened.Kind == AuditKind.Changed ? LogLevel.Information : LogLevel.Warning;
+            if (logger.IsEnabled(level))
+            {
+                string text = happened.Text();
+                LogEvent(logger, level, happened.Kind, text);
+            }
+
             Added?.Invoke();
         }
     }
@@ -47,6 +53,6 @@ internal sealed partial class SecurityAudit(TimeProvider time, BrokerMetrics met
     // A name comes from outside: it is kept short.
     private static string Short(string name) => name.Length <= 256 ? name : name[..256];
 
-    [LoggerMessage(71, LogLevel.Warning, "security: {Kind}: {Text}")]
-    private static partial void LogEvent(ILogger logger, AuditKind kind, string text);
+    [LoggerMessage(EventId = 71, Message = "security: {Kind}: {Text}")]
+    private static partial void LogEvent(ILogger logger, LogLevel level, AuditKind kind, string text);
 }

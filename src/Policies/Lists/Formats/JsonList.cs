@@ -12,13 +12,7 @@ internal static class JsonList
 
     public static IEnumerable<ListEntry> Read(Stream content)
     {
-        using var bytes = new MemoryStream();
-        content.CopyTo(bytes);
-        if (bytes.Length > BytesMax)
-        {
-            throw new ListFileException(0, $"the file has {bytes.Length} bytes", $"A list in JSON has at most {BytesMax}; use CSV.");
-        }
-        bytes.Position = 0;
+        using MemoryStream bytes = Bounded(content);
         using JsonDocument document = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = 8 });
         JsonElement root = document.RootElement;
         if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("entries", out JsonElement entries))
@@ -35,6 +29,22 @@ internal static class JsonList
             read.Add(EntryOf(element, read.Count + 1));
         }
         return read;
+    }
+
+    private static MemoryStream Bounded(Stream content)
+    {
+        var bytes = new MemoryStream();
+        var buffer = new byte[64 * 1024];
+        while (content.Read(buffer) is var count and > 0)
+        {
+            bytes.Write(buffer, 0, count);
+            if (bytes.Length > BytesMax)
+            {
+                throw new ListFileException(0, $"the file has more than {BytesMax} bytes", "Use CSV for a list of this size.");
+            }
+        }
+        bytes.Position = 0;
+        return bytes;
     }
 
     private static ListEntry EntryOf(JsonElement element, int number)

@@ -65,9 +65,13 @@ internal sealed class SchemaDesk(Func<SchemaRegistry?> registry, SchemaForwarder
     /// <summary>Who asks. Until users are defined, the name that is given counts; without one, the address.</summary>
     public static string Principal(HttpContext http)
     {
-        string proven = HttpSecurity.Principal(http);
+        if (HttpSecurity.Proven(http) is { } proven)
+        {
+            return proven;
+        }
+
         string header = http.Request.Headers.Authorization.ToString();
-        if (proven.StartsWith("http:", StringComparison.Ordinal) && header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase))
+        if (header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase))
         {
             Span<byte> decoded = new byte[header.Length];
             if (Convert.TryFromBase64String(header[6..].Trim(), decoded, out int length)
@@ -77,7 +81,7 @@ internal sealed class SchemaDesk(Func<SchemaRegistry?> registry, SchemaForwarder
             }
         }
 
-        return proven;
+        return ClusterEndpoints.Principal(http);
     }
 
     public static bool Flag(HttpContext http, string name) =>

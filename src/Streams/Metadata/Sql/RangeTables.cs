@@ -102,6 +102,24 @@ internal static class RangeTables
         return Math.Max(start, end);
     }
 
+    public static IReadOnlyDictionary<StreamId, long> Measure(MetadataTransaction tx, IReadOnlyList<StreamId> ids)
+    {
+        var sizes = new Dictionary<StreamId, long>();
+        foreach (long[] chunk in SqlText.Chunks(ids.Select(id => id.Value)))
+        {
+            foreach (CountRow row in tx.QueryText<CountRow>(
+                $"""
+                SELECT stream_id AS ObjectId, CAST(SUM(batch_bytes) AS BIGINT) AS Count
+                FROM stream_ranges WHERE stream_id IN {SqlText.List(chunk)} GROUP BY stream_id
+                """))
+            {
+                sizes.Add(new StreamId(row.ObjectId), row.Count);
+            }
+        }
+
+        return sizes;
+    }
+
     private sealed record RangeRow(
         long StreamId, long ObjectId, long BaseOffset, long EndOffset, long MaxTimestamp, long Bytes, long ObjectBytes, long IndexPosition)
     {

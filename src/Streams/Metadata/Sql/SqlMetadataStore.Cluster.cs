@@ -12,7 +12,10 @@ public abstract partial class SqlMetadataStore
 
     public ValueTask<ClusterSnapshot> ReadClusterAsync(CancellationToken cancellation = default) => RunAsync(
         TransactionKind.Read,
-        tx => new ClusterSnapshot(LogTables.End(tx), ControllerTables.Read(tx), BrokerTables.List(tx), TopicTables.List(tx)), cancellation);
+        tx => new ClusterSnapshot(LogTables.End(tx), ControllerTables.Read(tx), BrokerTables.List(tx), TopicTables.List(tx))
+        {
+            Configs = ConfigTables.List(tx),
+        }, cancellation);
 
     public ValueTask<IReadOnlyList<BrokerRecord>> ReadBrokersAsync(CancellationToken cancellation = default) =>
         RunAsync(TransactionKind.Read, BrokerTables.List, cancellation);

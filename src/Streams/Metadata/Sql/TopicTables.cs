@@ -151,7 +151,7 @@ internal static class TopicTables
         return [.. owners.Select(o => brokers.TryGetValue(o.Value, out BrokerTables.BrokerRow? row) && row.IsAlive ? o : BrokerEpoch.None)];
     }
 
-    private static bool AreSame(IReadOnlyDictionary<string, string> one, IReadOnlyDictionary<string, string> other) =>
+    internal static bool AreSame(IReadOnlyDictionary<string, string> one, IReadOnlyDictionary<string, string> other) =>
         one.Count == other.Count && one.All(config => other.TryGetValue(config.Key, out string? value) && value == config.Value);
 
     private static void WriteConfigs(MetadataTransaction tx, string topicId, IReadOnlyDictionary<string, string> configs) => tx.ExecuteRows(

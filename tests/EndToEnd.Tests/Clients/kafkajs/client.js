@@ -180,6 +180,31 @@ const modes = {
     await admin.disconnect();
   },
 
+  // What an operator's tool asks for: settings of brokers, groups and their offsets, records deleted.
+  async tools() {
+    const admin = kafka.admin();
+    const producer = kafka.producer();
+    await Promise.all([admin.connect(), producer.connect()]);
+    await producer.send({ topic, messages: [...Array(10).keys()].map((i) => ({ value: `${i}` })) });
+    const groupId = `tools-${topic}`;
+    await admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: '7' }] });
+    const offsets = await admin.fetchOffsets({ groupId, topics: [topic] });
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '3' }] });
+    const { brokers } = await admin.describeCluster();
+    const broker = { type: 4, name: `${brokers[0].nodeId}` };
+    await admin.alterConfigs({ validateOnly: false, resources: [{ ...broker, configEntries: [{ name: 'log.retention.ms', value: '5400000' }] }] });
+    const configs = await admin.describeConfigs({ resources: [{ type: 2, name: topic, configNames: ['retention.ms'] }], includeSynonyms: true });
+    await admin.alterConfigs({ validateOnly: false, resources: [{ ...broker, configEntries: [] }] });
+    const groups = await admin.listGroups();
+    await admin.deleteGroups([groupId]);
+    print({
+      offset: offsets[0].partitions[0].offset, low: (await admin.fetchTopicOffsets(topic))[0].low,
+      retention: configs.resources[0].configEntries[0].configValue, source: configs.resources[0].configEntries[0].configSource,
+      listed: groups.groups.some((group) => group.groupId === groupId),
+    });
+    await Promise.all([admin.disconnect(), producer.disconnect()]);
+  },
+
   // The admin calls of a user interface.
   async admin() {
     const admin = kafka.admin();

@@ -107,6 +107,34 @@ def admin():
     return {"retention": retention, "partitions": partitions, "gone": name not in client.list_topics()}
 
 
+def tools():
+    """What an operator's tool asks for: brokers, their settings, groups and their offsets."""
+    producer = KafkaProducer(bootstrap_servers=BOOTSTRAP)
+    for i in range(10):
+        producer.send(TOPIC, value=b"%d" % i)
+    producer.flush()
+    reader = consumer(group_id="tools-" + TOPIC)
+    reader.subscribe([TOPIC])
+    read = len(list(reader))
+    reader.commit()
+    reader.close()
+    client = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
+    cluster = client.describe_cluster()
+    broker = ConfigResource(ConfigResourceType.BROKER, str(cluster["brokers"][0]["node_id"]), {"log.retention.ms": "7200000"})
+    client.alter_configs([broker])
+    wide = {entry[0]: entry[1] for entry in client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, TOPIC)])[0].resources[0][4]}
+    client.alter_configs([ConfigResource(ConfigResourceType.BROKER, broker.name, {})])
+    group = client.describe_consumer_groups(["tools-" + TOPIC])[0]
+    offsets = client.list_consumer_group_offsets("tools-" + TOPIC)
+    return {
+        "read": read,
+        "retention": wide["retention.ms"],
+        "listed": ("tools-" + TOPIC, "consumer") in client.list_consumer_groups(),
+        "state": group.state,
+        "offset": offsets[TopicPartition(TOPIC, 0)].offset,
+    }
+
+
 def endure():
     """Produces and consumes for so many seconds, whatever happens to the brokers meanwhile; then consumes the rest."""
     producer = KafkaProducer(bootstrap_servers=BOOTSTRAP, acks="all", retries=1000, retry_backoff_ms=100, max_in_flight_requests_per_connection=1,
@@ -142,4 +170,4 @@ def endure():
     return {"sent": len(answers), "acknowledged": sum(a.succeeded() for a in answers), "seen": len(seen), "disorder": len(disorder)}
 
 
-print(json.dumps({"endure": endure, "roundTrip": round_trip, "group": group, "seek": seek, "admin": admin}[MODE]()))
+print(json.dumps({"endure": endure, "roundTrip": round_trip, "group": group, "seek": seek, "admin": admin, "tools": tools}[MODE]()))
