@@ -14,6 +14,7 @@ Dictionary<string, Action<BenchContext>> benchmarks = new(StringComparer.Ordinal
     ["engine"] = EngineBenchmark.Decisions,
     ["screening"] = ScreeningBenchmark.Names,
     ["decisions"] = WorkflowBenchmark.EndToEnd,
+    ["security"] = SecurityBenchmark.Produce,
     ["cluster-produce"] = ClusterProduceBenchmark.Latency,
     ["cluster-puts"] = ClusterProduceBenchmark.Puts,
     ["cluster-failover"] = ClusterFailoverBenchmark.Run,

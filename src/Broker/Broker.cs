@@ -282,7 +282,10 @@ public sealed partial class Broker : IAsyncDisposable
         var self = new ClusterNode(_options.NodeId, _options.AdvertisedHost, _options.AdvertisedPort ?? port, _options.Rack);
         var alone = new SoleBroker(self, stream => topics.Find(stream)?.LeaderEpoch ?? -1);
         _peers = new Peers(new PeerServices(
-            cluster ?? alone, _dependencies.Time, _dependencies.Connect ?? Peers.ConnectSocketAsync, _options.PeerTimeoutMs));
+            cluster ?? alone, _dependencies.Time, _dependencies.Connect ?? Peers.ConnectSocketAsync, _options.PeerTimeoutMs)
+        {
+            Login = _security.Login,
+        });
         return new BrokerServices
         {
             Options = _options,

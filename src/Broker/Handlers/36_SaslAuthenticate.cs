@@ -48,7 +48,7 @@ internal sealed class SaslAuthenticateHandler(BrokerSecurity security, TimeProvi
         ClientSession session = client.Session;
         SaslExchange exchange = session.Exchange!;
         SaslStep step = await exchange.NextAsync(token, cancellation);
-        if (step.User is { } user && session.User is { } before && before.Principal != user.Principal)
+        if (step.User is { } user && session.User is { IsByCertificate: false } before && before.Principal != user.Principal)
         {
             step = SaslStep.Failed(
                 $"Authentication failed: the session belongs to {before.Principal}", $"a session of {before.Principal} became {user.Principal}");

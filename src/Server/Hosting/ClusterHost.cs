@@ -168,6 +168,9 @@ internal sealed partial class ClusterHost : IPipeRollServer
             NewGuid = Guid.NewGuid,
             Security = SecurityHost.Dependencies(_settings, _metadata),
             Listen = () => listener,
+            Connect = _certificates is { } certificates
+                ? (host, port, cancellation) => TlsPeers.ConnectAsync(certificates, host, port, cancellation)
+                : null,
         });
         await _broker.StartAsync(stop);
     }
