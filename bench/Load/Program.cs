@@ -11,6 +11,7 @@ Dictionary<string, Action<BenchContext>> benchmarks = new(StringComparer.Ordinal
     ["cold"] = ReadBenchmark.Cold,
     ["recovery"] = RecoveryBenchmark.Wal,
     ["partitions"] = RecoveryBenchmark.Partitions,
+    ["cel"] = CelBenchmark.Expressions,
     ["engine"] = EngineBenchmark.Decisions,
     ["screening"] = ScreeningBenchmark.Names,
     ["decisions"] = WorkflowBenchmark.EndToEnd,

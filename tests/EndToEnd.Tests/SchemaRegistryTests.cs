@@ -97,6 +97,38 @@ public sealed class SchemaRegistryTests(ServerFixture fixture) : IClassFixture<S
         Assert.Equal(SchemaType.Protobuf, (await registry.GetSchemaAsync(proto)).SchemaType);
     }
 
+    [Fact]
+    public async Task TheCommandLineChecksRegistersAndApproves()
+    {
+        using var folder = new TemporaryFolder();
+        string first = Path.Combine(folder.Path, "first.avsc");
+        string wrong = Path.Combine(folder.Path, "wrong.avsc");
+        await File.WriteAllTextAsync(first, Payment);
+        await File.WriteAllTextAsync(wrong, Payment.Replace("double", "string"));
+        Assert.Equal("version 1, id ", (await RunAsync("ann", "register", "cli-value", first)).Succeeded().Output[..14]);
+        Assert.Contains("compatible", (await RunAsync("ann", "check", "cli-value", first)).Succeeded().Output);
+        CommandResult no = await RunAsync("ann", "check", "cli-value", wrong);
+        Assert.Equal(1, no.ExitCode);
+        Assert.Contains("/fields/1/type", no.Output);
+        Assert.Equal(Payment, (await RunAsync("ann", "show", "cli-value")).Succeeded().Output.TrimEnd());
+        Assert.Contains("cli-value", (await RunAsync("ann", "list")).Succeeded().Lines);
+        Assert.Equal(["1"], (await RunAsync("ann", "list", "cli-value")).Succeeded().Lines);
+
+        (await RunAsync("root", "govern", "cli-value", "--approver", "User:bob")).Succeeded();
+        await File.WriteAllTextAsync(first, Payment.Replace("}]", "},{\"name\":\"note\",\"type\":\"string\",\"default\":\"\"}]"));
+        CommandResult asked = await RunAsync("ann", "register", "cli-value", first);
+        Assert.Equal(1, asked.ExitCode);
+        Assert.Contains("waits for approval", asked.Error);
+        string request = (await RunAsync("bob", "request")).Succeeded().Lines[1].Split(' ')[0];
+        Assert.Contains("not for User:carol", (await RunAsync("carol", "approve", request)).Error);
+        Assert.Contains("is approved: version 2", (await RunAsync("bob", "approve", request, "-m", "fine")).Succeeded().Output);
+        Assert.Contains("User:bob approved: fine", (await RunAsync("bob", "request", request)).Succeeded().Output);
+    }
+
+    private Task<CommandResult> RunAsync(string user, params string[] arguments) => Command.RunAsync(
+        Checkout.Cli, ["schema", .. arguments, "--http", fixture.Server.Http.ToString(), "--user", user], input: null,
+        environment: new Dictionary<string, string> { ["PIPEROLL_PASSWORD"] = "any" });
+
     private CachedSchemaRegistryClient Registry() => new(new SchemaRegistryConfig { Url = fixture.Server.Http.ToString() });
 
     private ProducerConfig Config() => new() { BootstrapServers = fixture.Bootstrap, EnableIdempotence = true };

@@ -127,5 +127,9 @@ internal sealed class BrokerSecurity : IDisposable
         return expiresAtMs == long.MaxValue ? 0 : Math.Max(expiresAtMs - nowMs, 1);
     }
 
+    /// <summary>How long whoever was not believed waits for his answer.</summary>
+    public Task HoldBackAsync(CancellationToken cancellation) =>
+        Task.Delay(TimeSpan.FromMilliseconds(Options.FailedAuthenticationDelayMs), _time, cancellation);
+
     public void Dispose() => _keys?.Dispose();
 }

@@ -35,6 +35,7 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
         ["group.share.heartbeat.interval.ms"] = "share.heartbeat.interval.ms",
         ["group.share.max.size"] = "share.members.max",
         ["group.share.record.lock.duration.ms"] = "share.record.lock.ms",
+        ["group.share.min.record.lock.duration.ms"] = "share.record.lock.min.ms",
         ["group.share.delivery.count.limit"] = "share.deliveries.max",
         ["group.share.partition.max.record.locks"] = "share.partition.records.max",
         ["share.coordinator.state.topic.num.partitions"] = "share.state.topic.partitions",

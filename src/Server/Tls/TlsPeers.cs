@@ -37,21 +37,29 @@ internal static class TlsPeers
         }
     }
 
-    private static SslClientAuthenticationOptions Options(CertificateSet own, string host)
+    private static SslClientAuthenticationOptions Options(CertificateSet own, string host) => new()
     {
-        var options = new SslClientAuthenticationOptions { TargetHost = host, ClientCertificateContext = own.Context };
-        if (own.Authorities.Count > 0)
+        TargetHost = host,
+        ClientCertificateContext = own.Context,
+        CertificateChainPolicy = Trust(own),
+    };
+
+    /// <summary>Whom brokers believe; null for whom the system does.</summary>
+    public static X509ChainPolicy? Trust(CertificateSet own)
+    {
+        if (own.Authorities.Count == 0)
         {
-            options.CertificateChainPolicy = new X509ChainPolicy
-            {
-                TrustMode = X509ChainTrustMode.CustomRootTrust,
-                RevocationMode = X509RevocationMode.NoCheck,
-                DisableCertificateDownloads = true,
-            };
-            options.CertificateChainPolicy.CustomTrustStore.AddRange(own.Authorities);
+            return null;
         }
 
-        return options;
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true,
+        };
+        policy.CustomTrustStore.AddRange(own.Authorities);
+        return policy;
     }
 
     private static async ValueTask DisposeAsync(Socket socket, NetworkStream? network)
