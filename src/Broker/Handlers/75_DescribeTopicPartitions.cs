@@ -82,13 +82,13 @@ internal sealed class DescribeTopicPartitionsHandler(BrokerServices services)
 
     private DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponseTopic Describe(
         Topic topic, int from, int count, RequestContext context) => new()
-    {
-        Name = topic.Name,
-        TopicId = topic.Id,
-        IsInternal = topic.IsInternal,
-        Partitions = [.. topic.Partitions.Skip(from).Take(count).Select(Describe)],
-        TopicAuthorizedOperations = context.AuthorizedOperations(ResourceType.Topic, topic.Name),
-    };
+        {
+            Name = topic.Name,
+            TopicId = topic.Id,
+            IsInternal = topic.IsInternal,
+            Partitions = [.. topic.Partitions.Skip(from).Take(count).Select(Describe)],
+            TopicAuthorizedOperations = context.AuthorizedOperations(ResourceType.Topic, topic.Name),
+        };
 
     private DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponsePartition Describe(Partition partition)
     {

@@ -115,7 +115,11 @@ public sealed class ClientQuotaTests
             {
                 Topics = [.. new[] { "a", "b" }.Select(name => new CreateTopicsRequest.CreatableTopic
                 {
-                    Name = name, NumPartitions = 3, ReplicationFactor = 1, Assignments = [], Configs = [],
+                    Name = name,
+                    NumPartitions = 3,
+                    ReplicationFactor = 1,
+                    Assignments = [],
+                    Configs = [],
                 })],
             },
             7);
@@ -171,7 +175,9 @@ public sealed class ClientQuotaTests
                 Strict = strict,
                 Components = [.. filter.Select(part => new DescribeClientQuotasRequest.ComponentData
                 {
-                    EntityType = part.Type, MatchType = part.Match, Match = part.Name,
+                    EntityType = part.Type,
+                    MatchType = part.Match,
+                    Match = part.Name,
                 })],
             },
             1);
