@@ -81,7 +81,11 @@ internal static class SecurityBenchmark
                 Password = Encoding.UTF8.GetBytes(Password),
             },
         ]).Wait();
-        admin.CreateAclsAsync([.. Enumerable.Range(0, Entries - 1).Select(i => Entry($"other{i}", ResourcePatternType.Prefixed)), Entry("load", ResourcePatternType.Prefixed)]).Wait();
+        admin.CreateAclsAsync(
+        [
+            .. Enumerable.Range(0, Entries - 1).Select(i => Entry($"other{i}", ResourcePatternType.Prefixed)),
+            Entry("load", ResourcePatternType.Prefixed),
+        ]).Wait();
         admin.CreateTopicsAsync([new TopicSpecification { Name = topic, NumPartitions = partitions }]).Wait();
     }
 

@@ -37,7 +37,9 @@ public sealed class HttpAccess
 
         if (string.IsNullOrEmpty(authorization))
         {
-            return await RefuseAsync(address, "", "", "a request without an Authorization header", "say who you are: Basic with user and password, or Bearer", cancellation);
+            return await RefuseAsync(
+                address, "", "", "a request without an Authorization header", "say who you are: Basic with user and password, or Bearer",
+                cancellation);
         }
 
         int space = authorization.IndexOf(' ', StringComparison.Ordinal);

@@ -21,7 +21,12 @@ internal static class AclCommands
     private static readonly Option<bool> Cluster = new("--cluster") { Description = "The cluster itself" };
     private static readonly Option<bool> Prefixed = new("--prefixed") { Description = "Names are beginnings of names" };
     private static readonly Option<bool> Deny = new("--deny") { Description = "Deny rather than allow: it wins over every other entry" };
-    private static readonly Option<string> Host = new("--host") { Description = "From this address only", DefaultValueFactory = _ => Everything, HelpName = "ADDRESS" };
+    private static readonly Option<string> Host = new("--host") 
+    {
+        Description = "From this address only",
+        DefaultValueFactory = _ => Everything,
+        HelpName = "ADDRESS",
+    };
 
     private static readonly Option<string[]> Operations = new("--operation", "-o")
     {
@@ -125,13 +130,16 @@ internal static class AclCommands
     }
 
     private static AclOperation Parse(string operation) =>
-        Enum.TryParse(operation.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal), ignoreCase: true, out AclOperation parsed)
+        Enum.TryParse(
+            operation.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal), ignoreCase: true, out AclOperation parsed)
             && char.IsAsciiLetter(operation[0]) && parsed > AclOperation.Any
             ? parsed
-            : throw new UsageException($"there is no operation '{operation}'; there are {string.Join(", ", Enum.GetValues<AclOperation>().Where(each => each > AclOperation.Any)).ToLowerInvariant()}");
+            : throw new UsageException($"there is no operation '{operation}'; there are "
+                + string.Join(", ", Enum.GetValues<AclOperation>().Where(each => each > AclOperation.Any)).ToLowerInvariant());
 
     private static AclBinding Binding(
-        ResourceType type, string name, ResourcePatternType pattern, string principal, string host, AclOperation operation, AclPermissionType permission) => new()
+        ResourceType type, string name, ResourcePatternType pattern, string principal, string host, AclOperation operation,
+        AclPermissionType permission) => new()
         {
             Pattern = new ResourcePattern { Type = type, Name = name, ResourcePatternType = pattern },
             Entry = new AccessControlEntry { Principal = principal, Host = host, Operation = operation, PermissionType = permission },

@@ -26,7 +26,11 @@ internal static class UserCommands
     private static Command Add(CliConsole console)
     {
         Argument<string> name = Name;
-        var file = new Option<string?>("--password-file") { Description = "Where the new user's password is; else it is read from standard input", HelpName = "FILE" };
+        var file = new Option<string?>("--password-file")
+        {
+            Description = "Where the new user's password is; else it is read from standard input",
+            HelpName = "FILE",
+        };
         var isAdmin = new Option<bool>("--admin") { Description = "Allow the user everything" };
         var command = new Command("add", "Adds a user, or sets a new password; the first user of a cluster is its administrator") { name, file, isAdmin };
         command.SetAction(async (parsed, stop) =>

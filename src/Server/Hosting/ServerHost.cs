@@ -55,7 +55,8 @@ internal sealed class ServerHost : IPipeRollServer
         HttpSecurity.Use(web, () => broker.Access.IsLoaded ? broker.Access : null);
         HealthEndpoints.Map(web, () => HealthEndpoints.Of(broker.Status, storage.RecoveredBatches));
         string host = settings.Server.AdvertisedHost;
-        ClusterEndpoints.Map(web, new EmbeddedControl(broker, settings.Broker.NodeId, host, () => $"{HttpHost.Scheme(settings)}://{host}:{HttpHost.Port(web)}"));
+        ClusterEndpoints.Map(web, new EmbeddedControl(
+            broker, settings.Broker.NodeId, host, () => $"{HttpHost.Scheme(settings)}://{host}:{HttpHost.Port(web)}"));
         StorageEndpoints.Map(web, (isRepair, cancellation) => StorageAudits.RunAsync(
             storage.Objects, storage.Metadata, 2 * settings.Storage.PreparedTimeToLive, isRepair, cancellation));
         SchemaEndpoints.Map(web, new SchemaDesk(() => broker.Schemas, forward: null), () => broker.ClusterId);

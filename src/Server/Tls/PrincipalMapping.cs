@@ -103,8 +103,10 @@ internal sealed class PrincipalMapping
     /// <summary>A subject as RFC 2253 writes it: the last attribute first, commas without spaces.</summary>
     public static string SubjectOf(X500DistinguishedName subject) => string.Join(
         ',', subject.EnumerateRelativeDistinguishedNames(reversed: true).Select(static part => part.HasMultipleElements
-            ? "MULTIPLE"
-            : $"{AttributeNames.GetValueOrDefault(part.GetSingleElementType().Value ?? "", part.GetSingleElementType().Value ?? "")}={Escape(part.GetSingleElementValue() ?? "")}"));
+            ? "#" + Convert.ToHexString(part.RawData.Span)
+            : $"{AttributeOf(part.GetSingleElementType().Value ?? "")}={Escape(part.GetSingleElementValue() ?? "")}"));
+
+    private static string AttributeOf(string identifier) => AttributeNames.GetValueOrDefault(identifier, identifier);
 
     private static string Escape(string value)
     {

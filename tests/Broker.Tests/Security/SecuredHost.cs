@@ -13,6 +13,8 @@ internal static class SecuredHost
 
     public static BrokerOptions Options => BrokerHost.Options with
     {
+        // Tests that move the clock by a minute do so while an answer may still be on its way.
+        StalledTransferMs = 3_600_000,
         Groups = new GroupOptions { InitialRebalanceDelayMs = 0 },
         Security = new SecurityOptions { AdminUser = Admin, AdminPassword = Password, FailedAuthenticationDelayMs = 1 },
     };
