@@ -99,7 +99,10 @@ internal sealed partial class GroupLoop
                 subscribed = _state.SubscribedTopics;
             }
 
-            GroupPartition[] forgotten = [.. partitions.Where(partition => !subscribed.Contains(partition.Topic)).Intersect(_offsets.PartitionsWithPending)];
+            GroupPartition[] forgotten =
+            [
+                .. partitions.Where(partition => !subscribed.Contains(partition.Topic)).Intersect(_offsets.PartitionsWithPending),
+            ];
             if (forgotten.Length == 0)
             {
                 return (KafkaError.None, subscribed);

@@ -31,7 +31,8 @@ internal sealed class GroupModule : IBrokerModule, IAsyncDisposable
             services.Topics, services.Partitions, services.Time, ShareStateLog.TopicName, options.ShareStateTopicPartitions);
         _shareStates = new ShareStateLog(_shareLog);
         Shares = new ShareBroker(new ShareServices(
-            options, services.Topics, new ClusterShareStates(_shareStates, services.Topics, services.Cluster, services.Peers), services.Time, new GroupClock(services.Time), _background,
+            options, services.Topics,
+            new ClusterShareStates(_shareStates, services.Topics, services.Cluster, services.Peers), services.Time, new GroupClock(services.Time), _background,
             LockMs, BeginsAtStart, _stopping.Token));
         Coordinator = new GroupCoordinator(new GroupServices(
             options, _log, services.Time, new GroupClock(services.Time),
@@ -93,7 +94,9 @@ internal sealed class GroupModule : IBrokerModule, IAsyncDisposable
     public ValueTask DisposeAsync() => StopAsync();
 
     private int LockMs(string groupId) =>
-        int.TryParse(ConfigOf(groupId, GroupConfigs.ShareRecordLockDurationMs), CultureInfo.InvariantCulture, out int ms) ? ms : _options.ShareRecordLockMs;
+        int.TryParse(ConfigOf(groupId, GroupConfigs.ShareRecordLockDurationMs), CultureInfo.InvariantCulture, out int ms)
+            ? ms
+            : _options.ShareRecordLockMs;
 
     private bool BeginsAtStart(string groupId) => ConfigOf(groupId, GroupConfigs.ShareAutoOffsetReset) is { } reset
         ? reset == "earliest"

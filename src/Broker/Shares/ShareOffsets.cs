@@ -23,7 +23,10 @@ internal sealed class ShareOffsets(GroupCoordinator groups, ShareBroker shares, 
             : KafkaError.None;
     }
 
-    /// <summary>The topics whose partitions have a state, as far as that is known here: all of them when it is kept here, else those that members subscribe to.</summary>
+    /// <summary>
+    /// The topics whose partitions have a state, as far as that is known here: all of them when it is kept here, else those that members
+    /// subscribe to.
+    /// </summary>
     public async Task<IReadOnlyList<Topic>> KnownTopicsAsync(string groupId, CancellationToken cancellation)
     {
         (KafkaError error, IReadOnlyList<SharePartitionKey> keys) = await shares.States.ListAsync(groupId, cancellation);

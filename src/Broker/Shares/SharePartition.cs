@@ -85,7 +85,8 @@ internal sealed class SharePartition : IDisposable
                 return [];
             }
 
-            IReadOnlyList<AcquiredRange> acquired = _state.Acquire(memberId, first, last, recordsMax, _services.Clock.NowMs + _services.LockMs(Key.GroupId));
+            long until = _services.Clock.NowMs + _services.LockMs(Key.GroupId);
+            IReadOnlyList<AcquiredRange> acquired = _state.Acquire(memberId, first, last, recordsMax, until);
             Arm();
             return acquired;
         }

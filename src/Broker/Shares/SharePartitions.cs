@@ -15,7 +15,9 @@ internal sealed class SharePartitions(ShareServices services) : IDisposable
     /// <summary>What was let go of and may still be written.</summary>
     private readonly Dictionary<SharePartitionKey, Task> _leaving = [];
 
-    /// <returns>The partition, or why it can't be had now: UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, or of its state.</returns>
+    /// <returns>
+    /// The partition, or why it can't be had now: UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, or of its state.
+    /// </returns>
     public async ValueTask<(KafkaError Error, SharePartition? Partition)> GetAsync(SharePartitionKey key, CancellationToken cancellation)
     {
         if (services.Topics.Find(key.Topic) is not { } topic)

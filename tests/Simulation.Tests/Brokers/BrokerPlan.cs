@@ -67,6 +67,8 @@ internal sealed record BrokerPlan
         {
             SessionTimeoutMinMs = 100,
             InitialRebalanceDelayMs = Pick(random, 0, 300),
+            ConsumerSessionTimeoutMs = AssignedMember.SessionTimeoutMs,
+            ConsumerHeartbeatIntervalMs = 500,
             OffsetsTopicPartitions = random.Next(1, 3),
         },
     };

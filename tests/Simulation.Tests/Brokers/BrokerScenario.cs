@@ -38,6 +38,7 @@ internal static class BrokerScenario
             if (started.IsCompleted && random.Next(3) == 0)
             {
                 fleet.ReplaceMember(random);
+                fleet.ReplaceAssigned(random);
                 fleet.Transactions?.Replace(random);
             }
 

@@ -103,6 +103,8 @@ internal sealed record ClusterPlan
         {
             SessionTimeoutMinMs = 100,
             InitialRebalanceDelayMs = 100,
+            ConsumerSessionTimeoutMs = AssignedMember.SessionTimeoutMs,
+            ConsumerHeartbeatIntervalMs = 500,
             OffsetsTopicPartitions = 2,
         },
     };

@@ -157,6 +157,7 @@ internal sealed class Mishaps(ClusterWorld cluster, IReadOnlyList<ClusterNode> n
     private Task ReplaceMemberAsync()
     {
         fleet.ReplaceMember(_random);
+        fleet.ReplaceAssigned(_random);
         fleet.Transactions?.Replace(_random);
         return Task.CompletedTask;
     }

@@ -10,6 +10,9 @@ internal sealed record FleetPlan(int Partitions, int Producers, int Readers, int
 {
     /// <summary>Null for no transactions.</summary>
     public TransactionPlan? Transactions { get; init; }
+
+    /// <summary>Of a group of the consumer protocol, beside the classic one.</summary>
+    public int AssignedMembers { get; init; }
 }
 
 /// <summary>All clients of a scenario over one topic, and what they know together.</summary>
@@ -19,10 +22,12 @@ internal sealed class ClientFleet(
 {
     public const string Topic = "events";
     private const string GroupId = "group";
+    private const string AssignedGroupId = "assigned";
 
     private readonly List<IdempotentProducer> _producers = [];
     private readonly List<Task> _producing = [];
     private readonly List<(GroupMember Member, SimulatedProcess Process, Task Work)> _members = [];
+    private readonly List<(AssignedMember Member, SimulatedProcess Process, Task Work)> _assigned = [];
     private readonly List<string> _hosts = [];
     private bool _stopReading;
     private string _doing = "producing";
@@ -32,6 +37,8 @@ internal sealed class ClientFleet(
         [.. Enumerable.Range(0, plan.Partitions).Select(index => new PartitionModel(index, oneLeader, world.Fail))];
 
     public GroupModel Group { get; } = new(world);
+
+    public AssignedModel Assigned { get; } = new(world);
 
     /// <summary>Those that write transactions, and read them; null when there are none.</summary>
     public TransactionFleet? Transactions { get; } =
@@ -74,6 +81,11 @@ internal sealed class ClientFleet(
         {
             StartMember($"member {index}");
         }
+
+        for (int index = 0; index < plan.AssignedMembers; index++)
+        {
+            StartAssigned($"assigned {index}");
+        }
     }
 
     /// <summary>A consumer dies, and another one comes in its place.</summary>
@@ -85,6 +97,18 @@ internal sealed class ClientFleet(
             _members[index].Process.Kill("consumer crash");
             _members.RemoveAt(index);
             StartMember($"member {_hosts.Count}");
+        }
+    }
+
+    /// <summary>As <see cref="ReplaceMember"/>, of the other group.</summary>
+    public void ReplaceAssigned(Random random)
+    {
+        if (_assigned.Count > 0)
+        {
+            int index = random.Next(_assigned.Count);
+            _assigned[index].Process.Kill("consumer crash");
+            _assigned.RemoveAt(index);
+            StartAssigned($"assigned {_hosts.Count}");
         }
     }
 
@@ -100,6 +124,7 @@ internal sealed class ClientFleet(
             await CreateTopicAsync(client, topic, partitions);
             await process.DelayAsync(TimeSpan.FromMilliseconds(random.Next(4000)));
             Group.TopicWasDeleted = true;
+            Assigned.Commits.TopicWasDeleted = true;
             await DeleteTopicAsync(client, topic);
             client.Close();
         })));
@@ -118,6 +143,7 @@ internal sealed class ClientFleet(
         $"doing: {_doing}",
         Transactions?.Describe() ?? "",
         .. _producers.Where(static producer => !producer.IsDone).Select(static producer => producer.Describe()),
+        .. _assigned.Where(static member => !member.Work.IsCompleted).Select(static member => $"{member.Process.Name} {member.Member.Doing}"),
         .. _members.Where(static member => !member.Work.IsCompleted).Select(static member => $"{member.Process.Name} {member.Member.Doing}"),
     ]);
 
@@ -138,7 +164,8 @@ internal sealed class ClientFleet(
             _doing = "stopping members";
             await StopMembersAsync();
             _doing = "asking for commits";
-            await CheckCommitsAsync(client);
+            await CheckCommitsAsync(client, GroupId, Group, plan.Members);
+            await CheckCommitsAsync(client, AssignedGroupId, Assigned.Commits, plan.AssignedMembers);
             _doing = "reading transactions";
             await (Transactions?.CheckAsync(process) ?? Task.CompletedTask);
             client.Close();
@@ -169,23 +196,24 @@ internal sealed class ClientFleet(
             member.Stop();
         }
 
-        foreach ((_, _, Task work) in _members)
+        _assigned.ForEach(static member => member.Member.Stop());
+        foreach (Task work in _members.Select(static member => member.Work).Concat(_assigned.Select(static member => member.Work)))
         {
             await work;
         }
     }
 
-    private async Task CheckCommitsAsync(KafkaClient client)
+    private async Task CheckCommitsAsync(KafkaClient client, string groupId, GroupModel model, int members)
     {
-        var coordination = new GroupCoordination(client, GroupId);
-        foreach (PartitionModel partition in plan.Members == 0 ? [] : Partitions)
+        var coordination = new GroupCoordination(client, groupId);
+        foreach (PartitionModel partition in members == 0 ? [] : Partitions)
         {
             while (true)
             {
                 long askedAtStep = world.Scheduler.Steps;
                 if (await coordination.FindAsync() && await coordination.FetchAsync(partition.Partition) is { } fetched)
                 {
-                    Group.Fetched(partition.Partition, fetched, askedAtStep);
+                    model.Fetched(partition.Partition, fetched, askedAtStep);
                     break;
                 }
 
@@ -251,6 +279,13 @@ internal sealed class ClientFleet(
         SimulatedProcess process = Start(name);
         var member = new GroupMember(Client(name, process), GroupId, Group, Partitions);
         _members.Add((member, process, world.GuardAsync(process.Run(member.RunAsync))));
+    }
+
+    private void StartAssigned(string name)
+    {
+        SimulatedProcess process = Start(name);
+        var member = new AssignedMember(Client(name, process), AssignedGroupId, name, Assigned, Partitions);
+        _assigned.Add((member, process, world.GuardAsync(process.Run(member.RunAsync))));
     }
 
     private SimulatedProcess Start(string name)

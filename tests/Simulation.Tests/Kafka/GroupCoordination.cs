@@ -71,7 +71,7 @@ internal sealed class GroupCoordination(KafkaClient client, string group)
         return answer is null ? KafkaError.NetworkException : (KafkaError)answer.ErrorCode;
     }
 
-    public async Task<KafkaError> CommitAsync(string memberId, int generation, CommitAttempt commit)
+    public async Task<KafkaError> CommitAsync(string memberId, int generation, CommitAttempt commit, short version = 7)
     {
         var request = new OffsetCommitRequest
         {
@@ -90,7 +90,7 @@ internal sealed class GroupCoordination(KafkaClient client, string group)
                 },
             ],
         };
-        OffsetCommitResponse? answer = await CallAsync<OffsetCommitRequest, OffsetCommitResponse>(request, 7);
+        OffsetCommitResponse? answer = await CallAsync<OffsetCommitRequest, OffsetCommitResponse>(request, version);
         return answer is null ? KafkaError.NetworkException : (KafkaError)answer.Topics[0].Partitions[0].ErrorCode;
     }
 
@@ -122,7 +122,8 @@ internal sealed class GroupCoordination(KafkaClient client, string group)
     public Task<LeaveGroupResponse?> LeaveAsync(string memberId) => CallAsync<LeaveGroupRequest, LeaveGroupResponse>(
         new LeaveGroupRequest { GroupId = group, MemberId = "", Members = [new() { MemberId = memberId }] }, 3);
 
-    private async Task<TResponse?> CallAsync<TRequest, TResponse>(TRequest request, short version, int timeoutMs = KafkaClient.RequestTimeoutMs)
+    /// <returns>Null when there was no answer.</returns>
+    public async Task<TResponse?> CallAsync<TRequest, TResponse>(TRequest request, short version, int timeoutMs = KafkaClient.RequestTimeoutMs)
         where TRequest : class, IKafkaRequest, IKafkaMessage<TRequest>
         where TResponse : class, IKafkaResponse, IKafkaMessage<TResponse>
     {

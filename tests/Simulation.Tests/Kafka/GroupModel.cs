@@ -39,7 +39,7 @@ internal sealed class GroupModel(SimulatedWorld world)
     /// </summary>
     public bool TopicWasDeleted { get; set; }
 
-    private bool MayBeginAnew => TopicWasDeleted && Commits == 0;
+    public bool MayBeginAnew => TopicWasDeleted && Commits == 0;
 
     public int Commits => _commits.Count(static commit => commit.AcknowledgedAtStep is not null);
 
