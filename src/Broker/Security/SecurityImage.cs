@@ -26,7 +26,7 @@ internal sealed class SecurityImage
         _tokens = snapshot.Tokens.ToFrozenDictionary(token => token.Id, StringComparer.Ordinal);
         Acls = new AclTable(snapshot.Acls.Select(AclEntry.Of));
         IsOn = isOn ?? credentials.Count > 0;
-        IsFirstUserToCome = !IsOn;
+        IsFirstUserToCome = !IsOn && credentials.Count == 0;
     }
 
     public long LogEnd { get; }
