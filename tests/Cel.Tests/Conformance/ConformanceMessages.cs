@@ -31,8 +31,15 @@ internal static class ConformanceMessages
     // Only where proto2 declares them.
     private static readonly Dictionary<string, string> Defaults = new(StringComparer.Ordinal)
     {
-        ["int32"] = "-32", ["int64"] = "-64", ["uint32"] = "32", ["uint64"] = "64", ["float"] = "3", ["double"] = "6.4", ["bool"] = "true",
-        ["string"] = "empty", ["bytes"] = "none",
+        ["int32"] = "-32",
+        ["int64"] = "-64",
+        ["uint32"] = "32",
+        ["uint64"] = "64",
+        ["float"] = "3",
+        ["double"] = "6.4",
+        ["bool"] = "true",
+        ["string"] = "empty",
+        ["bytes"] = "none",
     };
 
     public static readonly CelProtobuf Weak = CelProtobuf.Read(Descriptors());
