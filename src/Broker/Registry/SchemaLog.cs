@@ -49,7 +49,8 @@ internal sealed class SchemaLog(TopicDirectory topics, PartitionRegistry registr
     {
         TopicChange made = await topics.EnsureInternalAsync(TopicName, 1, Configs, cancellation);
         return made.Error != KafkaError.None ? $"the topic {TopicName} can't be made: {made.Error}, {made.Message}"
-            : made.Topic!.Partitions.Count != 1 ? $"the topic {TopicName} has {made.Topic.Partitions.Count} partitions; a registry has one order, and so one partition"
+            : made.Topic!.Partitions.Count != 1
+                ? $"the topic {TopicName} has {made.Topic.Partitions.Count} partitions; a registry has one order, and so one partition"
             : null;
     }
 

@@ -77,7 +77,10 @@ internal static class SchemaCommands
 
     private static Command Check(CliConsole console)
     {
-        var command = new Command("check", "Says whether a schema could be registered, and if not, why not; registers nothing") { Subject, Source, Type, References };
+        var command = new Command("check", "Says whether a schema could be registered, and if not, why not; registers nothing")
+        {
+            Subject, Source, Type, References,
+        };
         command.SetAction(async (parsed, stop) =>
         {
             using ServerApi api = parsed.Api();

@@ -235,7 +235,9 @@ internal static class AvroText
 
         private void Properties(IReadOnlyList<KeyValuePair<string, JsonElement>> properties)
         {
-            foreach ((string name, JsonElement value) in isSorted ? properties.OrderBy(static pair => pair.Key, StringComparer.Ordinal) : properties.AsEnumerable())
+            IEnumerable<KeyValuePair<string, JsonElement>> inOrder =
+                isSorted ? properties.OrderBy(static pair => pair.Key, StringComparer.Ordinal) : properties;
+            foreach ((string name, JsonElement value) in inOrder)
             {
                 writer.WritePropertyName(name);
                 value.WriteTo(writer);

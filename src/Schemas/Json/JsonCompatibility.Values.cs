@@ -98,7 +98,9 @@ internal sealed partial class JsonCompatibility
 
     private void CheckLower(JsonNode reader, JsonNode writer, string path, string word, string kind)
     {
-        if (reader.Number(word) is { } min && !(writer.Number(word) >= min) && !(min <= 0 && word.StartsWith("min", StringComparison.Ordinal) && word != "minimum"))
+        // Every count is at least 0.
+        bool isNothing = word != "minimum" && reader.Number(word) <= 0;
+        if (reader.Number(word) is { } min && !(writer.Number(word) >= min) && !isNothing)
         {
             Add(writer.Number(word) is null ? $"{kind}_ADDED" : $"{kind}_INCREASED", $"{path}/{word}",
                 $"the new schema takes at least {min}, the old one {(writer.Number(word) is { } before ? $"{before}" : "any")} ({word})");

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace PipeRoll.Schemas.Json;
 
-/// <summary>The keywords: what each must hold, and whether it says anything about data. Keywords that nobody defined say nothing, as the drafts have it.</summary>
+/// <summary>
+/// The keywords: what each must hold, and whether it says anything about data. Keywords that nobody defined say nothing, as the drafts have it.
+/// </summary>
 internal static class JsonSchemaWords
 {
     public static readonly string[] TypeNames = ["null", "boolean", "object", "array", "number", "integer", "string"];
@@ -22,7 +24,10 @@ internal static class JsonSchemaWords
     private static readonly HashSet<string> Numbers = ["maximum", "minimum", "multipleOf"];
 
     private static readonly HashSet<string> Others =
-        ["type", "enum", "const", "pattern", "required", "uniqueItems", "items", "dependencies", "dependentRequired", "exclusiveMaximum", "exclusiveMinimum", "$ref"];
+    [
+        "type", "enum", "const", "pattern", "required", "uniqueItems", "items", "dependencies", "dependentRequired", "exclusiveMaximum",
+        "exclusiveMinimum", "$ref",
+    ];
 
     public static bool Constrains(string word) =>
         (Schemas.Contains(word) || Maps.Contains(word) || Lists.Contains(word) || Counts.Contains(word) || Numbers.Contains(word) || Others.Contains(word))

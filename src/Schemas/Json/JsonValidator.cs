@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace PipeRoll.Schemas.Json;
 
-/// <summary>Is a JSON value one that the schema takes? Assertions of all drafts but <c>unevaluated…</c>; <c>format</c> is an annotation, as drafts have it.</summary>
+/// <summary>
+/// Is a JSON value one that the schema takes? Assertions of all drafts but <c>unevaluated…</c>; <c>format</c> is an annotation, as drafts have it.
+/// </summary>
 internal ref struct JsonValidator
 {
     // Schemas may name themselves, and alternatives multiply: an end that does not depend on the schema.

@@ -161,7 +161,10 @@ internal sealed class DescriptorReader
     private static List<ProtoOption> FileOptions(ProtoMembers? members)
     {
         List<ProtoOption> options = [];
-        (int Number, string Name)[] texts = [(1, "java_package"), (8, "java_outer_classname"), (11, "go_package"), (36, "objc_class_prefix"), (37, "csharp_namespace")];
+        (int Number, string Name)[] texts =
+        [
+            (1, "java_package"), (8, "java_outer_classname"), (11, "go_package"), (36, "objc_class_prefix"), (37, "csharp_namespace"),
+        ];
         foreach ((int number, string name) in texts)
         {
             if (members?.Text(number) is { } text)

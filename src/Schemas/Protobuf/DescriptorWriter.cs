@@ -224,7 +224,10 @@ internal sealed class DescriptorWriter
     private static byte[] FileOptions(List<ProtoOption> options)
     {
         var members = new Members();
-        (int Number, string Name)[] texts = [(1, "java_package"), (8, "java_outer_classname"), (11, "go_package"), (36, "objc_class_prefix"), (37, "csharp_namespace")];
+        (int Number, string Name)[] texts =
+        [
+            (1, "java_package"), (8, "java_outer_classname"), (11, "go_package"), (36, "objc_class_prefix"), (37, "csharp_namespace"),
+        ];
         foreach ((int number, string name) in texts)
         {
             if (options.FirstOrDefault(option => option.Name == name) is { } option)

@@ -127,7 +127,11 @@ internal sealed partial class ProtoParser
         }
     }
 
-    private static string Quote(string text) => $"\"{text.Replace("\\", "\\\\").Replace("\"", "\\\"").Replace("\n", "\\n").Replace("\r", "\\r").Replace("\t", "\\t")}\"";
+    private static string Quote(string text)
+    {
+        string escaped = text.Replace("\\", "\\\\").Replace("\"", "\\\"").Replace("\n", "\\n").Replace("\r", "\\r").Replace("\t", "\\t");
+        return $"\"{escaped}\"";
+    }
 
     /// <summary>A full or partial name, with a dot before it or not.</summary>
     private string Name()

@@ -108,7 +108,11 @@ internal sealed class ProtoPrinter
             Line(indent, "}");
         }
 
-        HashSet<string> groups = [.. message.Fields.Concat(message.Extends.SelectMany(static extend => extend.Fields)).Where(ProtoRules.IsGroup).Select(static field => field.Type)];
+        HashSet<string> groups =
+        [
+            .. message.Fields.Concat(message.Extends.SelectMany(static extend => extend.Fields)).Where(ProtoRules.IsGroup)
+                .Select(static field => field.Type),
+        ];
         foreach (ProtoMessage inner in message.Messages.Where(inner => !groups.Contains(inner.Name)))
         {
             Message(inner, own, indent);
@@ -213,9 +217,11 @@ internal sealed class ProtoPrinter
 
     private string Bracketed(ProtoField field) => Bracketed([.. field.Options.Where(static option => option.Name != "group")]);
 
-    private string Bracketed(List<ProtoOption> options) => options.Count == 0
-        ? ""
-        : $" [{string.Join(", ", (_isSorted ? options.OrderBy(static option => option.Name, StringComparer.Ordinal) : options.AsEnumerable()).Select(static option => $"{option.Name} = {option.Value}"))}]";
+    private string Bracketed(List<ProtoOption> options)
+    {
+        IEnumerable<ProtoOption> inOrder = _isSorted ? options.OrderBy(static option => option.Name, StringComparer.Ordinal) : options;
+        return options.Count == 0 ? "" : $" [{string.Join(", ", inOrder.Select(static option => $"{option.Name} = {option.Value}"))}]";
+    }
 
     private void Line(int indent, string text) => _text.Append(' ', 2 * indent).Append(text).Append('\n');
 }

@@ -7,7 +7,10 @@ internal sealed class ProtoTypes
     private static readonly string[] WellKnown = ["google/protobuf/", "google/type/", "confluent/"];
 
     private static readonly HashSet<string> WellKnownEnums =
-        ["google.protobuf.NullValue", "google.protobuf.Syntax", "google.protobuf.Field.Kind", "google.protobuf.Field.Cardinality", "google.type.DayOfWeek", "google.type.Month"];
+    [
+        "google.protobuf.NullValue", "google.protobuf.Syntax", "google.protobuf.Field.Kind", "google.protobuf.Field.Cardinality",
+        "google.type.DayOfWeek", "google.type.Month",
+    ];
 
     private readonly Dictionary<string, (ProtoMessage Message, ProtoFile File)> _messages = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ProtoEnum> _enums = new(StringComparer.Ordinal);

@@ -33,7 +33,11 @@ internal static class SchemaIdEndpoints
         web.MapGet("/contexts", (HttpContext http) => desk.ReadAsync(http, static _ => SchemaReply.Of(Contexts))).WithTags("schemas");
         web.MapGet("/v1/metadata/id", (HttpContext http) => desk.ReadAsync(http, _ => SchemaReply.Of(new
         {
-            scope = new { path = Array.Empty<string>(), clusters = new Dictionary<string, string> { ["kafka-cluster"] = clusterId(), ["schema-registry-cluster"] = "schema-registry" } },
+            scope = new
+            {
+                path = Array.Empty<string>(),
+                clusters = new Dictionary<string, string> { ["kafka-cluster"] = clusterId(), ["schema-registry-cluster"] = "schema-registry" },
+            },
             id = "",
         }))).WithTags("schemas");
         web.MapGet("/v1/metadata/version", (HttpContext http) =>
