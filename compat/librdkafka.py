@@ -45,10 +45,10 @@ NO_AUTO_CREATE = ["broker/auto.create.topics.enable=false"]
 class Set:
     """Tests that run under the same conditions."""
 
-    def __init__(self, tests, settings=(), brokers=1, scenario="default", version="4.0.0", arguments=(), environment=()):
+    def __init__(self, tests, settings=(), brokers=1, scenario="default", version="4.0.0", arguments=(), environment=(), client=()):
         self.tests, self.settings, self.brokers = tests, [*ORDINARY, *settings], brokers
         self.scenario, self.version, self.arguments = scenario, version, arguments
-        self.environment = dict(environment)
+        self.environment, self.client = dict(environment), client
 
 
 SETS = {
@@ -58,8 +58,15 @@ SETS = {
     "rf3": Set(["0098", "0103"]),
     "noauto": Set(["0045", "0107", "0111"], NO_AUTO_CREATE, scenario="noautocreate"),
     "idempotent": Set(PLAIN, arguments=["-P"]),
-    "consumer": Set(PLAIN, environment={"TEST_CONSUMER_GROUP_PROTOCOL": "consumer"}),
-    "share": Set(SHARE, version="4.2.0"),
+    # With this protocol sessions are the broker's setting; those that the suite asks of classic groups last six seconds.
+    "consumer": Set(PLAIN, ["broker/group.consumer.session.timeout.ms=6000"], environment={"TEST_CONSUMER_GROUP_PROTOCOL": "consumer"}),
+    # Groups of the suite ask for locks of seconds; and 0170 gives its parts less time than they are written to take.
+    "share": Set(SHARE, ["broker/group.share.min.record.lock.duration.ms=1000"], version="4.2.0", client=["test.timeout.multiplier=2"]),
+    "admin": Set(["0081"]),
+    # Whoever is defined in the configuration may everything.
+    "sasl": Set(
+        [*PLAIN, "0081", "0142"], ["security/admin.user=suite", "security/admin.password=not a secret"],
+        client=["security.protocol=SASL_PLAINTEXT", "sasl.mechanism=SCRAM-SHA-512", "sasl.username=suite", "sasl.password=not a secret"]),
     "three": Set([*PLAIN, "0101", "0098", "0103"], brokers=3),
 }
 
@@ -156,7 +163,7 @@ def read_allowed():
 def run(library, one, test, bootstrap, folder, seconds):
     """One process a test, since a failure ends the process. Returns the result of each function that the number stands for."""
     config = folder / "test.conf"
-    config.write_text(f"metadata.broker.list={bootstrap}\ntest.topic.random=true\n")
+    config.write_text("\n".join([f"metadata.broker.list={bootstrap}", "test.topic.random=true", *one.client, ""]))
     environment = {
         **os.environ, **one.environment, "TESTS": test, "TEST_KAFKA_VERSION": one.version, "BROKERS": bootstrap, "ZK_ADDRESS": bootstrap,
         "RDKAFKA_TEST_CONF": str(config),

@@ -238,6 +238,11 @@ public sealed partial class Broker : IAsyncDisposable
             await module.StopAsync();
         }
 
+        if (Services is not null)
+        {
+            await Services.Schemas.WhenIdleAsync();
+        }
+
         if (_peers is not null)
         {
             await _peers.DisposeAsync();
@@ -277,7 +282,10 @@ public sealed partial class Broker : IAsyncDisposable
         var self = new ClusterNode(_options.NodeId, _options.AdvertisedHost, _options.AdvertisedPort ?? port, _options.Rack);
         var alone = new SoleBroker(self, stream => topics.Find(stream)?.LeaderEpoch ?? -1);
         _peers = new Peers(new PeerServices(
-            cluster ?? alone, _dependencies.Time, _dependencies.Connect ?? Peers.ConnectSocketAsync, _options.PeerTimeoutMs));
+            cluster ?? alone, _dependencies.Time, _dependencies.Connect ?? Peers.ConnectSocketAsync, _options.PeerTimeoutMs)
+        {
+            Login = _security.Login,
+        });
         return new BrokerServices
         {
             Options = _options,
@@ -297,7 +305,8 @@ public sealed partial class Broker : IAsyncDisposable
             ProducerIds = _producerIds,
             Admission = _dependencies.Admission,
             Schemas = new SchemaRegistry(
-                topics, partitions, cluster ?? alone, _dependencies.Time, _dependencies.Loggers.CreateLogger<SchemaRegistry>()),
+                new SchemaLog(topics, partitions, cluster ?? alone, _peers, _dependencies.Time), _security.Audit, _dependencies.Time,
+                _dependencies.Loggers.CreateLogger<SchemaRegistry>()),
             FetchBytes = _fetchBytes,
             Security = _security,
             Metrics = Metrics,

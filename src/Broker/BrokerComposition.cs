@@ -69,7 +69,7 @@ internal static class BrokerComposition
     private static IEnumerable<IHandler> SecurityHandlers(BrokerServices services) =>
     [
         new SaslHandshakeHandler(services.Security),
-        new SaslAuthenticateHandler(services.Security, services.Time),
+        new SaslAuthenticateHandler(services.Security),
         new DescribeAclsHandler(services.Security),
         new CreateAclsHandler(services.Security),
         new DeleteAclsHandler(services.Security),

@@ -34,7 +34,8 @@ public sealed class BrokerMetrics : IDisposable
     private readonly Counter<long> _denied;
     private readonly Counter<long> _unauthenticated;
     private readonly KeyValuePair<string, object?>[] _apiTags = new KeyValuePair<string, object?>[256];
-    private readonly KeyValuePair<string, object?>[] _versionTags = [.. Enumerable.Range(0, 64).Select(static v => new KeyValuePair<string, object?>("version", v))];
+    private readonly KeyValuePair<string, object?>[] _versionTags =
+        [.. Enumerable.Range(0, 64).Select(static version => new KeyValuePair<string, object?>("version", version))];
     private readonly ErrorCounter?[] _errorCounters = new ErrorCounter?[256];
 
     public BrokerMetrics(TimeProvider time)

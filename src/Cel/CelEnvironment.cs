@@ -43,6 +43,8 @@ public enum CelExtensions
 /// </summary>
 public sealed class CelEnvironment
 {
+    private const string SmallerHint = "iterate over fewer or smaller values, or declare their sizes";
+
     private CelEnvironment(Builder builder)
     {
         Container = builder.ContainerName;
@@ -104,7 +106,7 @@ public sealed class CelEnvironment
         CelCost cost = CostEstimator.Estimate(this, tree);
         if (isChecked && cost.Worst > Limits.WorstCostMax)
         {
-            diagnostics.Add(cost.Offset, cost.Length, cost.Reason(Limits.WorstCostMax), "iterate over fewer or smaller values, or declare their sizes");
+            diagnostics.Add(cost.Offset, cost.Length, cost.Reason(Limits.WorstCostMax), SmallerHint);
         }
 
         diagnostics.ThrowIfAny();

@@ -37,6 +37,7 @@ public static class PipeRollCli
         root.Subcommands.Add(SigmaCommands.Create(console));
         root.Subcommands.Add(ClusterCommands.Create(console));
         root.Subcommands.Add(StorageCommands.Create(console));
+        root.Subcommands.Add(SchemaCommands.Create(console));
         root.Subcommands.Add(VersionCommand.Create(console));
         // "@" begins a time here (record consume -o @TIME), never the name of a response file.
         ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });

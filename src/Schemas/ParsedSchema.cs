@@ -44,6 +44,9 @@ public abstract class ParsedSchema
     /// <param name="payload">What follows the schema id.</param>
     /// <returns>Null when it is, else what is wrong with it.</returns>
     public abstract string? FindProblem(ReadOnlySpan<byte> payload);
+
+    /// <summary>What the record that the payload holds is called, for subjects that are named after it; null when it has no name.</summary>
+    public abstract string? RecordName(ReadOnlySpan<byte> payload);
 }
 
 /// <summary>The names by which Confluent's API and record format call the types.</summary>

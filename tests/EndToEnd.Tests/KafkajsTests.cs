@@ -42,6 +42,16 @@ public sealed class KafkajsTests(ServerFixture fixture) : IClassFixture<ServerFi
     }
 
     [Fact]
+    public async Task CommitsAndAbortsTransactions()
+    {
+        JsonElement result = await RunAsync(await fixture.CreateTopicAsync(), "transactions");
+
+        Assert.Equal(30, result.GetProperty("count").GetInt32());
+        Assert.Equal("024", result.GetProperty("rounds").GetString());
+        Assert.Equal("5", result.GetProperty("offset").GetString());
+    }
+
+    [Fact]
     public async Task AdministersTopics()
     {
         JsonElement result = await RunAsync(await fixture.CreateTopicAsync(), "admin");

@@ -25,7 +25,7 @@ internal static class ClusterProduceBenchmark
             var load = new SpreadLoad(quiet, "quiet", recordsPerBatch: 1);
             using var stop = new CancellationTokenSource();
             Thread[] running = load.RunUntil(20, stop.Token);
-            Thread.Sleep(TimeSpan.FromSeconds(5)); // what a broker has saved up for bursts is spent
+            Thread.Sleep(TimeSpan.FromSeconds(25)); // what a broker has saved up for bursts is spent
             quiet.Store.Take(reset: true);
             Thread.Sleep(context.Scale(60));
             StoreStatistics used = quiet.Store.Take(reset: false);

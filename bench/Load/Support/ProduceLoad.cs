@@ -7,7 +7,7 @@ using PipeRoll.Wire.Records;
 namespace PipeRoll.Load;
 
 /// <summary>Produce requests that were built beforehand, and the threads that send them and read the answers.</summary>
-internal sealed class ProduceLoad
+internal sealed record ProduceLoad
 {
     private const short ProduceVersion = 9;
     private const int RecordBytes = 1024;
@@ -23,6 +23,9 @@ internal sealed class ProduceLoad
     }
 
     public long RecordBytesPerRequest { get; }
+
+    /// <summary>Who the load is; null for nobody, in the clear.</summary>
+    public BenchLogin? Login { get; init; }
 
     /// <summary>Every request has one batch for each partition.</summary>
     public static ProduceLoad Together(int port, string topic, int partitions, int recordsPerBatch) =>
@@ -43,7 +46,7 @@ internal sealed class ProduceLoad
     /// <summary>Closed loop: always <paramref name="window"/> requests in flight. Returns bytes of records acknowledged per second.</summary>
     public double RunClosed(int window, TimeSpan time, out Percentiles latencyMs)
     {
-        using var connection = new RawConnection(_port);
+        using var connection = new RawConnection(_port, Login);
         var sent = new Queue<long>();
         var latencies = new List<double>();
         int correlation = 0;
@@ -82,7 +85,7 @@ internal sealed class ProduceLoad
     /// <exception cref="IOException">The server went away.</exception>
     public double[] MeasureOpen(double requestsPerSecond, TimeSpan time, CancellationToken stop)
     {
-        using var connection = new RawConnection(_port);
+        using var connection = new RawConnection(_port, Login);
         int total = (int)(requestsPerSecond * time.TotalSeconds);
         double ticksPerRequest = Stopwatch.Frequency / requestsPerSecond;
         long started = Stopwatch.GetTimestamp() + (Stopwatch.Frequency / 100);

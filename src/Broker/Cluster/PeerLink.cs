@@ -78,6 +78,20 @@ internal sealed class PeerLink(string host, int port, PeerServices services) : I
     {
         cancellation.ThrowIfCancellationRequested();
         IConnection connection = await services.Connect(host, port, cancellation);
+        try
+        {
+            await connection.OpenAsync(cancellation);
+            if (services.Login is { } login)
+            {
+                await login.LogInAsync(connection.Stream, cancellation);
+            }
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+
         var attempt = new Attempt(connection);
         lock (_gate)
         {

@@ -11,7 +11,12 @@ namespace PipeRoll.Broker.Cluster;
 /// <summary>What connections to other brokers need.</summary>
 /// <param name="Connect">Opens a connection to an advertised host and port.</param>
 internal sealed record PeerServices(
-    IClusterView Cluster, TimeProvider Time, Func<string, int, CancellationToken, ValueTask<IConnection>> Connect, int TimeoutMs);
+    IClusterView Cluster, TimeProvider Time, Func<string, int, CancellationToken, ValueTask<IConnection>> Connect, int TimeoutMs)
+{
+    /// <summary>How this broker says who it is, before it asks anything; null where it does not.</summary>
+    public Security.Sasl.PeerLogin? Login { get; init; }
+}
+
 
 /// <summary>Requests to brokers: over one connection to each of the others, by a call of the handler to this one.</summary>
 /// <remarks>

@@ -13,7 +13,13 @@ internal sealed class CompactionPlan(int keysMax, int producersMax)
     /// <summary>Where the range begins: the first whole batch.</summary>
     public long From { get; set; } = -1;
 
-    /// <summary>Exclusive end: what follows is not committed, too young, of a transaction, or had no room in the map.</summary>
+    /// <summary>Null while no transaction has been met.</summary>
+    public TransactionFates? Fates { get; init; }
+
+    /// <summary>A transaction was met, and nobody had looked how transactions ended: to be planned anew.</summary>
+    public bool NeedsFates { get; set; }
+
+    /// <summary>Exclusive end: what follows is not committed, too young, not decided, or had no room in the map.</summary>
     public long To { get; set; } = -1;
 
     /// <summary>Base offset of the last batch: it is kept at least as a bare header, so that the log keeps its end.</summary>
@@ -24,7 +30,7 @@ internal sealed class CompactionPlan(int keysMax, int producersMax)
 
     public long DirtyBytes { get; set; }
 
-    /// <summary>A tombstone may go now, or was never given its time.</summary>
+    /// <summary>A tombstone or a marker may go now, or was never given its time; or there is something that was aborted.</summary>
     public bool HasTombstoneWork { get; set; }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using PipeRoll.Broker.Partitions;
 using PipeRoll.Streams;
 using PipeRoll.Wire.Records;
 
@@ -17,10 +18,11 @@ internal readonly record struct CompactionResult(
 /// drops tombstones some time after they were first compacted (KIP-534).
 /// </summary>
 /// <remarks>
-/// Owner: <see cref="CompactionModule"/>, one run of a partition at a time. Two passes over the committed range: the
-/// first builds the map of keys, the second hands the survivors to <see cref="IStream.ReplaceAsync"/>, which swaps them
+/// Owner: <see cref="CompactionModule"/>, one run of a partition at a time. Two passes over the committed range (one before them looks
+/// how transactions ended, where there are any): the first builds the map of keys, the second hands the survivors to <see cref="IStream.ReplaceAsync"/>, which swaps them
 /// in whole or not at all. Never touches what is not committed to objects, records younger than the lag, anything from
-/// the first transaction on, and records without a key (Kafka drops those; here a changed setting destroys nothing).
+/// the first open transaction on, and records without a key (Kafka drops those; here a changed setting destroys nothing).
+/// What was aborted shadows nothing and goes; a marker goes some time after the last record of its transaction has gone.
 /// </remarks>
 internal sealed class PartitionCompactor(IStream stream, CompactionSettings settings, CompactionOptions options, TimeProvider time)
 {
@@ -28,12 +30,21 @@ internal sealed class PartitionCompactor(IStream stream, CompactionSettings sett
     private long _cleanBytes;
     private long _dropped;
 
+    // Producers of which a batch stays since their last marker.
+    private readonly HashSet<long> _staying = [];
+
     /// <param name="cleanTo">Up to where the log was compacted before; its start offset if it never was.</param>
     public async Task<CompactionResult> RunAsync(long cleanTo, CancellationToken cancellation)
     {
         long nowMs = time.GetUtcNow().ToUnixTimeMilliseconds();
         using RecordDecompressor decompressor = new();
-        CompactionPlan plan = await PlanAsync(cleanTo, nowMs, decompressor, cancellation);
+        CompactionPlan plan = await PlanAsync(cleanTo, nowMs, decompressor, fates: null, cancellation);
+        if (plan.NeedsFates)
+        {
+            TransactionFates fates = await TransactionFates.ReadAsync(stream, options.ReadBytes, cancellation);
+            plan = await PlanAsync(cleanTo, nowMs, decompressor, fates, cancellation);
+        }
+
         if (plan.From < 0)
         {
             return new CompactionResult(cleanTo, -1, 0, 0, long.MaxValue, false);
@@ -53,9 +64,11 @@ internal sealed class PartitionCompactor(IStream stream, CompactionSettings sett
     }
 
     /// <summary>Pass 1: the range, its keys, its producers.</summary>
-    private async Task<CompactionPlan> PlanAsync(long cleanTo, long nowMs, RecordDecompressor decompressor, CancellationToken cancellation)
+    private async Task<CompactionPlan> PlanAsync(
+        long cleanTo, long nowMs, RecordDecompressor decompressor, TransactionFates? fates, CancellationToken cancellation)
     {
-        CompactionPlan plan = new(options.KeysMax, options.ProducersMax);
+        CompactionPlan plan = new(options.KeysMax, options.ProducersMax) { Fates = fates };
+        long decidedTo = fates?.DecidedTo ?? long.MaxValue;
         await foreach (WalkedBatch batch in BatchWalk.ReadAsync(
             stream, stream.StartOffset, stream.CommittedOffset, options.ReadBytes, cancellation))
         {
@@ -68,12 +81,20 @@ internal sealed class PartitionCompactor(IStream stream, CompactionSettings sett
 
             bool isDirty = header.BaseOffset >= cleanTo;
             bool isTooYoung = isDirty && settings.LagMinMs > 0 && header.MaxTimestamp > nowMs - settings.LagMinMs;
-            if (header.IsTransactional || isTooYoung || header.LastOffset >= stream.CommittedOffset)
+            if (isTooYoung || header.LastOffset >= stream.CommittedOffset || header.BaseOffset >= decidedTo)
             {
                 break;
             }
 
-            if (!header.IsControl && !AddRecords(plan, batch, isDirty, nowMs, decompressor))
+            if (header.IsTransactional && fates is null)
+            {
+                plan.NeedsFates = true;
+                break;
+            }
+
+            bool isAborted = fates?.IsAborted(header) ?? false;
+            plan.HasTombstoneWork |= isAborted || (header.IsControl && IsHorizonDue(plan, header, nowMs));
+            if (!header.IsControl && !isAborted && !AddRecords(plan, batch, isDirty, nowMs, decompressor))
             {
                 plan.IsPartial = true;
                 break;
@@ -95,6 +116,10 @@ internal sealed class PartitionCompactor(IStream stream, CompactionSettings sett
 
         return plan;
     }
+
+    /// <summary>Whether what stays only for a time has had it, or was never given one.</summary>
+    private static bool IsHorizonDue(CompactionPlan plan, in RecordBatchHeader header, long nowMs) =>
+        header.DeleteHorizonMs is not { } horizon || (horizon <= nowMs && !plan.HasCutBatch);
 
     /// <returns>False when the map has no room for all keys of the batch: the range ends before it.</returns>
     private bool AddRecords(CompactionPlan plan, WalkedBatch batch, bool isDirty, long nowMs, RecordDecompressor decompressor)
@@ -119,8 +144,7 @@ internal sealed class PartitionCompactor(IStream stream, CompactionSettings sett
                 }
 
                 plan.DirtyRecords += isDirty ? 1 : 0;
-                plan.HasTombstoneWork |= record.IsValueNull
-                    && (header.DeleteHorizonMs is not { } horizon || (horizon <= nowMs && !plan.HasCutBatch));
+                plan.HasTombstoneWork |= record.IsValueNull && IsHorizonDue(plan, header, nowMs);
                 NoteHorizon(record.IsValueNull ? header.DeleteHorizonMs : null, nowMs);
             }
         }
@@ -135,10 +159,17 @@ internal sealed class PartitionCompactor(IStream stream, CompactionSettings sett
         _nextHorizonMs = long.MaxValue;
         await foreach (WalkedBatch batch in BatchWalk.ReadAsync(stream, plan.From, plan.To, options.ReadBytes, cancellation))
         {
-            ReadOnlyMemory<byte>? left = batch.Header.IsControl ? batch.Bytes : Filter(plan, batch, nowMs, decompressor);
+            ReadOnlyMemory<byte>? left = batch.Header.IsControl
+                ? FilterMarker(plan, batch, nowMs)
+                : Filter(plan, batch, nowMs, decompressor);
             if (left is not { } bytes)
             {
                 continue;
+            }
+
+            if (batch.Header is { IsTransactional: true, IsControl: false })
+            {
+                _staying.Add(batch.Header.ProducerId);
             }
 
             _cleanBytes += bytes.Length;
@@ -151,6 +182,7 @@ internal sealed class PartitionCompactor(IStream stream, CompactionSettings sett
     private ReadOnlyMemory<byte>? Filter(CompactionPlan plan, WalkedBatch batch, long nowMs, RecordDecompressor decompressor)
     {
         RecordBatchHeader header = batch.Header;
+        bool isAborted = plan.Fates?.IsAborted(header) ?? false;
         ReadOnlyMemory<byte> records =
             RecordBatches.OpenRecords(header, batch.Bytes, decompressor, options.BatchBytesMax, out PooledBytes? lease);
         using (lease)
@@ -162,7 +194,7 @@ internal sealed class PartitionCompactor(IStream stream, CompactionSettings sett
             foreach (Record record in new RecordReader(header, records.Span))
             {
                 bool isExpired = record.IsValueNull && !plan.HasCutBatch && header.DeleteHorizonMs <= nowMs;
-                bool stays = record.IsKeyNull || !(isExpired || plan.Keys.IsShadowed(record.Key, record.Offset));
+                bool stays = !isAborted && (record.IsKeyNull || !(isExpired || plan.Keys.IsShadowed(record.Key, record.Offset)));
                 hasTombstone |= stays && record.IsValueNull && !record.IsKeyNull;
                 count += stays ? 1 : 0;
                 kept[index++] = stays;
@@ -181,6 +213,41 @@ internal sealed class PartitionCompactor(IStream stream, CompactionSettings sett
                 ? batch.Bytes
                 : RecordBatchRewriter.Rewrite(header, batch.Bytes.Span, records.Span, kept, horizon);
         }
+    }
+
+    /// <returns>
+    /// A marker that still has records before it, or that says its producer's last epoch, as it is. Any other gets a time to stay, as a
+    /// tombstone does: a reader that has seen a part of the transaction is to learn its end.
+    /// </returns>
+    private ReadOnlyMemory<byte>? FilterMarker(CompactionPlan plan, WalkedBatch batch, long nowMs)
+    {
+        RecordBatchHeader header = batch.Header;
+        if (!TransactionMarker.TryRead(header, batch.Bytes, out _))
+        {
+            return batch.Bytes;
+        }
+
+        bool hasRecords = _staying.Remove(header.ProducerId);
+        if (hasRecords || plan.HasCutBatch || plan.MustKeep(header))
+        {
+            return batch.Bytes;
+        }
+
+        if (header.DeleteHorizonMs is { } horizon)
+        {
+            NoteHorizon(horizon, nowMs);
+            if (horizon > nowMs)
+            {
+                return batch.Bytes;
+            }
+
+            _dropped++;
+            return null;
+        }
+
+        long given = HorizonFrom(nowMs);
+        NoteHorizon(given, nowMs);
+        return RecordBatchRewriter.Rewrite(header, batch.Bytes.Span, batch.Bytes.Span[RecordBatchHeader.Bytes..], [true], given);
     }
 
     private long HorizonFrom(long nowMs) =>

@@ -15,6 +15,7 @@ internal static class BrokerConfigs
     private const string NoEffect = "Accepted for compatibility; without effect here, because ";
     private const string NoPool = NoEffect + "work is not divided among pools of threads.";
     private const string NoReplicas = NoEffect + "nothing is copied from broker to broker.";
+    private const string NoKerberos = NoEffect + "there is no Kerberos.";
 
     public static ConfigTable Table { get; } = new([
         .. Fixed(), .. WithoutEffect(),
@@ -62,6 +63,9 @@ internal static class BrokerConfigs
         new("log.cleaner.threads", ConfigType.Int, "1", NoPool) { Min = 1, IsDynamic = true },
         new("log.cleaner.io.max.bytes.per.second", ConfigType.Double, "1.7976931348623157E308", NoEffect + "compaction waits for the store's budget.")
         { IsDynamic = true },
+        new("sasl.kerberos.min.time.before.relogin", ConfigType.Long, "60000", NoKerberos) { IsDynamic = true },
+        new("sasl.kerberos.ticket.renew.jitter", ConfigType.Double, "0.05", NoKerberos) { IsDynamic = true },
+        new("sasl.kerberos.ticket.renew.window.factor", ConfigType.Double, "0.8", NoKerberos) { IsDynamic = true },
         new("leader.replication.throttled.rate", ConfigType.Long, "9223372036854775807", NoReplicas) { Min = 0, IsDynamic = true },
         new("follower.replication.throttled.rate", ConfigType.Long, "9223372036854775807", NoReplicas) { Min = 0, IsDynamic = true },
         new("replica.alter.log.dirs.io.max.bytes.per.second", ConfigType.Long, "9223372036854775807", NoReplicas) { Min = 0, IsDynamic = true },

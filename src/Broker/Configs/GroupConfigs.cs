@@ -1,3 +1,5 @@
+using PipeRoll.Broker.Groups;
+
 namespace PipeRoll.Broker.Configs;
 
 /// <summary>The settings of a group (KIP-848, KIP-932): names and defaults are Kafka's.</summary>
@@ -28,6 +30,10 @@ internal static class GroupConfigs
         new(ShareIsolationLevel, ConfigType.String, "read_uncommitted", "Whether a share group sees records of transactions that are open or aborted.")
         { Allowed = ["read_committed", "read_uncommitted"] },
     ]);
+
+    /// <summary>The same, as far as the broker's own settings let groups go.</summary>
+    public static ConfigTable Within(GroupOptions options) => new(Table.Keys.Select(
+        key => key.Name == ShareRecordLockDurationMs ? key with { Min = options.ShareRecordLockMinMs } : key));
 
     private static bool IsDuration(string value)
     {

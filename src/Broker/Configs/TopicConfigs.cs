@@ -14,6 +14,14 @@ internal static class TopicConfigs
     public const string TimestampAfterMaxMs = "message.timestamp.after.max.ms";
     public const string Evidence = "piperoll.evidence";
 
+    public const string ValueSchemaValidation = "confluent.value.schema.validation";
+    public const string KeySchemaValidation = "confluent.key.schema.validation";
+    public const string ValueSubjectStrategy = "confluent.value.subject.name.strategy";
+    public const string KeySubjectStrategy = "confluent.key.subject.name.strategy";
+    public const string SchemaValidationMode = "piperoll.schema.validation.mode";
+    public const string SchemaValidationAction = "piperoll.schema.validation.action";
+    public const string DeadLetterTopic = "piperoll.schema.validation.dlq.topic";
+
     private const string LagMinMs = "min.compaction.lag.ms";
     private const string LagMaxMs = "max.compaction.lag.ms";
     private const string NoEffect = "Accepted for compatibility; without effect here, because ";
@@ -42,6 +50,21 @@ internal static class TopicConfigs
         { Min = 0, BrokerSynonym = "log.message.timestamp.after.max.ms" },
         new(Evidence, ConfigType.Boolean, "false",
             "Marks the topic as evidence: its batches are never rewritten by compaction. This version does not keep statements over them yet."),
+        new(ValueSchemaValidation, ConfigType.Boolean, "false",
+            "Takes only records whose value begins with the id of a schema that the registry has under the value's subject; a value may be null."),
+        new(KeySchemaValidation, ConfigType.Boolean, "false",
+            "Takes only records whose key begins with the id of a schema that the registry has under the key's subject; a key may be null."),
+        new(ValueSubjectStrategy, ConfigType.String, Registry.SubjectStrategies.Default, "How the subject of a value is named: after topic, record, or both.")
+        { Allowed = Registry.SubjectStrategies.Names },
+        new(KeySubjectStrategy, ConfigType.String, Registry.SubjectStrategies.Default, "How the subject of a key is named: after topic, record, or both.")
+        { Allowed = Registry.SubjectStrategies.Names },
+        new(SchemaValidationMode, ConfigType.String, "id",
+            "What is checked of a record: its schema's id and subject (id), or also that its bytes are data of that schema (full).")
+        { Allowed = ["id", "full"] },
+        new(SchemaValidationAction, ConfigType.String, "reject",
+            "What becomes of records that fail: their batch is refused (reject), or they alone go to the dead-letter topic (dead-letter).")
+        { Allowed = ["reject", "dead-letter"] },
+        new(DeadLetterTopic, ConfigType.String, "", "Where dead letters go; empty: the topic's own name with .dlq behind it."),
         new("compression.type", ConfigType.String, "producer",
             "Batches are stored as the producer compressed them, whatever stands here.")
         { Allowed = ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"], BrokerSynonym = "compression.type" },

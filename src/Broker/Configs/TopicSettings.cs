@@ -1,4 +1,5 @@
 using System.Globalization;
+using PipeRoll.Broker.Registry;
 using PipeRoll.Streams;
 using PipeRoll.Wire.Records;
 
@@ -25,6 +26,9 @@ internal sealed record TopicSettings
     public required bool Compacts { get; init; }
 
     public required RetentionPolicy Retention { get; init; }
+
+    /// <summary>What is asked of the schemas of records; null for nothing.</summary>
+    public SchemaValidation? Schemas { get; init; }
 
     /// <summary>What is asked of batches from clients.</summary>
     public RecordBatchRules Rules => _rules ??= new RecordBatchRules
@@ -57,6 +61,7 @@ internal sealed record TopicSettings
             TimestampAfterMaxMs = Number(TopicConfigs.TimestampAfterMaxMs),
             Deletes = cleanup.Contains("delete"),
             Compacts = cleanup.Contains("compact"),
+            Schemas = SchemaValidation.Of(Value),
             Retention = new RetentionPolicy(Number(TopicConfigs.RetentionMs), Number(TopicConfigs.RetentionBytes)),
         };
     }

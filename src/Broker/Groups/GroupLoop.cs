@@ -56,16 +56,16 @@ internal sealed partial class GroupLoop : IDisposable
                 _offsets.Load(of, offset);
             }
 
-            foreach ((long producerId, OffsetCommitEntry entry) in loaded?.Undecided ?? [])
-            {
-                _offsets.LoadInTransaction(producerId, entry);
-            }
-
             if (loaded?.Share.Epoch is not null)
             {
                 ShareGroupState share = new(groupId, services.Options, services.Topics);
                 share.Restore(loaded.Share, services.Clock.NowMs);
                 _managed = share;
+            }
+
+            foreach ((long producerId, OffsetCommitEntry entry) in loaded?.Undecided ?? [])
+            {
+                _offsets.LoadInTransaction(producerId, entry);
             }
 
             Settle(services.Clock.NowMs);

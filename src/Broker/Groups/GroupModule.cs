@@ -1,4 +1,6 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Groups.Offsets;
 using PipeRoll.Broker.Handlers;
@@ -17,6 +19,7 @@ internal sealed class GroupModule : IBrokerModule, IAsyncDisposable
     private readonly PartitionOffsetsLog _log;
     private readonly PartitionOffsetsLog _shareLog;
     private readonly ShareStateLog _shareStates;
+    private readonly ShareOffsets _shareOffsets;
     private readonly CancellationTokenSource _stopping = new();
 
     public GroupModule(BrokerServices services, GroupOptions options)
@@ -28,12 +31,13 @@ internal sealed class GroupModule : IBrokerModule, IAsyncDisposable
             services.Topics, services.Partitions, services.Time, ShareStateLog.TopicName, options.ShareStateTopicPartitions);
         _shareStates = new ShareStateLog(_shareLog);
         Shares = new ShareBroker(new ShareServices(
-            options, services.Topics, _shareStates, services.Time, new GroupClock(services.Time), _background,
-            _ => options.ShareRecordLockMs, _ => options.ShareBeginsAtStart, _stopping.Token));
+            options, services.Topics, new ClusterShareStates(_shareStates, services.Topics, services.Cluster, services.Peers), services.Time, new GroupClock(services.Time), _background,
+            LockMs, BeginsAtStart, _stopping.Token));
         Coordinator = new GroupCoordinator(new GroupServices(
             options, _log, services.Time, new GroupClock(services.Time),
             new GroupBudget(options.GroupsBytesMax), services.NewGuid, services.Topics.IsGoneAsync,
             new DirectoryTopicImage(services.Topics), services.Loggers.CreateLogger<GroupCoordinator>()));
+        _shareOffsets = new ShareOffsets(Coordinator, Shares, services.Topics);
     }
 
     public GroupCoordinator Coordinator { get; }
@@ -58,6 +62,12 @@ internal sealed class GroupModule : IBrokerModule, IAsyncDisposable
         new ShareGroupDescribeHandler(Coordinator, _services.Topics),
         new ShareFetchHandler(_services, Shares),
         new ShareAcknowledgeHandler(_services, Shares),
+        new ReadShareGroupStateHandler(_shareStates),
+        new WriteShareGroupStateHandler(_shareStates),
+        new DeleteShareGroupStateHandler(_shareStates),
+        new DescribeShareGroupOffsetsHandler(Coordinator, _shareOffsets, _services.Topics),
+        new AlterShareGroupOffsetsHandler(Coordinator, _shareOffsets, _services.Topics),
+        new DeleteShareGroupOffsetsHandler(Coordinator, _shareOffsets, _services.Topics),
     ];
 
     public ValueTask StartAsync(CancellationToken cancellation)
@@ -81,6 +91,16 @@ internal sealed class GroupModule : IBrokerModule, IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => StopAsync();
+
+    private int LockMs(string groupId) =>
+        int.TryParse(ConfigOf(groupId, GroupConfigs.ShareRecordLockDurationMs), CultureInfo.InvariantCulture, out int ms) ? ms : _options.ShareRecordLockMs;
+
+    private bool BeginsAtStart(string groupId) => ConfigOf(groupId, GroupConfigs.ShareAutoOffsetReset) is { } reset
+        ? reset == "earliest"
+        : _options.ShareBeginsAtStart;
+
+    private string? ConfigOf(string groupId, string name) =>
+        _services.Configs.Find(ConfigKinds.Group, groupId).GetValueOrDefault(name);
 
     /// <summary>A topic of the same name begins at offset 0: nobody may be told an offset of the old one.</summary>
     private void ForgetOffsets(Topic topic)

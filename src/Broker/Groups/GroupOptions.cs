@@ -38,6 +38,9 @@ public sealed record GroupOptions
     /// <summary><c>group.share.record.lock.duration.ms</c>: how long a member holds the records that it acquired.</summary>
     public int ShareRecordLockMs { get; init; } = 30_000;
 
+    /// <summary><c>group.share.min.record.lock.duration.ms</c>: the shortest that a group may ask for itself.</summary>
+    public int ShareRecordLockMinMs { get; init; } = 15_000;
+
     /// <summary><c>group.share.delivery.count.limit</c>: a record that was given out so often without being accepted is given up.</summary>
     public int ShareDeliveriesMax { get; init; } = 5;
 
@@ -89,6 +92,7 @@ public sealed record GroupOptions
         AtLeast(errors, nameof(ShareSessionTimeoutMs), ShareSessionTimeoutMs, ShareHeartbeatIntervalMs + 1L);
         AtLeast(errors, nameof(ShareMembersMax), ShareMembersMax, 1);
         AtLeast(errors, nameof(ShareRecordLockMs), ShareRecordLockMs, 1);
+        AtLeast(errors, nameof(ShareRecordLockMinMs), ShareRecordLockMinMs, 1);
         AtLeast(errors, nameof(ShareDeliveriesMax), ShareDeliveriesMax, 1);
         AtLeast(errors, nameof(SharePartitionRecordsMax), SharePartitionRecordsMax, 1);
         AtLeast(errors, nameof(ShareStateTopicPartitions), ShareStateTopicPartitions, 1);

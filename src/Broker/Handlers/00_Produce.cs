@@ -1,6 +1,7 @@
 using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Quotas;
+using PipeRoll.Broker.Registry;
 using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Broker.Transactions;
@@ -16,7 +17,8 @@ namespace PipeRoll.Broker.Handlers;
 /// Produce (0): appends record batches; answers when they are durable.
 /// </summary>
 /// <remarks>
-/// 1. Check the request. 2. Find each partition. 3. Validate its batches, record by record. 4. Ask for admission.
+/// 1. Check the request. 2. Find each partition. 3. Validate its batches, record by record, and their schemas
+/// where the topic wants it. 4. Ask for admission.
 /// 5. Append: the place in the log is fixed. All this happens before the first wait, so that requests of a connection
 /// append in the order sent. 6. Wait until everything is durable. 7. Answer.
 /// acks=1 is as strong as acks=all: there is one durability. acks=0 is not answered; if it fails, the connection is closed,
@@ -28,6 +30,9 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
     : Handler<ProduceRequest, ProduceResponse>
 {
     private const short FirstVersionThatAddsPartitions = 12;
+
+    private readonly SchemaGate _schemas = new(services.Schemas);
+    private readonly DeadLetterWriter _deadLetters = new(services);
 
     public override ValueTask<ProduceResponse> HandleAsync(ProduceRequest request, RequestContext context) =>
         IsAheadOfUs(request) ? CatchUpAndAppendAsync(request, context) : AppendAsync(request, context);
@@ -144,6 +149,12 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
             return null;
         }
 
+        DeadLetters? dead = null;
+        if (topic.Settings.Schemas is { } rules && !CheckSchemas(topic, rules, ref records, answer, context, ref dead))
+        {
+            return null;
+        }
+
         AdmissionVerdict verdict = Admit(topic.Name, data.Index, records, context.Client.Principal);
         if (verdict.Error != KafkaError.None)
         {
@@ -154,7 +165,8 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
         _ = RecordBatchHeader.TryRead(records.Span, out RecordBatchHeader first);
         if (!first.IsTransactional)
         {
-            return new PendingAnswer(answer, partition, partition.AppendAsync(records, context.Buffer), records);
+            // What was taken out of a batch left it in memory of its own.
+            return new PendingAnswer(answer, partition, partition.AppendAsync(records, dead is null ? context.Buffer : null), records, dead);
         }
 
         if (string.IsNullOrEmpty(transactionalId))
@@ -165,7 +177,7 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
 
         short clientVersion = context.Version >= FirstVersionThatAddsPartitions ? TransactionCore.EpochBumping : (short)0;
         var writer = new TransactionalWriter(transactionalId, first.ProducerId, first.ProducerEpoch, clientVersion);
-        return new PendingAnswer(answer, partition, AppendAsync(partition, writer, records, context.Buffer), records);
+        return new PendingAnswer(answer, partition, AppendAsync(partition, writer, records, context.Buffer), records, null);
     }
 
     /// <summary>As any append, once the coordinator has let the records in. They may be asked for when the connection is long gone.</summary>
@@ -189,6 +201,32 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
         try
         {
             return BatchChecks.Validate(records, topic.Settings, decompressor, services.Partitions.NowMs, version);
+        }
+        finally
+        {
+            decompressors.Return(decompressor);
+        }
+    }
+
+    /// <summary>Refuses the batch, or takes out of it what goes to the dead-letter topic.</summary>
+    private bool CheckSchemas(
+        Topic topic, SchemaValidation rules, ref ReadOnlyMemory<byte> records, ProduceResponse.PartitionProduceResponse answer, RequestContext context,
+        ref DeadLetters? dead)
+    {
+        RecordDecompressor decompressor = decompressors.Take();
+        try
+        {
+            SchemaVerdict verdict = _schemas.Check(new SchemaCandidate(topic.Name, answer.Index, context.Client.Principal), rules, records, decompressor);
+            if (verdict.Error == KafkaError.None)
+            {
+                (records, dead) = (verdict.Records, verdict.Dead);
+                return true;
+            }
+
+            Refuse(answer, verdict.Error, verdict.Message ?? "");
+            answer.RecordErrors = [.. verdict.Faults.Select(static fault =>
+                new ProduceResponse.BatchIndexAndErrorMessage { BatchIndex = fault.RecordIndex, BatchIndexErrorMessage = fault.Reason })];
+            return false;
         }
         finally
         {
@@ -231,6 +269,13 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
                         : null;
                 }
 
+                continue;
+            }
+
+            if (append.Dead is { } dead && await _deadLetters.WriteAsync(dead, result.BaseOffset, CancellationToken.None) is { } problem)
+            {
+                // The rest of the batch is in the log: an idempotent producer that comes again finds it there, and only this is done again.
+                Refuse(answer, KafkaError.NotEnoughReplicasAfterAppend, problem);
                 continue;
             }
 
@@ -299,5 +344,6 @@ internal sealed class ProduceHandler(BrokerServices services, DecompressorPool d
         : "not allowed to write to this topic";
 
     private readonly record struct PendingAnswer(
-        ProduceResponse.PartitionProduceResponse Answer, Partition Partition, ValueTask<AppendResult> Append, ReadOnlyMemory<byte> Records);
+        ProduceResponse.PartitionProduceResponse Answer, Partition Partition, ValueTask<AppendResult> Append, ReadOnlyMemory<byte> Records,
+        DeadLetters? Dead);
 }

@@ -16,7 +16,8 @@ internal sealed class SaslHandshakeHandler(BrokerSecurity security) : Handler<Sa
     {
         var response = new SaslHandshakeResponse { Mechanisms = [.. security.Mechanisms] };
         ClientSession session = context.Client.Session;
-        if (session.User is { } user && user.Mechanism != request.Mechanism)
+        // Who showed a certificate may still say who he is; who has said it stays with how he did.
+        if (session.User is { IsByCertificate: false } user && user.Mechanism != request.Mechanism)
         {
             security.Audit.AuthenticationFailed(context.Client, request.Mechanism, user.Principal, "it changed the mechanism of its session");
             response.ErrorCode = (short)KafkaError.UnsupportedSaslMechanism;

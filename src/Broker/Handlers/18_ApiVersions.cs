@@ -43,7 +43,8 @@ internal sealed partial class ApiVersionsHandler(Func<bool> wantsTelemetry) : Ha
             context.Client.SoftwareVersion = request.ClientSoftwareVersion;
         }
 
-        return ValueTask.FromResult((wantsTelemetry() ? _supported : _withoutTelemetry) ?? throw new InvalidOperationException("the handler was not told its table"));
+        return ValueTask.FromResult(
+            (wantsTelemetry() ? _supported : _withoutTelemetry) ?? throw new InvalidOperationException("the handler was not told its table"));
     }
 
     [GeneratedRegex(@"^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$", RegexOptions.CultureInvariant)]

@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Transactions;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -26,6 +27,12 @@ internal sealed class AddPartitionsToTxnHandler(BrokerServices services, Transac
             return await AddAsync(request, context);
         }
 
+        // Brokers alone ask in these versions; what their producers may was checked where they wrote.
+        if (!context.AllowsOnCluster(AclOperation.ClusterAction))
+        {
+            return new AddPartitionsToTxnResponse { ErrorCode = (short)KafkaError.ClusterAuthorizationFailed, ResultsByTransaction = [] };
+        }
+
         var response = new AddPartitionsToTxnResponse { ResultsByTransaction = new(request.Transactions.Count) };
         foreach (AddPartitionsToTxnRequest.AddPartitionsToTxnTransaction transaction in request.Transactions)
         {
@@ -44,7 +51,14 @@ internal sealed class AddPartitionsToTxnHandler(BrokerServices services, Transac
         ];
         HashSet<TransactionPartition> unknown =
             [.. partitions.Where(partition => services.Topics.Find(partition.Topic, partition.Partition) is null)];
-        KafkaError error = unknown.Count > 0
+        bool mayWrite = context.Allows(AclOperation.Write, ResourceType.TransactionalId, request.V3AndBelowTransactionalId);
+        HashSet<string> denied =
+        [
+            .. request.V3AndBelowTopics.Select(static topic => topic.Name)
+                .Where(topic => mayWrite && !context.Allows(AclOperation.Write, ResourceType.Topic, topic)),
+        ];
+        KafkaError error = !mayWrite ? KafkaError.TransactionalIdAuthorizationFailed
+            : unknown.Count > 0 || denied.Count > 0
             ? KafkaError.OperationNotAttempted
             : await transactions.AddAsync(
                 request.V3AndBelowTransactionalId, request.V3AndBelowProducerId, request.V3AndBelowProducerEpoch, partitions,
@@ -62,7 +76,8 @@ internal sealed class AddPartitionsToTxnHandler(BrokerServices services, Transac
                         .. topic.Partitions.Select(index => new AddPartitionsToTxnResponse.V3AndBelowPartitionResult
                         {
                             PartitionIndex = index,
-                            PartitionErrorCode = unknown.Contains(new TransactionPartition(topic.Name, index))
+                            PartitionErrorCode = denied.Contains(topic.Name) ? (short)KafkaError.TopicAuthorizationFailed
+                                : mayWrite && unknown.Contains(new TransactionPartition(topic.Name, index))
                                 ? (short)KafkaError.UnknownTopicOrPartition : answer,
                         }),
                     ],

@@ -1,5 +1,6 @@
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Topics;
 using PipeRoll.Broker.Transactions;
 using PipeRoll.Wire;
@@ -18,6 +19,16 @@ internal sealed class AddOffsetsToTxnHandler(BrokerServices services, Transactio
 
     public override async ValueTask<AddOffsetsToTxnResponse> HandleAsync(AddOffsetsToTxnRequest request, RequestContext context)
     {
+        if (!context.Allows(AclOperation.Write, ResourceType.TransactionalId, request.TransactionalId))
+        {
+            return new AddOffsetsToTxnResponse { ErrorCode = (short)KafkaError.TransactionalIdAuthorizationFailed };
+        }
+
+        if (!context.Allows(AclOperation.Read, ResourceType.Group, request.GroupId))
+        {
+            return new AddOffsetsToTxnResponse { ErrorCode = (short)KafkaError.GroupAuthorizationFailed };
+        }
+
         if (request.GroupId.Length == 0)
         {
             return new AddOffsetsToTxnResponse { ErrorCode = (short)KafkaError.InvalidGroupId };

@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Transactions;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -18,6 +19,11 @@ internal sealed class EndTxnHandler(TransactionCoordinator transactions) : Handl
 
     public override async ValueTask<EndTxnResponse> HandleAsync(EndTxnRequest request, RequestContext context)
     {
+        if (!context.Allows(AclOperation.Write, ResourceType.TransactionalId, request.TransactionalId))
+        {
+            return new EndTxnResponse { ErrorCode = (short)KafkaError.TransactionalIdAuthorizationFailed };
+        }
+
         short clientVersion = context.Version >= FirstVersionWithEpochs ? TransactionCore.EpochBumping : (short)0;
         var call = new EndCall(request.ProducerId, request.ProducerEpoch, request.Committed, clientVersion);
         TransactionStep step = await transactions.EndAsync(request.TransactionalId, call, context.Cancellation);

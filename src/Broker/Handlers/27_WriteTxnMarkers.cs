@@ -1,6 +1,7 @@
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -19,6 +20,10 @@ internal sealed class WriteTxnMarkersHandler(BrokerServices services, GroupCoord
 {
     public override async ValueTask<WriteTxnMarkersResponse> HandleAsync(WriteTxnMarkersRequest request, RequestContext context)
     {
+        // Coordinators act for the cluster, administrators alter it.
+        bool mayWrite = context.MaySee(AclOperation.Alter, ResourceType.Cluster, AclNames.Cluster)
+            || context.AllowsOnCluster(AclOperation.ClusterAction);
+
         // All are begun before the first one is waited for: one sync serves many.
         List<(WriteTxnMarkersResponse.WritableTxnMarkerPartitionResult Answer, Task<KafkaError> Written)> pending = [];
         var response = new WriteTxnMarkersResponse { Markers = new(request.Markers.Count) };
@@ -36,7 +41,9 @@ internal sealed class WriteTxnMarkersHandler(BrokerServices services, GroupCoord
                 {
                     var answer = new WriteTxnMarkersResponse.WritableTxnMarkerPartitionResult { PartitionIndex = index };
                     topicAnswer.Partitions.Add(answer);
-                    pending.Add((answer, WriteAsync(topic.Name, index, marker)));
+                    pending.Add((answer, mayWrite
+                        ? WriteAsync(topic.Name, index, marker)
+                        : Task.FromResult(KafkaError.ClusterAuthorizationFailed)));
                 }
             }
         }

@@ -1,6 +1,7 @@
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Offsets;
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Transactions;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -21,13 +22,27 @@ internal sealed class TxnOffsetCommitHandler(BrokerServices services, GroupCoord
 
     public override async ValueTask<TxnOffsetCommitResponse> HandleAsync(TxnOffsetCommitRequest request, RequestContext context)
     {
+        KafkaError refused = !context.Allows(AclOperation.Write, ResourceType.TransactionalId, request.TransactionalId)
+            ? KafkaError.TransactionalIdAuthorizationFailed
+            : !context.Allows(AclOperation.Read, ResourceType.Group, request.GroupId) ? KafkaError.GroupAuthorizationFailed
+            : KafkaError.None;
+        if (refused != KafkaError.None)
+        {
+            return Answer(request, refused, null);
+        }
+
+        HashSet<string> denied =
+        [
+            .. request.Topics.Select(static topic => topic.Name)
+                .Where(topic => !context.Allows(AclOperation.Read, ResourceType.Topic, topic)),
+        ];
         long nowMs = services.Time.GetUtcNow().ToUnixTimeMilliseconds();
         List<OffsetCommitEntry> entries = [];
         foreach (TxnOffsetCommitRequest.TxnOffsetCommitRequestTopic topic in request.Topics)
         {
             foreach (TxnOffsetCommitRequest.TxnOffsetCommitRequestPartition partition in topic.Partitions)
             {
-                if (Check(topic, partition) == KafkaError.None)
+                if (Check(topic, partition, denied) == KafkaError.None)
                 {
                     entries.Add(new OffsetCommitEntry(
                         new GroupPartition(topic.Name, partition.PartitionIndex),
@@ -38,7 +53,7 @@ internal sealed class TxnOffsetCommitHandler(BrokerServices services, GroupCoord
         }
 
         KafkaError error = entries.Count == 0 ? KafkaError.None : await CommitAsync(request, entries, context);
-        return Answer(request, TransactionErrors.OfOffsets(error, context.Version));
+        return Answer(request, TransactionErrors.OfOffsets(error, context.Version), denied);
     }
 
     private async ValueTask<KafkaError> CommitAsync(
@@ -68,8 +83,20 @@ internal sealed class TxnOffsetCommitHandler(BrokerServices services, GroupCoord
     }
 
     private KafkaError Check(
-        TxnOffsetCommitRequest.TxnOffsetCommitRequestTopic topic, TxnOffsetCommitRequest.TxnOffsetCommitRequestPartition partition)
+        TxnOffsetCommitRequest.TxnOffsetCommitRequestTopic topic, TxnOffsetCommitRequest.TxnOffsetCommitRequestPartition partition,
+        HashSet<string>? denied)
     {
+        if (denied is null)
+        {
+            // Of what may not be touched nothing else is told.
+            return KafkaError.None;
+        }
+
+        if (denied.Contains(topic.Name))
+        {
+            return KafkaError.TopicAuthorizationFailed;
+        }
+
         if (services.Topics.Find(topic.Name) is null)
         {
             return KafkaError.UnknownTopicOrPartition;
@@ -80,7 +107,7 @@ internal sealed class TxnOffsetCommitHandler(BrokerServices services, GroupCoord
             : KafkaError.None;
     }
 
-    private TxnOffsetCommitResponse Answer(TxnOffsetCommitRequest request, KafkaError error) => new()
+    private TxnOffsetCommitResponse Answer(TxnOffsetCommitRequest request, KafkaError error, HashSet<string>? denied) => new()
     {
         Topics =
         [
@@ -92,7 +119,7 @@ internal sealed class TxnOffsetCommitHandler(BrokerServices services, GroupCoord
                     .. topic.Partitions.Select(partition => new TxnOffsetCommitResponse.TxnOffsetCommitResponsePartition
                     {
                         PartitionIndex = partition.PartitionIndex,
-                        ErrorCode = (short)(Check(topic, partition) is var own and not KafkaError.None ? own : error),
+                        ErrorCode = (short)(Check(topic, partition, denied) is var own and not KafkaError.None ? own : error),
                     }),
                 ],
             }),

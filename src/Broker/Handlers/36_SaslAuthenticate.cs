@@ -12,7 +12,7 @@ namespace PipeRoll.Broker.Handlers;
 /// A failure is answered with SASL_AUTHENTICATION_FAILED after a pause, and the connection closed. A session that goes on must be of the same
 /// principal.
 /// </remarks>
-internal sealed class SaslAuthenticateHandler(BrokerSecurity security, TimeProvider time)
+internal sealed class SaslAuthenticateHandler(BrokerSecurity security)
     : Handler<SaslAuthenticateRequest, SaslAuthenticateResponse>
 {
     public override async ValueTask<SaslAuthenticateResponse> HandleAsync(SaslAuthenticateRequest request, RequestContext context)
@@ -48,7 +48,7 @@ internal sealed class SaslAuthenticateHandler(BrokerSecurity security, TimeProvi
         ClientSession session = client.Session;
         SaslExchange exchange = session.Exchange!;
         SaslStep step = await exchange.NextAsync(token, cancellation);
-        if (step.User is { } user && session.User is { } before && before.Principal != user.Principal)
+        if (step.User is { } user && session.User is { IsByCertificate: false } before && before.Principal != user.Principal)
         {
             step = SaslStep.Failed(
                 $"Authentication failed: the session belongs to {before.Principal}", $"a session of {before.Principal} became {user.Principal}");
@@ -58,7 +58,7 @@ internal sealed class SaslAuthenticateHandler(BrokerSecurity security, TimeProvi
         {
             session.Exchange = null;
             security.Audit.AuthenticationFailed(client, exchange.Mechanism, "User:" + exchange.ClaimedUser, step.Detail!);
-            await Task.Delay(TimeSpan.FromMilliseconds(security.Options.FailedAuthenticationDelayMs), time, cancellation);
+            await security.HoldBackAsync(cancellation);
         }
 
         return step;

@@ -17,22 +17,19 @@ internal sealed class DeleteGroupsHandler(GroupCoordinator groups, ShareBroker s
         DeleteGroupsResponse response = new() { Results = new(groupIds.Length) };
         foreach (string groupId in groupIds)
         {
-            if (!context.Allows(AclOperation.Delete, ResourceType.Group, groupId))
-            {
-                response.Results.Add(new() { GroupId = groupId, ErrorCode = (short)KafkaError.GroupAuthorizationFailed });
-                continue;
-            }
-
-            bool isShare = groups.DescribeShare(groupId).Group is not null;
-            KafkaError error = await groups.DeleteAsync(groupId, by);
-            if (isShare && error == KafkaError.None)
-            {
-                error = await shares.ForgetGroupAsync(groupId, context.Cancellation);
-            }
-
+            KafkaError error = context.Allows(AclOperation.Delete, ResourceType.Group, groupId)
+                ? await DeleteAsync(groupId, by, context.Cancellation)
+                : KafkaError.GroupAuthorizationFailed;
             response.Results.Add(new DeleteGroupsResponse.DeletableGroupResult { GroupId = groupId, ErrorCode = (short)error });
         }
 
         return response;
+    }
+
+    private async Task<KafkaError> DeleteAsync(string groupId, Committer by, CancellationToken cancellation)
+    {
+        bool isShare = groups.DescribeShare(groupId).Group is not null;
+        KafkaError error = await groups.DeleteAsync(groupId, by);
+        return isShare && error == KafkaError.None ? await shares.ForgetGroupAsync(groupId, cancellation) : error;
     }
 }

@@ -54,17 +54,19 @@ internal sealed class DescribeClientQuotasHandler(BrokerServices services) : Han
                         EntityType = part.Key,
                         EntityName = part.Value,
                     })],
-                    Values = [.. record.Values.OrderBy(static value => value.Key, StringComparer.Ordinal).Select(static value => new DescribeClientQuotasResponse.ValueData
-                    {
-                        Key = value.Key,
-                        Value = double.Parse(value.Value, NumberStyles.Float, CultureInfo.InvariantCulture),
-                    })],
+                    Values = [.. record.Values.OrderBy(static value => value.Key, StringComparer.Ordinal).Select(Describe)],
                 });
             }
         }
 
         return ValueTask.FromResult(response);
     }
+
+    private static DescribeClientQuotasResponse.ValueData Describe(KeyValuePair<string, string> quota) => new()
+    {
+        Key = quota.Key,
+        Value = double.Parse(quota.Value, NumberStyles.Float, CultureInfo.InvariantCulture),
+    };
 
     private static bool Matches(QuotaEntity entity, DescribeClientQuotasRequest.ComponentData component) =>
         entity.Parts.TryGetValue(component.EntityType, out string? name)

@@ -9,7 +9,8 @@ namespace PipeRoll.Broker.Handlers;
 /// DescribeCluster (60, KIP-700): who is in the cluster, for admin clients.
 /// </summary>
 /// <remarks>
-/// Version 2 on (KIP-1073): those that were declared dead and are not forgotten too, when asked for. Version 1 on (KIP-919): only brokers have an endpoint here; asking for controllers is refused as a broker of Kafka does.
+/// Version 2 on (KIP-1073): those that were declared dead and are not forgotten too, when asked for.
+/// Version 1 on (KIP-919): only brokers have an endpoint here; asking for controllers is refused as a broker of Kafka does.
 /// </remarks>
 internal sealed class DescribeClusterHandler(BrokerServices services) : Handler<DescribeClusterRequest, DescribeClusterResponse>
 {

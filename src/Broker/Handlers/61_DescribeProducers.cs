@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -16,7 +17,15 @@ internal sealed class DescribeProducersHandler(BrokerServices services) : Handle
                 .. request.Topics.Select(topic => new DescribeProducersResponse.TopicResponse
                 {
                     Name = topic.Name,
-                    Partitions = [.. topic.PartitionIndexes.Select(index => Describe(topic.Name, index))],
+                    Partitions = context.Allows(AclOperation.Read, ResourceType.Topic, topic.Name)
+                        ? [.. topic.PartitionIndexes.Select(index => Describe(topic.Name, index))]
+                        : [.. topic.PartitionIndexes.Select(static index => new DescribeProducersResponse.PartitionResponse
+                        {
+                            PartitionIndex = index,
+                            ErrorCode = (short)KafkaError.TopicAuthorizationFailed,
+                            ErrorMessage = "not allowed to read this topic",
+                            ActiveProducers = [],
+                        })],
                 }),
             ],
         });

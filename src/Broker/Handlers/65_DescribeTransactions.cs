@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Transactions;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -9,9 +10,9 @@ internal sealed class DescribeTransactionsHandler(TransactionCoordinator transac
     : Handler<DescribeTransactionsRequest, DescribeTransactionsResponse>
 {
     public override ValueTask<DescribeTransactionsResponse> HandleAsync(DescribeTransactionsRequest request, RequestContext context) =>
-        ValueTask.FromResult(new DescribeTransactionsResponse { TransactionStates = [.. request.TransactionalIds.Select(Describe)] });
+        ValueTask.FromResult(new DescribeTransactionsResponse { TransactionStates = [.. request.TransactionalIds.Select(id => Describe(id, context))] });
 
-    private DescribeTransactionsResponse.TransactionDescription Describe(string transactionalId)
+    private DescribeTransactionsResponse.TransactionDescription Describe(string transactionalId, RequestContext context)
     {
         var answer = new DescribeTransactionsResponse.TransactionDescription
         {
@@ -19,6 +20,12 @@ internal sealed class DescribeTransactionsHandler(TransactionCoordinator transac
             TransactionState = "",
             Topics = [],
         };
+        if (!context.Allows(AclOperation.Describe, ResourceType.TransactionalId, transactionalId))
+        {
+            answer.ErrorCode = (short)KafkaError.TransactionalIdAuthorizationFailed;
+            return answer;
+        }
+
         (KafkaError error, TransactionRecord? record) =
             transactionalId.Length == 0 ? (KafkaError.InvalidRequest, null) : transactions.Describe(transactionalId);
         if (record is null)
@@ -34,7 +41,8 @@ internal sealed class DescribeTransactionsHandler(TransactionCoordinator transac
         answer.ProducerEpoch = record.Epoch;
         answer.Topics =
         [
-            .. record.Partitions.GroupBy(static partition => partition.Topic).Select(static topic =>
+            .. record.Partitions.GroupBy(static partition => partition.Topic)
+                .Where(topic => context.MaySee(AclOperation.Describe, ResourceType.Topic, topic.Key)).Select(static topic =>
                 new DescribeTransactionsResponse.TopicData
                 {
                     Topic = topic.Key,

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Transactions;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -54,7 +55,8 @@ internal sealed class ListTransactionsHandler(TransactionCoordinator transaction
             (request.StateFilters.Count == 0 || states.Contains(record.Status))
             && (producers.Count == 0 || producers.Contains(record.ProducerId))
             && (request.DurationFilter < 0 || (record.StartMs >= 0 && nowMs - record.StartMs > request.DurationFilter))
-            && (pattern is null || pattern.IsMatch(id));
+            && (pattern is null || pattern.IsMatch(id))
+            && context.MaySee(AclOperation.Describe, ResourceType.TransactionalId, id);
 
         response.TransactionStates =
         [

@@ -1,6 +1,7 @@
 using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Groups.Share;
+using PipeRoll.Broker.Security;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -13,6 +14,16 @@ internal sealed class ShareGroupHeartbeatHandler(GroupCoordinator groups, GroupO
 {
     public override async ValueTask<ShareGroupHeartbeatResponse> HandleAsync(ShareGroupHeartbeatRequest request, RequestContext context)
     {
+        if (!context.Allows(AclOperation.Read, ResourceType.Group, request.GroupId))
+        {
+            return Answer(ConsumerHeartbeatResult.Refused(KafkaError.GroupAuthorizationFailed, "not allowed to read in this group"));
+        }
+
+        if (request.SubscribedTopicNames?.Find(topic => !context.Allows(AclOperation.Describe, ResourceType.Topic, topic)) is { } denied)
+        {
+            return Answer(ConsumerHeartbeatResult.Refused(KafkaError.TopicAuthorizationFailed, $"not allowed to describe the topic '{denied}'"));
+        }
+
         string? problem =
             request.GroupId.Length == 0 ? "GroupId can't be empty."
             : request.MemberId.Length == 0 ? "MemberId can't be empty."

@@ -17,6 +17,17 @@ internal sealed class ShareGroupDescribeHandler(GroupCoordinator groups, TopicDi
         ShareGroupDescribeResponse response = new() { Groups = new(request.GroupIds.Count) };
         foreach (string groupId in request.GroupIds)
         {
+            if (!context.Allows(AclOperation.Describe, ResourceType.Group, groupId))
+            {
+                response.Groups.Add(new ShareGroupDescribeResponse.DescribedGroup
+                {
+                    GroupId = groupId,
+                    ErrorCode = (short)KafkaError.GroupAuthorizationFailed,
+                    ErrorMessage = "not allowed to describe this group",
+                });
+                continue;
+            }
+
             await groups.WhenLoadedAsync(groupId, context.Cancellation);
             ShareGroupDescribeResponse.DescribedGroup described = Describe(groupId);
             if (request.IncludeAuthorizedOperations)

@@ -1,7 +1,5 @@
-using PipeRoll.Broker.Groups;
 using PipeRoll.Broker.Groups.Consumer;
-using PipeRoll.Broker.Network;
-using PipeRoll.Broker.Partitions;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Shares;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Framing;
@@ -26,6 +24,11 @@ internal sealed class ShareFetchHandler(BrokerServices services, ShareBroker sha
             return Refused(KafkaError.InvalidRequest, "GroupId and MemberId can't be empty.");
         }
 
+        if (!context.Allows(AclOperation.Read, ResourceType.Group, request.GroupId))
+        {
+            return Refused(KafkaError.GroupAuthorizationFailed, "not allowed to read in this group");
+        }
+
         bool acknowledges = request.Topics.Any(static topic =>
             topic.Partitions.Any(static partition => partition.AcknowledgementBatches.Count > 0));
         if (request.ShareSessionEpoch == ShareSessions.InitialEpoch && acknowledges)
@@ -37,6 +40,12 @@ internal sealed class ShareFetchHandler(BrokerServices services, ShareBroker sha
         if (session is null)
         {
             return Refused(error, null);
+        }
+
+        if (request.ShareSessionEpoch == ShareSessions.InitialEpoch && !shares.Sessions.HasOthers(session))
+        {
+            // While nobody fetched here, an administrator may have set where the group begins.
+            shares.Partitions.ForgetGroup(request.GroupId);
         }
 
         Dictionary<TopicIdPartition, ShareFetchResponse.PartitionData> answers = await AcknowledgeAsync(request, context);
@@ -61,7 +70,7 @@ internal sealed class ShareFetchHandler(BrokerServices services, ShareBroker sha
         {
             foreach (ShareFetchRequest.FetchPartition partition in topic.Partitions.Where(static partition => partition.AcknowledgementBatches.Count > 0))
             {
-                KafkaError error = await shares.AcknowledgeAsync(
+                KafkaError error = !MayRead(topic.TopicId, context) ? KafkaError.TopicAuthorizationFailed : await shares.AcknowledgeAsync(
                     new SharePartitionKey(request.GroupId!, topic.TopicId, partition.PartitionIndex), request.MemberId!,
                     [.. partition.AcknowledgementBatches.Select(static batch =>
                         new ShareAckBatch(batch.FirstOffset, batch.LastOffset, batch.AcknowledgeTypes))],
@@ -77,6 +86,9 @@ internal sealed class ShareFetchHandler(BrokerServices services, ShareBroker sha
 
         return answers;
     }
+
+    private bool MayRead(Guid topic, RequestContext context) =>
+        services.Topics.Find(topic) is not { } found || context.Allows(AclOperation.Read, ResourceType.Topic, found.Name);
 
     private static void Remember(ShareFetchRequest request, ShareSession session)
     {
@@ -102,9 +114,10 @@ internal sealed class ShareFetchHandler(BrokerServices services, ShareBroker sha
             return;
         }
 
+        HashSet<Guid> denied = [.. session.Partitions.Select(static partition => partition.Topic).Distinct().Where(topic => !MayRead(topic, context))];
         await context.WhenNextInLineAsync();
         ShareFetchOperation operation = new(
-            shares.Partitions, services.FetchBytes, services.Time, session,
+            shares.Partitions, services.FetchBytes, services.Time, session, denied,
             new ShareFetchLimits(waitMs, Math.Min(request.MaxBytes, services.Options.FetchBytesMax), request.MaxRecords));
         await operation.RunAsync(context.Cancellation);
         foreach ((TopicIdPartition partition, ShareFetchResponse.PartitionData fetched) in operation.Answers)

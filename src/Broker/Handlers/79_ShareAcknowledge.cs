@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Groups.Consumer;
+using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Shares;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -17,6 +18,11 @@ internal sealed class ShareAcknowledgeHandler(BrokerServices services, ShareBrok
         if (string.IsNullOrEmpty(request.GroupId) || string.IsNullOrEmpty(request.MemberId))
         {
             return Refused(KafkaError.InvalidRequest, "GroupId and MemberId can't be empty.");
+        }
+
+        if (!context.Allows(AclOperation.Read, ResourceType.Group, request.GroupId))
+        {
+            return Refused(KafkaError.GroupAuthorizationFailed, "not allowed to read in this group");
         }
 
         if (request.ShareSessionEpoch == ShareSessions.InitialEpoch)
@@ -62,7 +68,8 @@ internal sealed class ShareAcknowledgeHandler(BrokerServices services, ShareBrok
         ShareAcknowledgeRequest request, Guid topic, ShareAcknowledgeRequest.AcknowledgePartition partition, LeaderHints hints,
         RequestContext context)
     {
-        KafkaError error = await shares.AcknowledgeAsync(
+        bool mayRead = services.Topics.Find(topic) is not { } found || context.Allows(AclOperation.Read, ResourceType.Topic, found.Name);
+        KafkaError error = !mayRead ? KafkaError.TopicAuthorizationFailed : await shares.AcknowledgeAsync(
             new SharePartitionKey(request.GroupId!, topic, partition.PartitionIndex), request.MemberId!,
             [.. partition.AcknowledgementBatches.Select(static batch => new ShareAckBatch(batch.FirstOffset, batch.LastOffset, batch.AcknowledgeTypes))],
             context.Cancellation);

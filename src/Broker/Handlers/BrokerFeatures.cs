@@ -17,15 +17,20 @@ internal static class BrokerFeatures
         // The consumer protocol (KIP-848).
         ("group.version", 1, 0),
 
-        // Share groups (KIP-932).
-        ("share.version", 1, 0),
-
         // Producers get a new epoch with each transaction (KIP-890).
         ("transaction.version", 2, 0),
+
+        // Share groups (KIP-932).
+        ("share.version", 1, 0),
     ];
 
     public static List<ApiVersionsResponse.SupportedFeatureKey> Supported() =>
-        [.. All.Select(static feature => new ApiVersionsResponse.SupportedFeatureKey { Name = feature.Name, MinVersion = feature.Min, MaxVersion = feature.Level })];
+        [.. All.Select(static feature => new ApiVersionsResponse.SupportedFeatureKey
+        {
+            Name = feature.Name,
+            MinVersion = feature.Min,
+            MaxVersion = feature.Level,
+        })];
 
     /// <summary>The level in use; null when there is no such feature.</summary>
     public static short? LevelOf(string name) => All.Where(feature => feature.Name == name).Select(static feature => (short?)feature.Level).FirstOrDefault();

@@ -71,7 +71,7 @@ internal static class ConfigAlteration
         ConfigRules rules = type switch
         {
             ConfigResource.Broker => ConfigRules.Broker(services.Configs.Options, services.AdvertisedPort),
-            ConfigResource.Group => ConfigRules.Of("group", GroupConfigs.Table),
+            ConfigResource.Group => ConfigRules.Of("group", GroupConfigs.Within(services.Options.Groups)),
             _ => ConfigRules.Of("client metrics", ClientMetricsConfigs.Table),
         };
         ConfigChangeResult result = Change(services.Configs.Find(kind, name), changes, fromNothing, rules);

@@ -146,7 +146,7 @@ internal sealed partial class Connection
 
         if (_transport.CertificatePrincipal is { } principal)
         {
-            _services.Security.Begin(Client, new ProvenUser(principal, "SSL", long.MaxValue, false, static _ => true));
+            _services.Security.Begin(Client, new ProvenUser(principal, ProvenUser.Certificate, long.MaxValue, false, static _ => true));
         }
     }
 

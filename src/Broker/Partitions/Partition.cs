@@ -236,8 +236,9 @@ internal sealed partial class Partition : IStreamObserver
             RecordBatchPatch.SetPartitionLeaderEpoch(batch.Span, _leaderEpoch);
             try
             {
+                // Offsets, not records: dead letters leave gaps.
                 appended.Durable = stream.Append(
-                    new StreamBatch(baseOffset, header.RecordCount, header.MaxTimestamp, batch, owner));
+                    new StreamBatch(baseOffset, header.LastOffsetDelta + 1, header.MaxTimestamp, batch, owner));
             }
             catch (StreamUnavailableException error)
             {

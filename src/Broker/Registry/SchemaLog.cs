@@ -5,6 +5,7 @@ using PipeRoll.Broker.Topics;
 using PipeRoll.Schemas.Registry;
 using PipeRoll.Streams;
 using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
 using PipeRoll.Wire.Records;
 
 namespace PipeRoll.Broker.Registry;
@@ -17,10 +18,11 @@ public sealed record SchemaLogEntry(long Offset, byte[] Key, byte[]? Value);
 /// The topic <c>_schemas</c>: one partition, compacted by key. Whoever leads it is the registry's only writer: an append counts only under the epoch
 /// under which the broker leads it.
 /// </summary>
-internal sealed class SchemaLog(TopicDirectory topics, PartitionRegistry registry, IClusterView cluster, TimeProvider time)
+internal sealed class SchemaLog(TopicDirectory topics, PartitionRegistry registry, IClusterView cluster, IPeers peers, TimeProvider time)
 {
     public const string TopicName = "_schemas";
 
+    private const short FetchVersion = 11;
     private const int ReadBytes = 1024 * 1024;
     private const int RecordsBytesMax = 256 * 1024 * 1024;
     private const int OpenPollMs = 20;
@@ -84,6 +86,43 @@ internal sealed class SchemaLog(TopicDirectory topics, PartitionRegistry registr
         return (entries, Math.Max(offset, batches.EndOffset));
     }
 
+    /// <summary>As <see cref="ReadAsync"/>, from the broker that leads the partition.</summary>
+    /// <returns>Also where the durable part ends, as the leader says; null when it does not answer, or is no leader.</returns>
+    public async ValueTask<(List<SchemaLogEntry> Entries, long Next, long End)?> ReadFromLeaderAsync(
+        Partition partition, long offset, CancellationToken cancellation)
+    {
+        int leader = LeaderOf(partition);
+        if (leader < 0)
+        {
+            return null;
+        }
+
+        try
+        {
+            FetchResponse response = await peers.CallAsync<FetchRequest, FetchResponse>(leader, Request(offset), FetchVersion, cancellation);
+            FetchResponse.PartitionData answer = response.Responses[0].Partitions[0];
+            var error = (KafkaError)answer.ErrorCode;
+            if (error == KafkaError.OffsetOutOfRange && answer.LogStartOffset > offset)
+            {
+                return ([], answer.LogStartOffset, answer.HighWatermark);
+            }
+
+            if (error != KafkaError.None)
+            {
+                return null;
+            }
+
+            List<SchemaLogEntry> entries = [];
+            using RecordDecompressor decompressor = new();
+            long next = Read(answer.Records?.ToArray() ?? [], offset, decompressor, entries);
+            return (entries, next, answer.HighWatermark);
+        }
+        catch (PeerUnavailableException)
+        {
+            return null;
+        }
+    }
+
     /// <param name="records">Written as one batch: all of them or none.</param>
     /// <param name="principal">Who wants it: stands in the header of each record, as evidence.</param>
     public async Task<AppendResult> AppendAsync(Partition partition, int epoch, IReadOnlyList<RegistryRecord> records, string principal)
@@ -104,10 +143,23 @@ internal sealed class SchemaLog(TopicDirectory topics, PartitionRegistry registr
     /// <summary>Under which an append counts; -1 with the embedded default, where nobody else can lead it.</summary>
     public int EpochOf(Partition partition) => registry.IsClustered ? partition.AssignedEpoch : -1;
 
-    private static void Read(ReadOnlyMemory<byte> segment, long from, RecordDecompressor decompressor, List<SchemaLogEntry> into)
+    private static FetchRequest Request(long offset) => new()
     {
+        MaxWaitMs = 0,
+        MinBytes = 0,
+        MaxBytes = ReadBytes,
+        RackId = "",
+        ForgottenTopicsData = [],
+        Topics = [new() { Topic = TopicName, Partitions = [new() { Partition = 0, FetchOffset = offset, PartitionMaxBytes = ReadBytes }] }],
+    };
+
+    /// <returns>The offset behind what was read.</returns>
+    private static long Read(ReadOnlyMemory<byte> segment, long from, RecordDecompressor decompressor, List<SchemaLogEntry> into)
+    {
+        long next = from;
         while (RecordBatches.TryTakeFirst(ref segment, out RecordBatchHeader header, out ReadOnlyMemory<byte> batch))
         {
+            next = Math.Max(next, header.LastOffset + 1);
             if (header.IsControl || header.LastOffset < from)
             {
                 continue;
@@ -125,5 +177,7 @@ internal sealed class SchemaLog(TopicDirectory topics, PartitionRegistry registr
                 }
             }
         }
+
+        return next;
     }
 }

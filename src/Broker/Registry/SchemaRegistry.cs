@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
-using PipeRoll.Broker.Cluster;
+using PipeRoll.Broker.Handlers;
 using PipeRoll.Broker.Partitions;
-using PipeRoll.Broker.Topics;
+using PipeRoll.Broker.Security.Audit;
 using PipeRoll.Foundation.Scheduling;
 using PipeRoll.Schemas.Registry;
 using PipeRoll.Streams;
@@ -33,6 +33,7 @@ public readonly record struct RegistryAnswer<T>(RegistryError? Error, T? Value, 
 public sealed partial class SchemaRegistry : IDisposable
 {
     private readonly SchemaLog _log;
+    private readonly SecurityAudit _audit;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly SemaphoreSlim _commands = new(1);
@@ -41,9 +42,10 @@ public sealed partial class SchemaRegistry : IDisposable
     private Guid _topicId;
     private long _nextOffset;
 
-    internal SchemaRegistry(TopicDirectory topics, PartitionRegistry partitions, IClusterView cluster, TimeProvider time, ILogger logger)
+    internal SchemaRegistry(SchemaLog log, SecurityAudit audit, TimeProvider time, ILogger logger)
     {
-        _log = new SchemaLog(topics, partitions, cluster, time);
+        _log = log;
+        _audit = audit;
         _time = time;
         _logger = logger;
     }
@@ -140,13 +142,10 @@ public sealed partial class SchemaRegistry : IDisposable
                 : RegistryError.Store($"{appended.Error}: {appended.Message}"));
         }
 
-        if (_logger.IsEnabled(LogLevel.Information))
+        var who = new ClientIdentity("schemas", "") { Principal = principal };
+        foreach (RegistryRecord record in plan.Records)
         {
-            foreach (RegistryRecord record in plan.Records)
-            {
-                string what = RegistryAudit.Describe(record);
-                LogWritten(_logger, what, principal);
-            }
+            _audit.Changed(who, "SchemaRegistry", "Subject", RegistryAudit.SubjectOf(record), RegistryAudit.Describe(record));
         }
 
         // It stands in the log, whatever comes of reading it back.
@@ -173,13 +172,7 @@ public sealed partial class SchemaRegistry : IDisposable
                 return RegistryError.Timeout($"the topic {SchemaLog.TopicName} is not open here yet");
             }
 
-            if (partition.Identity.TopicId != _topicId)
-            {
-                // Deleted and made anew: nothing of the old one holds.
-                (_state, _topicId) = (RegistryState.Empty, partition.Identity.TopicId);
-                Volatile.Write(ref _nextOffset, 0);
-            }
-
+            BeginIfNew(partition);
             long end = partition.HighWatermark;
             while (_nextOffset < end)
             {
@@ -220,7 +213,4 @@ public sealed partial class SchemaRegistry : IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Topic}: the record at offset {Offset} is none of a schema registry, and is passed over")]
     private static partial void LogUnreadable(ILogger logger, string topic, long offset);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "schema registry: {What}, by {Principal}")]
-    private static partial void LogWritten(ILogger logger, string what, string principal);
 }

@@ -33,11 +33,15 @@ internal sealed class BrokerSecurity : IDisposable
         Guard = new AccessGuard(new AclAuthorizer(options, Directory), audit.Denied);
         _scramUsers = new ScramUsers(Directory, time, newGuid);
         _passwords = new PasswordCheck(Directory, newGuid);
+        Login = new PeerLogin(Directory, newGuid);
         _keys = dependencies.ReadJwks is { } read ? new JsonWebKeys(read, time) : null;
         _bearer = new BearerTokens(options, _keys, time);
     }
 
     public SecurityOptions Options { get; }
+
+    /// <summary>How this broker says who it is to others of its cluster.</summary>
+    public PeerLogin Login { get; }
 
     public SecurityDirectory Directory { get; }
 
@@ -49,14 +53,20 @@ internal sealed class BrokerSecurity : IDisposable
     public IEnumerable<string> Mechanisms => Options.Mechanisms.Where(mechanism => mechanism != "OAUTHBEARER" || _bearer.IsOn);
 
     /// <returns>Null when there is no such mechanism, or it is switched off.</returns>
-    public SaslExchange? Exchange(string mechanism) => !Mechanisms.Contains(mechanism, StringComparer.Ordinal) ? null : mechanism switch
+    public SaslExchange? Exchange(string mechanism)
     {
-        "PLAIN" => new PlainExchange(_passwords),
-        "SCRAM-SHA-256" => new ScramExchange(ScramMechanism.Sha256, _scramUsers, _newGuid().ToString("N")),
-        "SCRAM-SHA-512" => new ScramExchange(ScramMechanism.Sha512, _scramUsers, _newGuid().ToString("N")),
-        "OAUTHBEARER" => new OAuthBearerExchange(_bearer),
-        _ => null,
-    };
+        bool isOn = Mechanisms.Contains(mechanism, StringComparer.Ordinal);
+        return mechanism switch
+        {
+            // Brokers among themselves speak this one, whatever clients may choose.
+            "SCRAM-SHA-256" => new ScramExchange(
+                ScramMechanism.Sha256, isOn ? _scramUsers : new BrokersOnly(_scramUsers), _newGuid().ToString("N")),
+            "SCRAM-SHA-512" when isOn => new ScramExchange(ScramMechanism.Sha512, _scramUsers, _newGuid().ToString("N")),
+            "PLAIN" when isOn => new PlainExchange(_passwords),
+            "OAUTHBEARER" when isOn => new OAuthBearerExchange(_bearer),
+            _ => null,
+        };
+    }
 
     /// <summary>HTTP Basic.</summary>
     public ProvenUser? CheckPassword(string user, string password) => _passwords.Check(user, password, "Basic");
@@ -116,6 +126,10 @@ internal sealed class BrokerSecurity : IDisposable
         client.Principal = user.Principal;
         return expiresAtMs == long.MaxValue ? 0 : Math.Max(expiresAtMs - nowMs, 1);
     }
+
+    /// <summary>How long whoever was not believed waits for his answer.</summary>
+    public Task HoldBackAsync(CancellationToken cancellation) =>
+        Task.Delay(TimeSpan.FromMilliseconds(Options.FailedAuthenticationDelayMs), _time, cancellation);
 
     public void Dispose() => _keys?.Dispose();
 }

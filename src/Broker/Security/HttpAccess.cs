@@ -21,6 +21,9 @@ public sealed class HttpAccess
     /// <summary>Nobody gets in without saying who he is.</summary>
     public bool IsOn => _security.Directory.Current.IsOn;
 
+    /// <summary>Who is to be let in has been read; before that nobody is.</summary>
+    public bool IsLoaded => _security.Directory.IsLoaded;
+
     public bool TakesBearer => _security.Mechanisms.Contains("OAUTHBEARER", StringComparer.Ordinal);
 
     /// <param name="authorization">The header, or null.</param>
@@ -34,7 +37,7 @@ public sealed class HttpAccess
 
         if (string.IsNullOrEmpty(authorization))
         {
-            return Refuse(address, "", "", "a request without an Authorization header", "say who you are: Basic with user and password, or Bearer");
+            return await RefuseAsync(address, "", "", "a request without an Authorization header", "say who you are: Basic with user and password, or Bearer", cancellation);
         }
 
         int space = authorization.IndexOf(' ', StringComparison.Ordinal);
@@ -44,7 +47,7 @@ public sealed class HttpAccess
         {
             return _security.CheckPassword(user, password) is { } proven
                 ? new HttpCaller(proven.Principal, null)
-                : Refuse(address, "Basic", "User:" + user, "unknown user or wrong password", "unknown user or wrong password");
+                : await RefuseAsync(address, "Basic", "User:" + user, "unknown user or wrong password", "unknown user or wrong password", cancellation);
         }
 
         if (scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase))
@@ -52,10 +55,12 @@ public sealed class HttpAccess
             BearerVerdict verdict = await _security.CheckBearerAsync(rest, cancellation);
             return verdict.User is { } proven
                 ? new HttpCaller(proven.Principal, null)
-                : Refuse(address, "Bearer", "User:" + verdict.ClaimedUser, verdict.Problem ?? "", "the bearer token is not believed");
+                : await RefuseAsync(
+                    address, "Bearer", "User:" + verdict.ClaimedUser, verdict.Problem ?? "", "the bearer token is not believed", cancellation);
         }
 
-        return Refuse(address, scheme, "", "an Authorization header that is not understood", "the Authorization header must be Basic or Bearer");
+        return await RefuseAsync(
+            address, scheme, "", "an Authorization header that is not understood", "the Authorization header must be Basic or Bearer", cancellation);
     }
 
     /// <summary>A no is an audit event.</summary>
@@ -74,9 +79,12 @@ public sealed class HttpAccess
 
     private static ClientIdentity Identity(string address) => new("http", address);
 
-    private HttpCaller Refuse(string address, string mechanism, string claimed, string detail, string problem)
+    /// <summary>Held back, so that guessing takes time.</summary>
+    private async ValueTask<HttpCaller> RefuseAsync(
+        string address, string mechanism, string claimed, string detail, string problem, CancellationToken cancellation)
     {
         _security.Audit.AuthenticationFailed(Identity(address), mechanism, claimed, detail);
+        await _security.HoldBackAsync(cancellation);
         return new HttpCaller(null, problem);
     }
 

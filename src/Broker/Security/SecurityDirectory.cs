@@ -48,6 +48,9 @@ internal sealed class SecurityDirectory
 
     public bool HasCatalog => _catalog is not null;
 
+    /// <summary>What the metadata say has been read once: before that, nobody knows who is to be let in.</summary>
+    public bool IsLoaded { get; private set; }
+
     public bool IsSuperUser(string principal) => _superUsers.Contains(principal);
 
     /// <summary>The secret that tokens are made with; the same on every broker.</summary>
@@ -60,12 +63,14 @@ internal sealed class SecurityDirectory
     {
         if (_catalog is null)
         {
+            IsLoaded = true;
             return;
         }
 
         TokenSecret = await _catalog.GetSecretAsync(TokenSecretName, MakeSecret(), cancellation);
         BrokerPassword = Convert.ToBase64String((await _catalog.GetSecretAsync(BrokerSecretName, MakeSecret(), cancellation)).Span);
         await RefreshAsync(cancellation);
+        IsLoaded = true;
     }
 
     /// <summary>Reads everything anew.</summary>

@@ -16,7 +16,7 @@ internal readonly record struct ShareFetchLimits(int WaitMsMax, int BytesMax, in
 /// <summary>One fetch of a member of a share group: acquires what there is, and waits when there is nothing.</summary>
 /// <remarks>One task. Waits are woken by the log and by records that come back, never by polling.</remarks>
 internal sealed class ShareFetchOperation(
-    SharePartitions shares, ByteBudget budget, TimeProvider time, ShareSession session, ShareFetchLimits limits)
+    SharePartitions shares, ByteBudget budget, TimeProvider time, ShareSession session, IReadOnlySet<Guid> denied, ShareFetchLimits limits)
 {
     /// <summary>Somebody else may have been faster with what was read: so often it is tried again at once.</summary>
     private const int TriesAtOnce = 3;
@@ -63,6 +63,12 @@ internal sealed class ShareFetchOperation(
             int bytesLeft = limits.BytesMax;
             foreach (TopicIdPartition partition in session.InTurn())
             {
+                if (denied.Contains(partition.Topic))
+                {
+                    _answers[partition] = Failed(partition, KafkaError.TopicAuthorizationFailed);
+                    continue;
+                }
+
                 SharePartitionKey key = new(session.GroupId, partition.Topic, partition.Partition);
                 (KafkaError error, SharePartition? share) = await shares.GetAsync(key, cancellation);
                 if (share is null)

@@ -16,6 +16,7 @@ internal sealed class SharePartition : IDisposable
     private readonly ITimer _timer;
     private readonly SharePartitionState _state;
     private TaskCompletionSource<KafkaError>? _nextWrite;
+    private Task<KafkaError> _lastWrite = Task.FromResult(KafkaError.None);
     private bool _isWriting;
     private bool _isGivenUp;
     private long _armedMs = long.MaxValue;
@@ -66,7 +67,7 @@ internal sealed class SharePartition : IDisposable
     {
         lock (_gate)
         {
-            if (_state.Trim(Math.Max(Log.LogStartOffset, 0)))
+            if (!_isGivenUp && _state.Trim(Math.Max(Log.LogStartOffset, 0)))
             {
                 Persist();
             }
@@ -118,6 +119,15 @@ internal sealed class SharePartition : IDisposable
         }
     }
 
+    /// <summary>Ends when nothing is being written any more, after it was given up: only then may the state be read by somebody else.</summary>
+    public Task WhenWrittenAsync()
+    {
+        lock (_gate)
+        {
+            return _lastWrite;
+        }
+    }
+
     public void Dispose()
     {
         lock (_gate)
@@ -163,7 +173,7 @@ internal sealed class SharePartition : IDisposable
     private Task<KafkaError> Persist()
     {
         _nextWrite ??= new TaskCompletionSource<KafkaError>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Task<KafkaError> written = _nextWrite.Task;
+        Task<KafkaError> written = _lastWrite = _nextWrite.Task;
         if (!_isWriting)
         {
             _isWriting = true;

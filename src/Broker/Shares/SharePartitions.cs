@@ -12,6 +12,9 @@ internal sealed class SharePartitions(ShareServices services) : IDisposable
     private readonly SemaphoreSlim _loading = new(1);
     private readonly Dictionary<SharePartitionKey, SharePartition> _partitions = [];
 
+    /// <summary>What was let go of and may still be written.</summary>
+    private readonly Dictionary<SharePartitionKey, Task> _leaving = [];
+
     /// <returns>The partition, or why it can't be had now: UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, or of its state.</returns>
     public async ValueTask<(KafkaError Error, SharePartition? Partition)> GetAsync(SharePartitionKey key, CancellationToken cancellation)
     {
@@ -53,7 +56,7 @@ internal sealed class SharePartitions(ShareServices services) : IDisposable
         {
             if (_partitions.Remove(key, out SharePartition? partition))
             {
-                partition.Dispose();
+                LetGo(partition);
             }
         }
     }
@@ -107,8 +110,29 @@ internal sealed class SharePartitions(ShareServices services) : IDisposable
             }
 
             _partitions.Remove(key);
-            known.Dispose();
+            LetGo(known);
             return null;
+        }
+    }
+
+    /// <summary>Under the lock.</summary>
+    private void LetGo(SharePartition partition)
+    {
+        partition.Dispose();
+        _leaving[partition.Key] = partition.WhenWrittenAsync();
+    }
+
+    private async Task WhenWrittenAsync(SharePartitionKey key)
+    {
+        Task? written;
+        lock (_gate)
+        {
+            _leaving.Remove(key, out written);
+        }
+
+        if (written is not null)
+        {
+            await written;
         }
     }
 
@@ -116,6 +140,7 @@ internal sealed class SharePartitions(ShareServices services) : IDisposable
         SharePartitionKey key, Partition log, CancellationToken cancellation)
     {
         int epoch = log.LeaderEpoch;
+        await WhenWrittenAsync(key);
         (KafkaError error, ShareSnapshot? snapshot) = await services.States.ReadAsync(key, cancellation);
         if (error != KafkaError.None)
         {

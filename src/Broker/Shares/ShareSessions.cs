@@ -96,6 +96,15 @@ internal sealed class ShareSessions(GroupClock clock)
         }
     }
 
+    /// <summary>Whether another member of the group fetches here.</summary>
+    public bool HasOthers(ShareSession session)
+    {
+        lock (_gate)
+        {
+            return _sessions.Keys.Any(key => key.Group == session.GroupId && key.Member != session.MemberId);
+        }
+    }
+
     private bool TryMakeRoom()
     {
         ShareSession oldest = _sessions.Values.MinBy(static session => session.UsedMs)!;

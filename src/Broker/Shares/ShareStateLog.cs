@@ -48,6 +48,15 @@ internal sealed class ShareStateLog(IOffsetsLog log) : IShareStates, IDisposable
             return error;
         }
 
+        lock (slot)
+        {
+            if (snapshot is not null && slot.States.GetValueOrDefault(key)?.StateEpoch > snapshot.StateEpoch)
+            {
+                // The writer goes on from a state that an administrator has replaced.
+                return KafkaError.FencedStateEpoch;
+            }
+        }
+
         error = await log.AppendAsync(partition, slot.Term, [Record(key, snapshot)]);
         lock (slot)
         {

@@ -9,6 +9,7 @@ namespace PipeRoll.Cel.Checking;
 /// </summary>
 internal sealed partial class Checker
 {
+    private const int TypeSizeMax = 100;
     private readonly CelEnvironment _environment;
     private readonly DiagnosticBag? _diagnostics;
     private readonly TypeUnifier _unifier = new();
@@ -51,6 +52,9 @@ internal sealed partial class Checker
             CelExpr.Bind bind => VisitBind(bind),
             _ => CelType.Error,
         };
+
+        // A name can stand for a nested type, so that nesting multiplies; beyond any use it is left to run time.
+        type = type.Size > TypeSizeMax ? CelType.Dyn : type;
         _types[node.Id] = type;
         return type;
     }

@@ -6,6 +6,8 @@ internal static class Errors
     public static readonly CelError Budget = new(
         CelErrorCode.LimitExceeded, "the evaluation budget is spent (CelLimits.EvaluationBudget): iterate over less, or build less");
 
+    public static readonly CelError TooDeep = new(CelErrorCode.LimitExceeded, "a value is nested more than 500 deep: build it flatter");
+
     public static readonly CelError DivideByZero = new(CelErrorCode.DivideByZero, "division by zero");
     public static readonly CelError ModuloByZero = new(CelErrorCode.DivideByZero, "modulus by zero");
     public static readonly CelError IntOverflow = new(CelErrorCode.Overflow, "int overflow");

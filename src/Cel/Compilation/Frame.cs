@@ -5,6 +5,7 @@ internal ref struct Frame(ReadOnlySpan<CelValue> variables, Span<CelValue> local
 {
     // Reading is this much cheaper than making.
     private const int ReadPerUnit = 32;
+    private const int DepthMax = 500;
 
     public readonly ReadOnlySpan<CelValue> Variables = variables;
 
@@ -31,7 +32,13 @@ internal ref struct Frame(ReadOnlySpan<CelValue> variables, Span<CelValue> local
     public CelValue Paid(in CelValue made)
     {
         long weight = made.Weight;
-        return weight == 0 || Spend(weight) ? made : CelValue.Error(Errors.Budget);
+        if (weight == 0)
+        {
+            return made;
+        }
+
+        // Whatever walks over a value recurses as deep as it is nested.
+        return made.Depth > DepthMax ? CelValue.Error(Errors.TooDeep) : Spend(weight) ? made : CelValue.Error(Errors.Budget);
     }
 
     /// <summary>Spends what reading a whole value costs, so that comparing large values over and over is bounded too.</summary>

@@ -12,9 +12,18 @@ internal sealed record Bound(long Weight, long Count, Bound? Element = null, Bou
 {
     public const long Max = long.MaxValue / 4;
 
+    // Deeper than that nothing is told apart any more: names can stand for nested values, and their nesting would multiply.
+    private const int DepthMax = 6;
+
     public static readonly Bound Scalar = new(0, 0);
 
+    public Bound? Element { get; init; } = Shallow(Element);
+
+    public Bound? Key { get; init; } = Shallow(Key);
+
     public Bound Inside => Element ?? this;
+
+    private int Depth => 1 + Math.Max(Element?.Depth ?? 0, Key?.Depth ?? 0);
 
     public static long Add(long left, long right) => Math.Min(left + right, Max);
 
@@ -41,8 +50,13 @@ internal sealed record Bound(long Weight, long Count, Bound? Element = null, Bou
     // Of values that hold themselves the join would never end; what is inside is no larger than they are.
     private static Bound Join(Bound left, Bound right, Bound outerLeft, Bound outerRight) =>
         ReferenceEquals(left, outerLeft) || ReferenceEquals(right, outerRight)
-            ? new Bound(Math.Max(left.Weight, right.Weight), Math.Max(left.Count, right.Count))
+            ? Flat(Math.Max(left.Weight, right.Weight))
             : left.Or(right);
+
+    // Something of which only the weight is known. It has no more elements than it weighs, however they are arranged.
+    private static Bound Flat(long weight) => new(weight, weight);
+
+    private static Bound? Shallow(Bound? inside) => inside is { Depth: >= DepthMax } ? Flat(inside.Weight) : inside;
 
     /// <summary>Two lists or texts after each other.</summary>
     public Bound Then(Bound other) => Or(other) with { Weight = Add(Weight, other.Weight), Count = Add(Count, other.Count) };

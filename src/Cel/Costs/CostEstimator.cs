@@ -237,7 +237,7 @@ internal sealed class CostEstimator
         Bound result = node.Macro switch
         {
             CelMacro.All or CelMacro.Exists or CelMacro.ExistsOne => Bound.Scalar,
-            CelMacro.Filter => range with { Element = _tree.TypeOf(node.Range).Kind == CelTypeKind.List ? range.Inside : range.Inside.Or(range.Key ?? range.Inside) },
+            CelMacro.Filter => range with { Element = Elements(node, range) },
             CelMacro.Map or CelMacro.TransformList => Bound.List(times, body),
             CelMacro.TransformMap => Bound.Map(times, range.Key ?? range.Inside, body),
             CelMacro.TransformMapEntry => Bound.Map(Bound.Multiply(times, body.Count), body.Key ?? body.Inside, body.Inside),
@@ -246,6 +246,10 @@ internal sealed class CostEstimator
         long sorting = node.Macro == CelMacro.SortBy ? Bound.Multiply(times, 64) : 0;
         return (Bound.Add(Bound.Add(cost, sorting), result.Weight), result);
     }
+
+    // What a filtered list has: elements, or the keys of a map.
+    private Bound Elements(CelExpr.Comprehension node, Bound range) =>
+        _tree.TypeOf(node.Range).Kind == CelTypeKind.List ? range.Inside : range.Inside.Or(range.Key ?? range.Inside);
 
     // With one variable: the element of a list, the key of a map. With two: index and element, or key and value.
     private void Enter(CelExpr.Comprehension node, Bound range)

@@ -142,7 +142,14 @@ internal sealed class AvroReader
         return Unnamed(made.Type);
     }
 
-    private static JsonElement Part(JsonElement schema, string name) => schema.TryGetProperty(name, out JsonElement part)
-        ? part
-        : throw new FormatException($"The Avro schema lacks \"{name}\" in {(schema.GetRawText() is { Length: > 100 } text ? text[..100] + "…" : schema.GetRawText())}.");
+    private static JsonElement Part(JsonElement schema, string name)
+    {
+        if (schema.TryGetProperty(name, out JsonElement part))
+        {
+            return part;
+        }
+
+        string text = schema.GetRawText();
+        throw new FormatException($"The Avro schema lacks \"{name}\" in {(text.Length > 100 ? text[..100] + "…" : text)}.");
+    }
 }

@@ -67,8 +67,9 @@ internal sealed class JsonSchemaReader(JsonElement root)
             return new CelField(fieldName, CelType.Null);
         }
 
-        CelType type = present.All(field => field.Type.Equals(present[0].Type) && (field.Type.StructType is null || ReferenceEquals(field.Type, present[0].Type)))
-            ? present[0].Type
+        CelType first = present[0].Type;
+        CelType type = present.All(field => field.Type.Equals(first) && ReferenceEquals(field.Type.StructType, first.StructType))
+            ? first
             : CelType.Dyn;
         return new CelField(fieldName, present.Length < fields.Length ? CelDeclarations.OrNull(type) : type)
         {
@@ -164,7 +165,8 @@ internal sealed class JsonSchemaReader(JsonElement root)
     private CelType ElementType(JsonElement schema, string typeName, string pointer, int depth)
     {
         string element = typeName + ".element";
-        if (schema.TryGetProperty("prefixItems", out JsonElement prefix) || (schema.TryGetProperty("items", out prefix) && prefix.ValueKind == JsonValueKind.Array))
+        if (schema.TryGetProperty("prefixItems", out JsonElement prefix)
+            || (schema.TryGetProperty("items", out prefix) && prefix.ValueKind == JsonValueKind.Array))
         {
             return Either(Items(prefix, pointer), "", element, pointer + "/items", depth + 1).Type;
         }

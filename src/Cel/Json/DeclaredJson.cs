@@ -51,7 +51,9 @@ internal static class DeclaredJson
             case CelTypeKind.Bytes:
                 return json.TryGetBytesFromBase64(out byte[]? bytes) ? CelValue.Bytes(bytes) : throw Wrong(json, type, path);
             case CelTypeKind.Timestamp:
-                return Time(json, json.ValueKind == JsonValueKind.Number ? CelValue.TimestampFromUnixMs(json.GetInt64()) : TimeText.ParseTimestamp(json.GetString()!), path);
+                return json.ValueKind == JsonValueKind.Number
+                    ? Time(json, CelValue.TimestampFromUnixMs(json.GetInt64()), path)
+                    : Time(json, TimeText.ParseTimestamp(json.GetString()!), path);
             case CelTypeKind.Duration:
                 return Time(json, TimeText.ParseDuration(json.GetString()!), path);
             case CelTypeKind.Nullable:

@@ -9,6 +9,8 @@ internal sealed class ProtoMessage(ProtoMessageType type) : CelStruct
     private readonly CelValue[] _values = new CelValue[type.Fields.Count];
     private readonly bool[] _set = new bool[type.Fields.Count];
     private byte[] _unknown = [];
+    private long _weight = -1;
+    private int _depth;
 
     public ProtoMessageType Type => type;
 
@@ -18,19 +20,24 @@ internal sealed class ProtoMessage(ProtoMessageType type) : CelStruct
     {
         get
         {
-            long weight = 1;
-            for (int index = 0; index < _values.Length; index++)
-            {
-                weight = _set[index] ? CelValue.AddWeights(weight, 1 + _values[index].Weight) : weight;
-            }
+            Measure();
+            return _weight;
+        }
+    }
 
-            return weight;
+    internal override int Depth
+    {
+        get
+        {
+            Measure();
+            return _depth;
         }
     }
 
     /// <summary>Sets a field, and unsets those of the same oneof.</summary>
     public void Set(ProtoField field, in CelValue value)
     {
+        _weight = -1;
         if (field.Oneof >= 0)
         {
             foreach (ProtoField other in type.Fields)
@@ -98,6 +105,29 @@ internal sealed class ProtoMessage(ProtoMessageType type) : CelStruct
         }
 
         return true;
+    }
+
+    // Kept: a message that is in many others would be walked over for each of them.
+    private void Measure()
+    {
+        if (_weight >= 0)
+        {
+            return;
+        }
+
+        long weight = 1 + _unknown.Length;
+        int depth = 0;
+        for (int index = 0; index < _values.Length; index++)
+        {
+            if (_set[index])
+            {
+                weight = CelValue.AddWeights(weight, 1 + _values[index].Weight);
+                depth = Math.Max(depth, _values[index].Depth);
+            }
+        }
+
+        _depth = depth + 1;
+        Volatile.Write(ref _weight, weight);
     }
 
     private static CelValue Unset(ProtoField field)

@@ -90,13 +90,18 @@ internal static class WellKnownTypes
             case WellKnown.Duration:
                 return CelValue.Duration(message.GetField(0).IntValue, (int)message.GetField(1).IntValue);
             case WellKnown.Value:
-                ProtoField? set = message.Type.Fields.FirstOrDefault(field => message.HasField(field.Index));
-                return set is null || set.Kind == ProtoKind.Enum ? CelValue.Null : message.GetField(set.Index);
+                return ValueOf(message);
             case WellKnown.Any:
                 return ProtoBinary.Unpack(message.Type, message.GetField(0).StringValue, message.GetField(1).BytesValue);
             default:
                 return CelValue.Struct(message);
         }
+    }
+
+    private static CelValue ValueOf(ProtoMessage message)
+    {
+        ProtoField? set = message.Type.Fields.FirstOrDefault(field => message.HasField(field.Index));
+        return set is null || set.Kind == ProtoKind.Enum ? CelValue.Null : message.GetField(set.Index);
     }
 
     /// <summary>A value as JSON has it: null, bool, double, string, list, or map with string keys; an error if it has no such form.</summary>

@@ -17,11 +17,15 @@ public abstract class CelList
 
     /// <summary>The size with everything inside: what walking over it costs. A host's list counts its elements only.</summary>
     internal virtual long Weight => Count;
+
+    /// <summary>As <see cref="CelValue.Depth"/>.</summary>
+    internal virtual int Depth => 1;
 }
 
 internal sealed class CelArrayList(CelValue[] elements, int count) : CelList
 {
     private long _weight = -1;
+    private int _depth;
 
     public override int Count => count;
 
@@ -31,18 +35,37 @@ internal sealed class CelArrayList(CelValue[] elements, int count) : CelList
     {
         get
         {
-            if (_weight < 0)
-            {
-                long weight = 0;
-                foreach (CelValue element in elements.AsSpan(0, count))
-                {
-                    weight = CelValue.AddWeights(weight, 1 + element.Weight);
-                }
-
-                _weight = weight;
-            }
-
+            Measure();
             return _weight;
         }
+    }
+
+    internal override int Depth
+    {
+        get
+        {
+            Measure();
+            return _depth;
+        }
+    }
+
+    // Two threads that both do it find the same.
+    private void Measure()
+    {
+        if (_weight >= 0)
+        {
+            return;
+        }
+
+        long weight = 0;
+        int depth = 0;
+        foreach (CelValue element in elements.AsSpan(0, count))
+        {
+            weight = CelValue.AddWeights(weight, 1 + element.Weight);
+            depth = Math.Max(depth, element.Depth);
+        }
+
+        _depth = depth + 1;
+        Volatile.Write(ref _weight, weight);
     }
 }

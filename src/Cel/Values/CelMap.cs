@@ -37,6 +37,9 @@ public abstract class CelMap
     /// <summary>As <see cref="CelList.Weight"/>.</summary>
     internal virtual long Weight => Count;
 
+    /// <summary>As <see cref="CelValue.Depth"/>.</summary>
+    internal virtual int Depth => 1;
+
     internal static bool IsKey(in CelValue key) => key.Kind is CelKind.Bool or CelKind.Int or CelKind.Uint or CelKind.String;
 }
 
@@ -46,6 +49,7 @@ internal sealed class CelHashMap : CelMap
     private readonly List<CelValue> _keys;
     private readonly List<CelValue> _values;
     private long _weight;
+    private int _depth = 1;
 
     public CelHashMap(int capacity)
     {
@@ -57,6 +61,8 @@ internal sealed class CelHashMap : CelMap
     public override int Count => _keys.Count;
 
     internal override long Weight => _weight;
+
+    internal override int Depth => _depth;
 
     public override CelValue KeyAt(int index) => _keys[index];
 
@@ -82,6 +88,7 @@ internal sealed class CelHashMap : CelMap
         }
 
         _weight = CelValue.AddWeights(_weight, 1 + key.Weight + value.Weight);
+        _depth = Math.Max(_depth, 1 + value.Depth);
         _keys.Add(key);
         _values.Add(value);
         return true;

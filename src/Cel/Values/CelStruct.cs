@@ -115,6 +115,9 @@ public abstract class CelStruct
     /// <summary>As <see cref="CelList.Weight"/>.</summary>
     internal virtual long Weight => 1;
 
+    /// <summary>As <see cref="CelValue.Depth"/>.</summary>
+    internal virtual int Depth => 1;
+
     /// <summary>Equality with a struct whose type has the same name.</summary>
     internal virtual bool IsEqualTo(CelStruct other)
     {
@@ -149,6 +152,10 @@ public sealed class CelRecord : CelStruct
         {
             throw new ArgumentException($"{type.Name} has {type.Fields.Count} fields; give as many values.", nameof(values));
         }
+
+        // Once, and not when asked: a record that is in many others would be walked over for each of them.
+        Weight = _values.Aggregate(1L, (weight, value) => CelValue.AddWeights(weight, 1 + value.Weight));
+        Depth = 1 + _values.Aggregate(0, (depth, value) => Math.Max(depth, value.Depth));
     }
 
     public override CelStructType StructType { get; }
@@ -157,5 +164,7 @@ public sealed class CelRecord : CelStruct
 
     public override bool HasField(int index) => _set[index];
 
-    internal override long Weight => _values.Aggregate(1L, (weight, value) => CelValue.AddWeights(weight, 1 + value.Weight));
+    internal override long Weight { get; }
+
+    internal override int Depth { get; }
 }

@@ -41,11 +41,18 @@ public sealed class CelType : IEquatable<CelType>
     public static readonly CelType Timestamp = new(CelTypeKind.Timestamp, "google.protobuf.Timestamp");
     public static readonly CelType Duration = new(CelTypeKind.Duration, "google.protobuf.Duration");
 
+    private const int SizeMax = 1_000_000;
+
     private CelType(CelTypeKind kind, string name, params ImmutableArray<CelType> parameters)
     {
         Kind = kind;
         Name = name;
         Parameters = parameters;
+        Size = 1;
+        foreach (CelType parameter in parameters)
+        {
+            Size = Math.Min(Size + parameter.Size, SizeMax);
+        }
     }
 
     public CelTypeKind Kind { get; }
@@ -80,6 +87,9 @@ public sealed class CelType : IEquatable<CelType>
 
     /// <summary>A variable of a generic overload, e.g. <c>A</c> in <c>size(list(A))</c>.</summary>
     public static CelType TypeParameter(string name) => new(CelTypeKind.TypeParameter, name);
+
+    /// <summary>How many types it is made of, itself counted.</summary>
+    internal int Size { get; }
 
     internal bool IsDynamic => Kind is CelTypeKind.Dyn or CelTypeKind.Error;
 

@@ -168,6 +168,16 @@ public readonly partial struct CelValue : IEquatable<CelValue>
         _ => 0,
     };
 
+    /// <summary>How deep lists, maps, structs and optionals are nested in it: 0 for scalars, 1 for a list of scalars.</summary>
+    internal int Depth => _kind switch
+    {
+        CelKind.List => Unsafe.As<CelList>(_reference!).Depth,
+        CelKind.Map => Unsafe.As<CelMap>(_reference!).Depth,
+        CelKind.Struct => Unsafe.As<CelStruct>(_reference!).Depth,
+        CelKind.Optional when _bits != 0 => Unsafe.As<CelOptional>(_reference!).Depth,
+        _ => 0,
+    };
+
     internal object? RawReference => _reference;
 
     /// <summary>The sum, which never overflows.</summary>
@@ -192,4 +202,6 @@ public readonly partial struct CelValue : IEquatable<CelValue>
 internal sealed class CelOptional(CelValue value)
 {
     public CelValue Value { get; } = value;
+
+    public int Depth { get; } = 1 + value.Depth;
 }

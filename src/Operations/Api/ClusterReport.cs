@@ -73,4 +73,5 @@ public sealed record BalanceReport(int Controller, IReadOnlyList<MoveReport> Mov
 public sealed record OrderNoted(string What);
 
 /// <summary>Why a request was refused, in the form of RFC 9457 (<c>application/problem+json</c>).</summary>
-public sealed record ProblemReport(string? Title, int? Status, string? Detail);
+/// <param name="Message">Where the schema registry says it.</param>
+public sealed record ProblemReport(string? Title, int? Status, string? Detail, string? Message = null);

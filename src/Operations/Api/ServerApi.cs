@@ -82,7 +82,45 @@ public sealed class ServerApi : IDisposable
     public Task<AuditReport> RepairAsync(CancellationToken cancellation = default) =>
         SendAsync<AuditReport>(HttpMethod.Post, "api/v1/storage/repair", new { }, cancellation);
 
+    public Task<IReadOnlyList<string>> SubjectsAsync(CancellationToken cancellation = default) =>
+        SendAsync<IReadOnlyList<string>>(HttpMethod.Get, "subjects", null, cancellation);
+
+    public Task<IReadOnlyList<int>> VersionsAsync(string subject, CancellationToken cancellation = default) =>
+        SendAsync<IReadOnlyList<int>>(HttpMethod.Get, $"subjects/{Uri.EscapeDataString(subject)}/versions", null, cancellation);
+
+    /// <param name="subject">Of which.</param>
+    /// <param name="version">A number, or latest.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public Task<SchemaVersionReport> SchemaAsync(string subject, string version, CancellationToken cancellation = default) =>
+        SendAsync<SchemaVersionReport>(HttpMethod.Get, $"subjects/{Uri.EscapeDataString(subject)}/versions/{version}", null, cancellation);
+
+    public Task<SchemaCheckReport> CheckSchemaAsync(string subject, SchemaOrder order, CancellationToken cancellation = default) =>
+        SendAsync<SchemaCheckReport>(
+            HttpMethod.Post, $"compatibility/subjects/{Uri.EscapeDataString(subject)}/versions?verbose=true", order, cancellation);
+
+    public Task<SchemaVersionReport> RegisterSchemaAsync(string subject, SchemaOrder order, CancellationToken cancellation = default) =>
+        SendAsync<SchemaVersionReport>(HttpMethod.Post, $"subjects/{Uri.EscapeDataString(subject)}/versions", order, cancellation);
+
+    public Task<IReadOnlyList<SchemaRequestReport>> SchemaRequestsAsync(CancellationToken cancellation = default) =>
+        SendAsync<IReadOnlyList<SchemaRequestReport>>(HttpMethod.Get, "api/v1/schemas/requests", null, cancellation);
+
+    public Task<SchemaRequestReport> SchemaRequestAsync(int id, CancellationToken cancellation = default) =>
+        SendAsync<SchemaRequestReport>(HttpMethod.Get, $"api/v1/schemas/requests/{id}", null, cancellation);
+
+    public Task<SchemaRequestReport> DecideSchemaRequestAsync(int id, bool isApproved, string? comment, CancellationToken cancellation = default) =>
+        SendAsync<SchemaRequestReport>(
+            HttpMethod.Post, $"api/v1/schemas/requests/{id}/{(isApproved ? "approve" : "reject")}", new SchemaDecision(comment), cancellation);
+
+    public Task<SchemaGovernanceReport> GovernSchemasAsync(string? subject, SchemaGovernanceOrder order, CancellationToken cancellation = default) =>
+        SendAsync<SchemaGovernanceReport>(HttpMethod.Put, GovernancePath(subject), order, cancellation);
+
+    public Task<SchemaGovernanceReport> FreeSchemasAsync(string? subject, CancellationToken cancellation = default) =>
+        SendAsync<SchemaGovernanceReport>(HttpMethod.Delete, GovernancePath(subject), null, cancellation);
+
     public void Dispose() => _http.Dispose();
+
+    private static string GovernancePath(string? subject) =>
+        "api/v1/schemas/governance" + (subject is null ? "" : "/" + Uri.EscapeDataString(subject));
 
     private static SocketsHttpHandler Handler(ServerLogin? login)
     {
@@ -158,10 +196,10 @@ public sealed class ServerApi : IDisposable
 
     private static async Task<string> ReasonAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
-        if (response.Content.Headers.ContentType?.MediaType is "application/problem+json" or "application/json")
+        if (response.Content.Headers.ContentType?.MediaType?.EndsWith("json", StringComparison.Ordinal) == true)
         {
             ProblemReport? problem = await response.Content.ReadFromJsonAsync<ProblemReport>(Json, cancellation);
-            if ((problem?.Detail ?? problem?.Title) is { Length: > 0 } reason)
+            if ((problem?.Detail ?? problem?.Message ?? problem?.Title) is { Length: > 0 } reason)
             {
                 return reason;
             }

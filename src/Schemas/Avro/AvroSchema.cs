@@ -35,4 +35,6 @@ public sealed class AvroSchema : ParsedSchema
         AvroCompatibility.Find(_root, ((AvroSchema)writer)._root);
 
     public override string? FindProblem(ReadOnlySpan<byte> payload) => AvroPayload.FindProblem(_root, payload);
+
+    public override string? RecordName(ReadOnlySpan<byte> payload) => _root.IsNamed ? _root.FullName : null;
 }

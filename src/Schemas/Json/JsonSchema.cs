@@ -31,6 +31,8 @@ public sealed class JsonSchema : ParsedSchema
 
     public override IReadOnlyList<Incompatibility> FindIncompatibilities(ParsedSchema writer) => JsonCompatibility.Find(_set, ((JsonSchema)writer)._set);
 
+    public override string? RecordName(ReadOnlySpan<byte> payload) => _set.Root.Text("title");
+
     public override string? FindProblem(ReadOnlySpan<byte> payload)
     {
         try

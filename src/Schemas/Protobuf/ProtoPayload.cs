@@ -23,6 +23,10 @@ internal ref struct ProtoPayload
         return reader.FindMessage(file, out string name) ?? reader.Check(name, 0);
     }
 
+    /// <returns>Full name of the message; null when it is none of the file.</returns>
+    public static string? FindName(ProtoFile file, ProtoTypes types, ReadOnlySpan<byte> payload) =>
+        new ProtoPayload(types, payload).FindMessage(file, out string name) is null ? name : null;
+
     /// <summary>A list of places: of a message in the file, of one within it, and so on; a single 0 stands for the first message alone.</summary>
     private string? FindMessage(ProtoFile file, out string name)
     {

@@ -36,6 +36,8 @@ public sealed class ProtobufSchema : ParsedSchema
 
     public override string? FindProblem(ReadOnlySpan<byte> payload) => ProtoPayload.FindProblem(_file, _types, payload);
 
+    public override string? RecordName(ReadOnlySpan<byte> payload) => ProtoPayload.FindName(_file, _types, payload);
+
     /// <summary>As a FileDescriptorProto in base64, which clients ask for.</summary>
     /// <param name="name">How the file is called; base64 has no place else for it.</param>
     public string Serialize(string name) => Convert.ToBase64String(DescriptorWriter.Write(_file, _types, name));

@@ -23,5 +23,19 @@ public static class RegistryAudit
         _ => record.ToString(),
     };
 
+    /// <summary>Empty for what holds for all subjects.</summary>
+    public static string SubjectOf(RegistryRecord record) => record switch
+    {
+        SchemaRecord made => made.Version.Subject,
+        SchemaGoneRecord gone => gone.Subject,
+        SubjectDeletedRecord deleted => deleted.Subject,
+        SubjectClearedRecord cleared => cleared.Subject,
+        ConfigRecord config => config.Subject ?? "",
+        ModeRecord mode => mode.Subject ?? "",
+        GovernanceRecord governance => governance.Subject ?? "",
+        RequestRecord request => request.Request.Subject,
+        _ => "",
+    };
+
     private static string Name(string? subject) => subject is null ? "all subjects" : $"subject {subject}";
 }

@@ -28,7 +28,7 @@ public static class RegistryRules
             return RegistryPlan.Refuse<SchemaVersion>(invalid);
         }
 
-        if (draft.Id == 0 && state.Find(subject, content!, withDeleted: false) is { } there)
+        if (draft.Id == 0 && FindSame(state, cache, subject, content!, normalize ? parsed : null, withDeleted: false) is { } there)
         {
             return RegistryPlan.Do(there);
         }
@@ -68,16 +68,16 @@ public static class RegistryRules
 
     /// <summary>The version of the subject that has exactly this schema.</summary>
     public static (SchemaVersion? Found, RegistryError? Error) Lookup(
-        RegistryState state, string subject, SchemaDraft draft, bool normalize, bool withDeleted)
+        RegistryState state, SchemaCache cache, string subject, SchemaDraft draft, bool normalize, bool withDeleted)
     {
         if (!state.Versions(subject, withDeleted).Any())
         {
             return (null, RegistryError.SubjectNotFound(subject));
         }
 
-        (SchemaContent? content, _, RegistryError? invalid) = Parse(state, subject, draft, normalize);
+        (SchemaContent? content, ParsedSchema? parsed, RegistryError? invalid) = Parse(state, subject, draft, normalize);
         return invalid is not null ? (null, invalid)
-            : state.Find(subject, content!, withDeleted) is { } found ? (found, null)
+            : FindSame(state, cache, subject, content!, normalize ? parsed : null, withDeleted) is { } found ? (found, null)
             : (null, RegistryError.SchemaNotFound());
     }
 
@@ -130,6 +130,13 @@ public static class RegistryRules
             isNormalized ? [.. references.OrderBy(static reference => reference.Name, StringComparer.Ordinal)] : [.. references]);
         return (content, parsed, null);
     }
+
+    /// <param name="normal">Given: versions that differ in nothing that means anything are the same too.</param>
+    private static SchemaVersion? FindSame(
+        RegistryState state, SchemaCache cache, string subject, SchemaContent content, ParsedSchema? normal, bool withDeleted) =>
+        state.Find(subject, content, withDeleted) ?? (normal is null ? null : state.Versions(subject, withDeleted).LastOrDefault(version =>
+            version.Content.Type == normal.Type && version.Content.References.ToHashSet().SetEquals(content.References)
+            && cache.Get(state, version.Id, out _)?.Normalized == normal.Normalized));
 
     /// <summary>From the newest version to the oldest that counts.</summary>
     private static CompatibilityVerdict Check(

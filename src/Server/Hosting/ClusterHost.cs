@@ -64,11 +64,11 @@ internal sealed partial class ClusterHost : IPipeRollServer
             OnFenced = EndFenced,
             OnFatal = EndFailed,
         });
-        HttpSecurity.Use(_web, () => _broker is { Status.IsReady: true } broker ? broker.Access : null);
+        HttpSecurity.Use(_web, () => _broker is { Access.IsLoaded: true } broker ? broker.Access : null);
         HealthEndpoints.Map(_web, () => HealthEndpoints.Of(
             _broker?.Status, _member.Epoch.IsNone ? null : _member.Status, _store.AwaySince, TimeProvider.System.GetUtcNow()));
         ClusterEndpoints.Map(_web, new MemberControl(_member, () => _broker?.ClusterId ?? ""));
-        _schemaForwarder = new SchemaForwarder(HttpAddressOf);
+        _schemaForwarder = new SchemaForwarder(HttpAddressOf, _certificates);
         SchemaEndpoints.Map(_web, new SchemaDesk(() => _broker?.Schemas, _schemaForwarder), () => _broker?.ClusterId ?? "");
         StorageEndpoints.Map(_web, (isRepair, cancellation) => StorageAudits.RunAsync(
             _store, _metadata, 2 * _settings.Storage.PreparedTimeToLive, isRepair, cancellation));
@@ -168,6 +168,9 @@ internal sealed partial class ClusterHost : IPipeRollServer
             NewGuid = Guid.NewGuid,
             Security = SecurityHost.Dependencies(_settings, _metadata),
             Listen = () => listener,
+            Connect = _certificates is { } certificates
+                ? (host, port, cancellation) => TlsPeers.ConnectAsync(certificates, host, port, cancellation)
+                : null,
         });
         await _broker.StartAsync(stop);
     }

@@ -52,7 +52,7 @@ internal sealed class ServerHost : IPipeRollServer
             Security = SecurityHost.Dependencies(settings, storage.Metadata),
             Listen = () => SecurityHost.Listen(settings.Server, certificates),
         });
-        HttpSecurity.Use(web, () => broker.Status.IsReady ? broker.Access : null);
+        HttpSecurity.Use(web, () => broker.Access.IsLoaded ? broker.Access : null);
         HealthEndpoints.Map(web, () => HealthEndpoints.Of(broker.Status, storage.RecoveredBatches));
         string host = settings.Server.AdvertisedHost;
         ClusterEndpoints.Map(web, new EmbeddedControl(broker, settings.Broker.NodeId, host, () => $"{HttpHost.Scheme(settings)}://{host}:{HttpHost.Port(web)}"));

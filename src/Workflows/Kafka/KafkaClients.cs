@@ -19,11 +19,19 @@ public static class KafkaClients
             .SetLogHandler((_, message) => Relay(log, message))
             .SetErrorHandler((_, error) => OnError(log, error, null));
 
-    /// <summary>An admin client.</summary>
-    public static IAdminClient Admin(AdminClientConfig config, ILogger log) =>
+    /// <summary>An admin client. <paramref name="onRefused"/> hears why a broker did not believe who it is.</summary>
+    public static IAdminClient Admin(AdminClientConfig config, ILogger log, Action<string>? onRefused = null) =>
         new AdminClientBuilder(config)
             .SetLogHandler((_, message) => Relay(log, message))
-            .SetErrorHandler((_, error) => OnError(log, error, null))
+            .SetErrorHandler((_, error) =>
+            {
+                if (error.Code == ErrorCode.Local_Authentication)
+                {
+                    onRefused?.Invoke(error.Reason);
+                }
+
+                OnError(log, error, null);
+            })
             .Build();
 
     private static void OnError(ILogger log, Error error, Action<Error>? onFatal)

@@ -18,11 +18,12 @@ public sealed class TopicAdmin : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
     private readonly KafkaConnection _connection;
     private readonly IAdminClient _admin;
+    private string? _refusal;
 
     public TopicAdmin(KafkaConnection connection, ILogger log)
     {
         _connection = connection;
-        _admin = KafkaClients.Admin(connection.AdminConfig("piperoll-admin"), log);
+        _admin = KafkaClients.Admin(connection.AdminConfig("piperoll-admin"), log, reason => Volatile.Write(ref _refusal, reason));
     }
 
     /// <summary>The client itself, for verbs that need no more than it.</summary>
@@ -34,6 +35,10 @@ public sealed class TopicAdmin : IDisposable
         try
         {
             return _admin.GetMetadata(patience ?? Patience);
+        }
+        catch (KafkaException) when (Volatile.Read(ref _refusal) is { } refusal)
+        {
+            throw new WorkflowException($"the cluster at {_connection.Bootstrap} does not let you in: {refusal}");
         }
         catch (KafkaException error)
         {

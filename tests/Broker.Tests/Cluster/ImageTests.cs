@@ -49,6 +49,27 @@ public sealed class ImageTests
     }
 
     [Fact]
+    public void WhatIsSetBesideTopicsIsReadAgainAndToldOnlyWhenItChanged()
+    {
+        Assert.True(LogReplay.Apply(Start, [Entry(11, "configs.set", """{"kind":"quota"}""")]).Configs);
+        Assert.False(LogReplay.Apply(Start, [Entry(11, "topic.configs.set", """{"topic":"orders"}""")]).Configs);
+        ClusterImage after = Start.With([new ConfigRecord("broker", "", new Dictionary<string, string> { ["a"] = "1" })]);
+        Assert.True(ImageChanges.Between(Start, after).Configs);
+        Assert.False(ImageChanges.Between(after, after.At(20)).Configs);
+        Assert.Equal("1", Assert.Single(after.At(20).Configs).Values["a"]);
+    }
+
+    [Fact]
+    public void TheFencedAreNodesWhoseLastLifeWasDeclaredDead()
+    {
+        BrokerRecord dead = Images.Broker(1, BrokerState.Fenced);
+        BrokerRecord again = Images.Broker(4) with { Endpoint = dead.Endpoint };
+        BrokerRecord recovering = Images.Broker(2, BrokerState.Recovering);
+        Assert.Equal([1, 2], Images.Of([dead, recovering, Images.Broker(3)]).Fenced.Select(node => node.NodeId));
+        Assert.Equal([2], Images.Of([dead, recovering, again]).Fenced.Select(node => node.NodeId));
+    }
+
+    [Fact]
     public void WhatTheLogDoesNotTellIsNamed()
     {
         ReplayStep step = LogReplay.Apply(Start,

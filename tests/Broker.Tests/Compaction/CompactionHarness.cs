@@ -1,5 +1,6 @@
 using System.Text;
 using PipeRoll.Broker.Compaction;
+using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Tests.Groups;
 using PipeRoll.Broker.Tests.Support;
 using PipeRoll.Streams;
@@ -54,6 +55,41 @@ internal sealed class CompactionHarness
     }
 
     public Task AppendAsync(params (string? Key, string? Value)[] records) => AppendAsync(-1, CompressionCodec.None, records);
+
+    public async Task AppendInTransactionAsync(long producerId, params (string Key, string Value)[] records)
+    {
+        using RecordBatchBuilder builder = new()
+        {
+            BaseOffset = Stream.NextOffset,
+            ProducerId = producerId,
+            ProducerEpoch = 0,
+            BaseSequence = _lastSequence,
+            IsTransactional = true,
+        };
+        _lastSequence += records.Length;
+        foreach ((string key, string value) in records)
+        {
+            builder.Append(NowMs, Bytes(key), Bytes(value));
+        }
+
+        await Stream.Append(new StreamBatch(Stream.NextOffset, records.Length, NowMs, builder.Build(), null));
+    }
+
+    public async Task EndTransactionAsync(long producerId, bool isCommit)
+    {
+        byte[] marker = new TransactionMarker(producerId, 0, 0, isCommit).ToBatch(NowMs);
+        RecordBatchPatch.SetBaseOffset(marker, Stream.NextOffset);
+        await Stream.Append(new StreamBatch(Stream.NextOffset, 1, NowMs, marker, null));
+    }
+
+    /// <summary>Key and value of each record, in order.</summary>
+    public IEnumerable<string> Values()
+    {
+        HashSet<long> markers = [.. Markers()];
+        return ReadAll().Where(entry => !markers.Contains(entry.Offset)).Select(static entry => entry.Key + entry.Value);
+    }
+
+    public IEnumerable<long> Markers() => Headers().Where(static header => header.IsControl).Select(static header => header.BaseOffset);
 
     /// <summary>Compacts until there is nothing left to do now. Returns how many runs that took.</summary>
     public async Task<int> CompactAsync()

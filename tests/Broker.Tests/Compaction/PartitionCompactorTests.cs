@@ -68,16 +68,72 @@ public sealed class PartitionCompactorTests
     }
 
     [Fact]
-    public async Task NothingFromTheFirstTransactionOnIsTouched()
+    public async Task NothingFromTheFirstOpenTransactionOnIsTouched()
     {
         CompactionHarness log = await CompactionHarness.CreateAsync();
         await log.AppendAsync(("a", "1"), ("a", "2"));
-        using RecordBatchBuilder builder = new() { BaseOffset = 2, ProducerId = 9, ProducerEpoch = 0, BaseSequence = 0, IsTransactional = true };
-        builder.Append(log.NowMs, "a"u8.ToArray(), "3"u8.ToArray());
-        await log.Stream.Append(new Streams.StreamBatch(2, 1, log.NowMs, builder.Build(), null));
+        await log.AppendInTransactionAsync(9, ("a", "3"));
         await log.AppendAsync(("a", "4"));
         await log.CompactAsync();
         Assert.Equal([1L, 2L, 3L], log.ReadAll().Select(static e => e.Offset));
+    }
+
+    [Fact]
+    public async Task WhatWasCommittedCountsAndWhatWasAbortedShadowsNothing()
+    {
+        CompactionHarness log = await CompactionHarness.CreateAsync();
+        await log.AppendAsync(("a", "1"), ("b", "1"));
+        await log.AppendInTransactionAsync(9, ("a", "2"));
+        await log.AppendInTransactionAsync(8, ("b", "2"), ("c", "2"));
+        await log.EndTransactionAsync(9, isCommit: true);
+        await log.EndTransactionAsync(8, isCommit: false);
+        await log.AppendAsync(("d", "1"));
+        await log.CompactAsync();
+        Assert.Equal(["b1", "a2", "d1"], log.Values());
+    }
+
+    [Fact]
+    public async Task AMarkerStaysWithItsRecordsAndForItsRetentionAfterThem()
+    {
+        CompactionHarness log = await CompactionHarness.CreateAsync();
+        await log.AppendInTransactionAsync(9, ("a", "1"));
+        await log.EndTransactionAsync(9, isCommit: true);
+        await log.AppendInTransactionAsync(9, ("b", "1"));
+        await log.EndTransactionAsync(9, isCommit: false);
+        await log.AppendInTransactionAsync(9, ("c", "1"));
+        await log.EndTransactionAsync(9, isCommit: true);
+        await log.CompactAsync();
+        Assert.Equal(["a1", "c1"], log.Values());
+        Assert.Equal([1L, 3L, 5L], log.Markers());
+
+        log.Time.Pass(1_000);
+        await log.CompactAsync();
+        Assert.Equal([1L, 5L], log.Markers());
+
+        await log.AppendAsync(("a", "2"), ("c", "2"));
+        await log.AppendInTransactionAsync(9, ("d", "1"));
+        await log.EndTransactionAsync(9, isCommit: true);
+        await log.CompactAsync();
+        Assert.Equal([1L, 5L, 9L], log.Markers());
+        log.Time.Pass(1_000);
+        await log.CompactAsync();
+        Assert.Equal([9L], log.Markers());
+        Assert.Equal(["a2", "c2", "d1"], log.Values());
+    }
+
+    [Fact]
+    public async Task TransactionsThatOverlapForEverDoNotHoldCompactionBack()
+    {
+        CompactionHarness log = await CompactionHarness.CreateAsync();
+        await log.AppendInTransactionAsync(1, ("a", "0"));
+        for (int round = 0; round < 20; round++)
+        {
+            await log.AppendInTransactionAsync(2 + (round % 2), ("a", $"{round + 1}"));
+            await log.EndTransactionAsync(round == 0 ? 1 : 2 + ((round - 1) % 2), isCommit: true);
+        }
+
+        await log.CompactAsync();
+        Assert.Equal(["a19", "a20"], log.Values());
     }
 
     [Fact]

@@ -42,6 +42,16 @@ public sealed class DynamicConfigTests
         Assert.Equal(5000, MaxAge(host, "silent"));
     }
 
+    [Fact]
+    public async Task Groups_may_ask_for_what_the_brokers_own_settings_let_them()
+    {
+        await using BrokerHost host = await BrokerHost.StartAsync(
+            BrokerHost.Options with { Groups = new() { ShareRecordLockMinMs = 1000 } });
+        using RawClient client = await RawClient.ConnectAsync(host);
+        Assert.Equal(KafkaError.None, await Alter(client, ConfigResource.Group, "g", ("share.record.lock.duration.ms", Set, "3000")));
+        Assert.Equal(KafkaError.InvalidConfig, await Alter(client, ConfigResource.Group, "g", ("share.record.lock.duration.ms", Set, "999")));
+    }
+
     [Theory]
     [InlineData(ConfigResource.Broker, "", "node.id", "7", KafkaError.InvalidRequest)]
     [InlineData(ConfigResource.Broker, "", "no.such", "7", KafkaError.InvalidConfig)]
@@ -57,6 +67,8 @@ public sealed class DynamicConfigTests
     [InlineData(ConfigResource.Group, "g", "consumer.session.timeout.ms", "1", KafkaError.InvalidConfig)]
     [InlineData(ConfigResource.Group, "g", "share.auto.offset.reset", "by_duration:PT1H", KafkaError.None)]
     [InlineData(ConfigResource.Group, "g", "share.auto.offset.reset", "by_duration:hour", KafkaError.InvalidConfig)]
+    [InlineData(ConfigResource.Group, "g", "share.record.lock.duration.ms", "14999", KafkaError.InvalidConfig)]
+    [InlineData(ConfigResource.Broker, "1", "sasl.kerberos.min.time.before.relogin", "58000", KafkaError.None)]
     [InlineData(ConfigResource.ClientMetrics, "m", "interval.ms", "50", KafkaError.InvalidConfig)]
     [InlineData(ConfigResource.ClientMetrics, "m", "match", "client_id=a.*,client_software_name=librdkafka", KafkaError.None)]
     [InlineData(ConfigResource.ClientMetrics, "m", "match", "shoe_size=44", KafkaError.InvalidConfig)]

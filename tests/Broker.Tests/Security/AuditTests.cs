@@ -1,7 +1,9 @@
 using System.Text.Json;
+using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Security;
 using PipeRoll.Broker.Security.Audit;
 using PipeRoll.Broker.Tests.Support;
+using PipeRoll.Broker.Topics;
 using PipeRoll.Streams;
 using PipeRoll.Wire.Records;
 
@@ -60,8 +62,8 @@ public sealed class AuditTests
 
         await BrokerHost.UntilAsync(() => host.Services.Topics.Find(AuditModule.TopicName) is { } made
             && made.Partitions.Any(partition => partition.HighWatermark > 0));
-        Topics.Topic topic = host.Services.Topics.Find(AuditModule.TopicName)!;
-        Partitions.Partition written = topic.Partitions.First(partition => partition.HighWatermark > 0);
+        Topic topic = host.Services.Topics.Find(AuditModule.TopicName)!;
+        Partition written = topic.Partitions.First(partition => partition.HighWatermark > 0);
         using FetchedBatches batches = await written.ReadAsync(0, 1 << 20);
         ReadOnlyMemory<byte> bytes = batches.Segments[0];
         Assert.True(RecordBatches.TryTakeFirst(ref bytes, out RecordBatchHeader header, out ReadOnlyMemory<byte> batch));
@@ -69,7 +71,7 @@ public sealed class AuditTests
         ReadOnlyMemory<byte> records = RecordBatches.OpenRecords(header, batch, decompressor, 1 << 20, out PooledBytes? lease);
         using (lease)
         {
-            foreach (Record record in new RecordReader(header, records.Span))
+            foreach (PipeRoll.Wire.Records.Record record in new RecordReader(header, records.Span))
             {
                 using JsonDocument json = JsonDocument.Parse(record.Value.ToArray());
                 Assert.Equal(6003, json.RootElement.GetProperty("class_uid").GetInt32());

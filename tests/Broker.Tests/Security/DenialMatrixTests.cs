@@ -24,10 +24,24 @@ public sealed class DenialMatrixTests
         [ApiKey.ApiVersions] = "comes before authentication",
         [ApiKey.SaslHandshake] = "is authentication",
         [ApiKey.SaslAuthenticate] = "is authentication",
+        [ApiKey.GetTelemetrySubscriptions] = "every client asks; which metrics are wanted of it is no secret from it",
+        [ApiKey.PushTelemetry] = "every client gives of its own",
         [ApiKey.DescribeCluster] = "every client must find the brokers; authorized operations are none",
     };
 
-    public static TheoryData<string> Apis => [.. Rows(TokenOfSomebodyElse).Select(row => row.Api.ToString())];
+    public static TheoryData<int, string> Apis
+    {
+        get
+        {
+            var data = new TheoryData<int, string>();
+            foreach ((int at, Row row) in Rows(TokenOfSomebodyElse).Index())
+            {
+                data.Add(at, row.Api.ToString());
+            }
+
+            return data;
+        }
+    }
 
     private static ReadOnlyMemory<byte> TokenOfSomebodyElse => new byte[] { 1 };
 
@@ -46,7 +60,7 @@ public sealed class DenialMatrixTests
 
     [Theory]
     [MemberData(nameof(Apis))]
-    public async Task Whoever_may_nothing_gets_nothing(string api)
+    public async Task Whoever_may_nothing_gets_nothing(int index, string api)
     {
         await using BrokerHost host = await SecuredHost.StartAsync();
         await host.CreateTopicAsync(Topic);
@@ -57,7 +71,7 @@ public sealed class DenialMatrixTests
         string before = Describe(host);
         using RawClient client = await RawClient.ConnectAsync(host);
         await AuthenticateAsync(client, "mallory", "m");
-        Row row = Rows(token).Single(each => each.Api.ToString() == api);
+        Row row = Rows(token)[index];
 
         KafkaError[] errors = [.. Errors(await row.SendAsync(client)).Distinct()];
 
@@ -118,6 +132,9 @@ public sealed class DenialMatrixTests
         .. TopicRows(),
         .. GroupRows(),
         .. AdminRows(),
+        .. ClusterRows(),
+        .. TransactionRows(),
+        .. ShareRows(),
         .. SecurityRows(foreignToken),
     ];
 
@@ -227,6 +244,108 @@ public sealed class DenialMatrixTests
             new ListPartitionReassignmentsRequest { Topics = null }, KafkaError.ClusterAuthorizationFailed);
     }
 
+    private static IEnumerable<Row> ClusterRows()
+    {
+        yield return Row.Of<AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse>(
+            new AlterReplicaLogDirsRequest { Dirs = [new() { Path = "/x", Topics = [new() { Name = Topic, Partitions = [0] }] }] },
+            KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<DescribeLogDirsRequest, DescribeLogDirsResponse>(
+            new DescribeLogDirsRequest { Topics = null }, KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<DescribeClientQuotasRequest, DescribeClientQuotasResponse>(
+            new DescribeClientQuotasRequest { Components = [] }, KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<AlterClientQuotasRequest, AlterClientQuotasResponse>(
+            new AlterClientQuotasRequest
+            {
+                Entries =
+                [
+                    new()
+                    {
+                        Entity = [new() { EntityType = "user", EntityName = "mallory" }],
+                        Ops = [new() { Key = "producer_byte_rate", Value = 1e9 }],
+                    },
+                ],
+            },
+            KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<DescribeQuorumRequest, DescribeQuorumResponse>(
+            new DescribeQuorumRequest { Topics = [] }, KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<UpdateFeaturesRequest, UpdateFeaturesResponse>(
+            new UpdateFeaturesRequest { FeatureUpdates = [] }, KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<UnregisterBrokerRequest, UnregisterBrokerResponse>(
+            new UnregisterBrokerRequest { BrokerId = 7 }, KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<ListConfigResourcesRequest, ListConfigResourcesResponse>(
+            new ListConfigResourcesRequest { ResourceTypes = [] }, KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>(
+            new DescribeTopicPartitionsRequest { Topics = [new() { Name = Topic }] }, KafkaError.TopicAuthorizationFailed);
+    }
+
+    private static IEnumerable<Row> TransactionRows()
+    {
+        yield return Row.Of<AddPartitionsToTxnRequest, AddPartitionsToTxnResponse>(
+            new AddPartitionsToTxnRequest
+            {
+                Transactions = [new() { TransactionalId = "t", ProducerId = 1, Topics = [new() { Name = Topic, Partitions = [0] }] }],
+            },
+            KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<AddPartitionsToTxnRequest, AddPartitionsToTxnResponse>(
+            new AddPartitionsToTxnRequest
+            {
+                V3AndBelowTransactionalId = "t",
+                V3AndBelowTopics = [new() { Name = Topic, Partitions = [0] }],
+            },
+            KafkaError.TransactionalIdAuthorizationFailed, version: 3);
+        yield return Row.Of<AddOffsetsToTxnRequest, AddOffsetsToTxnResponse>(
+            new AddOffsetsToTxnRequest { TransactionalId = "t", GroupId = Group }, KafkaError.TransactionalIdAuthorizationFailed);
+        yield return Row.Of<EndTxnRequest, EndTxnResponse>(
+            new EndTxnRequest { TransactionalId = "t", Committed = true }, KafkaError.TransactionalIdAuthorizationFailed);
+        yield return Row.Of<WriteTxnMarkersRequest, WriteTxnMarkersResponse>(
+            new WriteTxnMarkersRequest { Markers = [new() { ProducerId = 1, Topics = [new() { Name = Topic, PartitionIndexes = [0] }] }] },
+            KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<TxnOffsetCommitRequest, TxnOffsetCommitResponse>(
+            new TxnOffsetCommitRequest
+            {
+                TransactionalId = "t",
+                GroupId = Group,
+                Topics = [new() { Name = Topic, Partitions = [new() { CommittedOffset = 1, CommittedLeaderEpoch = -1 }] }],
+            },
+            KafkaError.TransactionalIdAuthorizationFailed);
+        yield return Row.Of<DescribeProducersRequest, DescribeProducersResponse>(
+            new DescribeProducersRequest { Topics = [new() { Name = Topic, PartitionIndexes = [0] }] }, KafkaError.TopicAuthorizationFailed);
+        yield return Row.Of<DescribeTransactionsRequest, DescribeTransactionsResponse>(
+            new DescribeTransactionsRequest { TransactionalIds = ["t"] }, KafkaError.TransactionalIdAuthorizationFailed);
+        yield return Row.Of<ListTransactionsRequest, ListTransactionsResponse>(new ListTransactionsRequest(), KafkaError.None);
+    }
+
+    private static IEnumerable<Row> ShareRows()
+    {
+        var somewhere = new Guid("11111111-1111-1111-1111-111111111111");
+        yield return Row.Of<ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse>(
+            new ShareGroupHeartbeatRequest { GroupId = Group, MemberId = "m", SubscribedTopicNames = [Topic] },
+            KafkaError.GroupAuthorizationFailed);
+        yield return Row.Of<ShareGroupDescribeRequest, ShareGroupDescribeResponse>(
+            new ShareGroupDescribeRequest { GroupIds = [Group] }, KafkaError.GroupAuthorizationFailed);
+        yield return Row.Of<ShareFetchRequest, ShareFetchResponse>(
+            new ShareFetchRequest { GroupId = Group, MemberId = "m" }, KafkaError.GroupAuthorizationFailed);
+        yield return Row.Of<ShareAcknowledgeRequest, ShareAcknowledgeResponse>(
+            new ShareAcknowledgeRequest { GroupId = Group, MemberId = "m", ShareSessionEpoch = 1 }, KafkaError.GroupAuthorizationFailed);
+        yield return Row.Of<ReadShareGroupStateRequest, ReadShareGroupStateResponse>(
+            new ReadShareGroupStateRequest { GroupId = Group, Topics = [new() { TopicId = somewhere, Partitions = [new()] }] },
+            KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<WriteShareGroupStateRequest, WriteShareGroupStateResponse>(
+            new WriteShareGroupStateRequest { GroupId = Group, Topics = [new() { TopicId = somewhere, Partitions = [new()] }] },
+            KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<DeleteShareGroupStateRequest, DeleteShareGroupStateResponse>(
+            new DeleteShareGroupStateRequest { GroupId = Group, Topics = [new() { TopicId = somewhere, Partitions = [new()] }] },
+            KafkaError.ClusterAuthorizationFailed);
+        yield return Row.Of<DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse>(
+            new DescribeShareGroupOffsetsRequest { Groups = [new() { GroupId = Group, Topics = null }] }, KafkaError.GroupAuthorizationFailed);
+        yield return Row.Of<AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse>(
+            new AlterShareGroupOffsetsRequest { GroupId = Group, Topics = [new() { TopicName = Topic, Partitions = [new()] }] },
+            KafkaError.GroupAuthorizationFailed);
+        yield return Row.Of<DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse>(
+            new DeleteShareGroupOffsetsRequest { GroupId = Group, Topics = [new() { TopicName = Topic }] },
+            KafkaError.GroupAuthorizationFailed);
+    }
+
     private static IEnumerable<Row> SecurityRows(ReadOnlyMemory<byte> foreignToken)
     {
         yield return Row.Of<DescribeAclsRequest, DescribeAclsResponse>(
@@ -265,7 +384,7 @@ public sealed class DenialMatrixTests
     {
         foreach (PropertyInfo property in answer.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance))
         {
-            if (property.Name == "ErrorCode")
+            if (property.Name.EndsWith("ErrorCode", StringComparison.Ordinal))
             {
                 var error = (KafkaError)(short)property.GetValue(answer)!;
                 if (error != KafkaError.None)

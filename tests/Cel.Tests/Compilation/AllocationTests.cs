@@ -1,3 +1,5 @@
+using PipeRoll.Cel.Tests.Conformance;
+
 namespace PipeRoll.Cel.Tests.Compilation;
 
 /// <summary>What policies ask of every event allocates nothing.</summary>
@@ -33,6 +35,28 @@ public sealed class AllocationTests
 
         Assert.True(all);
         // The automaton of a pattern is built as it is walked, and tiers change now and then: once, not for every event.
+        Assert.Equal(0, Enumerable.Range(0, 5).Min(_ => AllocatedBytes(rule, variables)));
+    }
+
+    [Theory]
+    [InlineData("m.single_int64 > 5 && m.single_string == 'x' && m.single_double < 2.0")]
+    [InlineData("m.standalone_message.bb == 0 && !has(m.standalone_message) && m.oneof_type.payload.single_int32 == 7")]
+    [InlineData("m.repeated_int32.exists(n, n == 2) && m.map_string_int64['k'] == 2 && m.standalone_enum == TestAllTypes.NestedEnum.BAR")]
+    [InlineData("m.single_int64_wrapper == null && m.single_timestamp > timestamp(0)")]
+    public void MessagesAreReadWithoutAllocating(string source)
+    {
+        CelEnvironment environment = new CelEnvironment.Builder()
+            .Container("cel.expr.conformance.proto3")
+            .Protobuf(ConformanceMessages.Weak)
+            .Variable("m", ConformanceMessages.Weak.TypeOf("cel.expr.conformance.proto3.TestAllTypes")!)
+            .Build();
+        CelValue message = environment.Compile(
+            "TestAllTypes{single_int64: 6, single_string: 'x', single_double: 1.5, repeated_int32: [1, 2], map_string_int64: {'k': 2}, "
+            + "oneof_type: NestedTestAllTypes{payload: TestAllTypes{single_int32: 7}}, standalone_enum: 1, single_timestamp: timestamp(9)}")
+            .Evaluate([CelValue.Null]);
+        CelProgram rule = environment.Compile(source);
+        CelValue[] variables = [message];
+        Assert.Equal(CelValue.True, rule.Evaluate(variables));
         Assert.Equal(0, Enumerable.Range(0, 5).Min(_ => AllocatedBytes(rule, variables)));
     }
 

@@ -1,3 +1,5 @@
+using PipeRoll.Cel.Tests.Conformance;
+
 namespace PipeRoll.Cel.Tests.Compilation;
 
 public sealed class LimitTests
@@ -40,6 +42,52 @@ public sealed class LimitTests
         }
 
         Assert.Equal(CelErrorCode.LimitExceeded, CodeOf(source, 1_000_000, ("s", CelValue.String("ab"))));
+    }
+
+    [Theory]
+    [InlineData("T{{a: {0}, b: {0}}}", "T{}")]
+    [InlineData("NestedTestAllTypes{{child: {0}, payload: TestAllTypes{{oneof_type: {0}}}}}", "NestedTestAllTypes{}")]
+    public void StructsAndMessagesThatGrowByDoublingAreBounded(string step, string start)
+    {
+        CelEnvironment environment = new CelEnvironment.Builder()
+            .Container("cel.expr.conformance.proto3")
+            .Extensions(CelExtensions.Bindings)
+            .Limits(new CelLimits { EvaluationBudget = 1_000_000, WorstCostMax = long.MaxValue })
+            .Protobuf(ConformanceMessages.Weak)
+            .Struct(new CelStructType("T", new CelField("a", CelType.Dyn), new CelField("b", CelType.Dyn)))
+            .Build();
+        Assert.Equal(CelErrorCode.LimitExceeded, environment.Compile(Chain(60, step, start)).Evaluate([]).ErrorValue.Code);
+    }
+
+    // Nesting in the source is bounded; names that stand for nested values must not get around it.
+    [Theory]
+    [InlineData("[", "]")]
+    [InlineData("{{'a': ", "}}")]
+    [InlineData("optional.of(", ")")]
+    [InlineData("T{{a: ", "}}")]
+    public void ValuesCannotBeNestedWithoutBound(string open, string close)
+    {
+        string step = string.Concat(Enumerable.Repeat(open, 80)) + "{0}" + string.Concat(Enumerable.Repeat(close, 80));
+        CelEnvironment environment = new CelEnvironment.Builder()
+            .Extensions(CelExtensions.All)
+            .Limits(new CelLimits { WorstCostMax = long.MaxValue })
+            .Struct(new CelStructType("T", new CelField("a", CelType.Dyn)))
+            .Build();
+        CelError error = environment.Compile(Chain(90, step, "1")).Evaluate([]).ErrorValue;
+        Assert.Equal((CelErrorCode.LimitExceeded, "a value is nested more than 500 deep: build it flatter"), (error.Code, error.Message));
+        Assert.Equal(CelValue.True, environment.Compile(Chain(6, step, "1")).Evaluate([]));
+    }
+
+    // x1 is the step over the start, x2 the step over x1, and so on; then the last is compared with itself.
+    private static string Chain(int count, string step, string start)
+    {
+        string source = $"x{count} == x{count}";
+        for (int level = count; level > 0; level--)
+        {
+            source = $"cel.bind(x{level}, {string.Format(null, step, level == 1 ? start : $"x{level - 1}")}, {source})";
+        }
+
+        return source;
     }
 
     [Fact]

@@ -100,7 +100,8 @@ public sealed class CostTests
     {
         string[] forms =
         [
-            "({0}).replace({0}, {1})", "({0}).split({1})", "[{0}, {1}].join({0})", "({0}).split('').join({1})", "({0}).upperAscii() + {1}",
+            "({0}).replace({0}, {1})", "({0}).replace('', {1})", "s.replace('', {0} + s)", "s.replace('', s).split('').map(x, x + s)",
+            "({0}).split({1})", "[{0}, {1}].join({0})", "({0}).split('').join({1})", "({0}).upperAscii() + {1}",
             "'%s-%s'.format([{0}, {2}])", "strings.quote({0})", "string(bytes({0}))", "base64.encode(bytes({0}))", "({2}).sort()",
             "({2}).distinct() + ({2}).reverse()", "({2}).slice(0, {3})", "lists.range({3})", "[{2}, {2}].flatten()", "({2}).sortBy(x, -x)",
             "({2}).map(x, string(x)).join({0})", "({2}).transformMap(k, v, {0})", "({2}).transformList(k, v, [{0}, {1}])", "optional.of({0}).orValue({1})",

@@ -132,7 +132,8 @@ public sealed class DeclarationTests
     [Fact]
     public void ObjectsWithManyRareMembersAreMaps()
     {
-        IEnumerable<JsonElement> samples = Enumerable.Range(0, 100).Select(number => JsonDocument.Parse($"{{\"by\": {{\"user{number}\": {number}}}}}").RootElement);
+        IEnumerable<JsonElement> samples = Enumerable.Range(0, 100)
+            .Select(number => JsonDocument.Parse($"{{\"by\": {{\"user{number}\": {number}}}}}").RootElement);
         Assert.Equal("map(string, int)", Compiled(CelDeclarations.FromSamples(samples, "p"), "p.by").ToString());
     }
 

@@ -27,7 +27,8 @@ internal static class ExtensionGenerator
         ? ExpressionGenerator.Int(0)
         : Gen.OneOf(
             Small(0),
-            Gen.Select(Int(depth - 1), Int(depth - 1), Const("math.greatest", "math.least", "math.bitAnd", "math.bitOr", "math.bitXor"), (x, y, f) => $"{f}({x}, {y})"),
+            Gen.Select(Int(depth - 1), Int(depth - 1), Const("math.greatest", "math.least", "math.bitAnd", "math.bitOr", "math.bitXor"),
+                (x, y, f) => $"{f}({x}, {y})"),
             Gen.Select(Int(depth - 1), Int(0), Int(0), (x, y, z) => $"math.greatest({x}, {y}, {z})"),
             Forms(Int(depth - 1), "math.abs({0})", "math.sign({0})", "math.bitNot({0})", "optional.of({0}).optMap(x, x + 1).orValue(7)"),
             Gen.Select(Int(depth - 1), Small(0), (x, by) => $"math.bitShiftLeft({x}, {by})"),
@@ -41,9 +42,11 @@ internal static class ExtensionGenerator
         ? Const("b")
         : Gen.OneOf(
             Gen.Select(List(depth - 1), List(depth - 1), Const("contains", "intersects", "equivalent"), (x, y, f) => $"sets.{f}({x}, {y})"),
-            Gen.Select(List(depth - 1), Int(depth - 1), Const("all", "exists", "existsOne"), (list, other, macro) => $"({list}).{macro}(k, v, v + k > {other})"),
+            Gen.Select(List(depth - 1), Int(depth - 1), Const("all", "exists", "existsOne"),
+                (list, other, macro) => $"({list}).{macro}(k, v, v + k > {other})"),
             Gen.Select(Map(depth - 1), Text(0), Const("all", "exists", "existsOne"), (map, other, macro) => $"({map}).{macro}(k, v, k != {other} && v > 1)"),
-            Forms(ExpressionGenerator.Double(1), "math.isNaN({0})", "math.isFinite({0})", "math.floor({0}) == math.ceil({0})", "math.trunc({0}) <= math.abs({0})"),
+            Forms(ExpressionGenerator.Double(1), "math.isNaN({0})", "math.isFinite({0})", "math.floor({0}) == math.ceil({0})",
+                "math.trunc({0}) <= math.abs({0})"),
             Gen.Select(List(depth - 1), Small(0), (list, at) => $"({list})[?{at}].hasValue()"),
             Forms(Map(depth - 1), "({0}).?a.hasValue()", "({0}).?missing.optMap(x, x * 2).hasValue()", "has(({0}).a)"));
 

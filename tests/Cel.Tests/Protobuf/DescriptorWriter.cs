@@ -15,7 +15,10 @@ internal sealed class DescriptorWriter(string package, bool isProto3)
         "sfixed32", "sfixed64", "sint32", "sint64",
     ];
 
-    private readonly WireWriter _file = new WireWriter().Text(1, package.Replace('.', '/') + ".proto").Text(2, package).Text(12, isProto3 ? "proto3" : "proto2");
+    private readonly WireWriter _file = new WireWriter()
+        .Text(1, package.Replace('.', '/') + ".proto")
+        .Text(2, package)
+        .Text(12, isProto3 ? "proto3" : "proto2");
 
     /// <summary>The file as a set of one.</summary>
     public WireWriter File => _file;
@@ -63,7 +66,8 @@ internal sealed class DescriptorWriter(string package, bool isProto3)
         return this;
     }
 
-    public WireWriter Nested(string parent, string name, params string[] fields) => new WireWriter().Message(3, MessageOf(name, $".{package}.{parent}.{name}", fields, []));
+    public WireWriter Nested(string parent, string name, params string[] fields) =>
+        new WireWriter().Message(3, MessageOf(name, $".{package}.{parent}.{name}", fields, []));
 
     public static WireWriter NestedEnum(string name, params string[] values) => new WireWriter().Message(4, EnumOf(name, values));
 

@@ -42,10 +42,12 @@ public sealed class ProtobufTests
     [MemberData(nameof(Scalars))]
     public void EveryKindOfFieldIsDecoded(string expression, bool expected)
     {
+        var one = new WireWriter().Fixed64(2, BitConverter.DoubleToUInt64Bits(1));
+        var y = new WireWriter().Text(1, "y").Message(2, one);
         var entry = new WireWriter().Message(6, new WireWriter()
             .Message(1, new WireWriter().Text(3, "x"))
             .Message(1, new WireWriter().Varint(1, 0))
-            .Message(1, new WireWriter().Message(5, new WireWriter().Message(1, new WireWriter().Text(1, "y").Message(2, new WireWriter().Fixed64(2, BitConverter.DoubleToUInt64Bits(1)))))));
+            .Message(1, new WireWriter().Message(5, new WireWriter().Message(1, y))));
         WireWriter bytes = new WireWriter()
             .Varint(1, unchecked((ulong)-5)).Varint(2, unchecked((ulong)-6)).Varint(3, 7).Varint(5, 15).Varint(6, 17)
             .Fixed32(7, 10).Fixed64(10, unchecked((ulong)-11)).Fixed64(12, BitConverter.DoubleToUInt64Bits(1.5)).Varint(13, 1)

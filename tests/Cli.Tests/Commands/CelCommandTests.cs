@@ -12,7 +12,8 @@ public sealed class CelCommandTests : IDisposable
     [InlineData("cel eval --expr 'x * 2' --bindings '{\"x\": 21}'", 0, "{\"int64Value\":\"42\"}\n", "")]
     [InlineData("cel eval -e '[1, 2].map(x, x * 2.0 > 3.0)'", 1, "", "piperoll: 1:17: no overload matches *(int, double)")]
     [InlineData("cel eval -e '1 / 0'", 1, "", "piperoll: division by zero")]
-    [InlineData("cel eval -e 'google.protobuf.Int32Value{value: 3} + 1' --output json", 0, "{\"id\":null,\"value\":{\"int64Value\":\"4\"},\"type\":\"int\"}\n", "")]
+    [InlineData(
+        "cel eval -e 'google.protobuf.Int32Value{value: 3} + 1' --output json", 0, "{\"id\":null,\"value\":{\"int64Value\":\"4\"},\"type\":\"int\"}\n", "")]
     [InlineData("cel eval -e '1 + true' --output json --no-check", 1, "{\"id\":null,\"error\":\"no such overload: +(int, bool)\"}\n", "")]
     [InlineData("cel eval -e '[1, 2].all(x, x > 0)' --cost-max 5", 1, "", "more than the budget of 5")]
     [InlineData("cel eval -e x --bindings '[1]'", 2, "", "--bindings is a JSON object")]

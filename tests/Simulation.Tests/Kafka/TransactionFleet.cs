@@ -40,6 +40,11 @@ internal sealed class TransactionFleet(
     /// <summary>A producer dies, in the middle of whatever it does, and another process goes on with its transactional id.</summary>
     public void Replace(Random random)
     {
+        if (_producers.Count == 0)
+        {
+            return;
+        }
+
         int index = random.Next(_producers.Count);
         (TransactionalProducer producer, SimulatedProcess process, Task work) = _producers[index];
         if (!work.IsCompleted)

@@ -42,7 +42,8 @@ internal sealed partial class SecurityAudit(TimeProvider time, BrokerMetrics met
             LogLevel level = happened.Kind == AuditKind.Changed ? LogLevel.Information : LogLevel.Warning;
             if (logger.IsEnabled(level))
             {
-                LogEvent(logger, level, happened.Kind, happened.Text());
+                string text = happened.Text();
+                LogEvent(logger, level, happened.Kind, text);
             }
 
             Added?.Invoke();

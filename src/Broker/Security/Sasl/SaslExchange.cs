@@ -7,7 +7,12 @@ namespace PipeRoll.Broker.Security.Sasl;
 /// <param name="IsByToken">By a delegation token, of which no further tokens are made.</param>
 /// <param name="StillHolds">Whether it would still be believed, by what is known now.</param>
 internal sealed record ProvenUser(
-    string Principal, string Mechanism, long ExpiresAtMs, bool IsByToken, Func<SecurityImage, bool> StillHolds);
+    string Principal, string Mechanism, long ExpiresAtMs, bool IsByToken, Func<SecurityImage, bool> StillHolds)
+{
+    public const string Certificate = "SSL";
+
+    public bool IsByCertificate => Mechanism == Certificate;
+}
 
 /// <summary>What an exchange answers to one token.</summary>
 /// <param name="Answer">The server's next token.</param>

@@ -61,6 +61,13 @@ internal sealed class ScramUsers(SecurityDirectory directory, TimeProvider time,
     }
 }
 
+/// <summary>Where clients may not choose the mechanism: brokers still do, and everybody else can't be right.</summary>
+internal sealed class BrokersOnly(IScramUsers users) : IScramUsers
+{
+    public ScramCandidate Find(ScramMechanism mechanism, string user, bool isToken) =>
+        users.Find(mechanism, user, isToken) is var found && found.User?.Principal == AclNames.Broker ? found : found with { User = null };
+}
+
 /// <summary>Secrets of delegation tokens, which are derived rather than kept.</summary>
 internal static class TokenSecrets
 {

@@ -81,7 +81,7 @@ internal sealed class SchemaDesk(Func<SchemaRegistry?> registry, SchemaForwarder
             }
         }
 
-        return ClusterEndpoints.Principal(http);
+        return HttpSecurity.Principal(http);
     }
 
     public static bool Flag(HttpContext http, string name) =>

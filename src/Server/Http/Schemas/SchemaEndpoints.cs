@@ -8,5 +8,6 @@ internal static class SchemaEndpoints
         SubjectEndpoints.Map(web, desk);
         SchemaIdEndpoints.Map(web, desk, clusterId);
         SchemaConfigEndpoints.Map(web, desk);
+        SchemaGovernanceEndpoints.Map(web, desk);
     }
 }

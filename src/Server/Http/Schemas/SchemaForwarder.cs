@@ -1,11 +1,13 @@
 using System.Net.Http.Headers;
 using PipeRoll.Schemas.Registry;
+using PipeRoll.Server.Tls;
 
 namespace PipeRoll.Server.Http.Schemas;
 
 /// <summary>Passes a request of the registry's API on to the broker that leads it, and its answer back. Any thread.</summary>
+/// <param name="certificates">Of this server, where brokers speak TLS to each other; whom they trust is read once.</param>
 /// <param name="addressOf">The HTTP address of a broker, by node id; null when it is not known.</param>
-internal sealed class SchemaForwarder(Func<int, string?> addressOf) : IDisposable
+internal sealed class SchemaForwarder(Func<int, string?> addressOf, ServerCertificates? certificates = null) : IDisposable
 {
     /// <summary>Confluent's own: whoever gets a request with it answers it, or refuses.</summary>
     public const string Header = "X-Forward";
@@ -17,6 +19,7 @@ internal sealed class SchemaForwarder(Func<int, string?> addressOf) : IDisposabl
         UseProxy = false,
         ConnectTimeout = TimeSpan.FromSeconds(3),
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        SslOptions = { CertificateChainPolicy = certificates is null ? null : TlsPeers.Trust(certificates.Current) },
     })
     {
         Timeout = Patience,

@@ -1,4 +1,5 @@
 using System.Globalization;
+using PipeRoll.Schemas.Protobuf;
 using PipeRoll.Schemas.Registry;
 
 namespace PipeRoll.Server.Http.Schemas;
@@ -18,7 +19,11 @@ internal static class SchemaIdEndpoints
         group.MapGet("", (HttpContext http) => ListAsync(desk, http));
         group.MapGet("/types", (HttpContext http) => desk.ReadAsync(http, static _ => SchemaReply.Of(Types)));
         group.MapGet("/ids/{id:int}", (int id, HttpContext http) => ContentAsync(desk, http, id, (state, content) => SchemaReply.Of(
-            VersionBody.Of(content) with { MaxId = SchemaDesk.Flag(http, "fetchMaxId") ? state.LastId : null })));
+            VersionBody.Of(content) with
+            {
+                Schema = Formatted(desk, state, id, content, http),
+                MaxId = SchemaDesk.Flag(http, "fetchMaxId") ? state.LastId : null,
+            })));
         group.MapGet("/ids/{id:int}/schema", (int id, HttpContext http) =>
             ContentAsync(desk, http, id, static (_, content) => SchemaReply.Of(new RawText(content.Text))));
         group.MapGet("/ids/{id:int}/subjects", (int id, HttpContext http) => ContentAsync(desk, http, id, (state, _) =>
@@ -49,6 +54,12 @@ internal static class SchemaIdEndpoints
 
     private static Task ContentAsync(SchemaDesk desk, HttpContext http, int id, Func<RegistryState, SchemaContent, SchemaReply> reply) =>
         desk.ReadAsync(http, state => state.Content(id) is { } content ? reply(state, content) : SchemaReply.Refuse(RegistryError.SchemaNotFound(id)));
+
+    /// <summary>Clients of Protobuf ask for the compiled form.</summary>
+    private static string Formatted(SchemaDesk desk, RegistryState state, int id, SchemaContent content, HttpContext http) =>
+        http.Request.Query["format"] == "serialized" && desk.Registry.Cache.Get(state, id, out _) is ProtobufSchema schema
+            ? schema.Serialize("default")
+            : content.Text;
 
     private static IEnumerable<(string Subject, int Version)> Uses(RegistryState state, int id, HttpContext http)
     {

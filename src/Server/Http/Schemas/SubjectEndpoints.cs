@@ -75,7 +75,7 @@ internal static class SubjectEndpoints
         }
 
         (SchemaVersion? found, RegistryError? missing) = RegistryRules.Lookup(
-            state, subject, draft, SchemaDesk.Flag(http, "normalize"), SchemaDesk.Flag(http, "deleted"));
+            state, desk.Registry.Cache, subject, draft, SchemaDesk.Flag(http, "normalize"), SchemaDesk.Flag(http, "deleted"));
         return found is null ? SchemaReply.Refuse(missing!) : SchemaReply.Of(VersionBody.Of(found));
     });
 

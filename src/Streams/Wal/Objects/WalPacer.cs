@@ -7,12 +7,15 @@ namespace PipeRoll.Streams.Wal.Objects;
 /// <remarks>
 /// A synchronous core: the log's lock guards it, and time is passed in, counted from any fixed instant. A group is paid for by its bytes when it
 /// has enough of them, and else by a token, of which there are a few each second: so latency falls as load grows, without a threshold.
+/// Tokens are saved up for a minute: a client that does one thing after the other (transactions, commits of offsets) waits for the store
+/// alone then, and the bill stays what it is.
 /// </remarks>
 internal sealed class WalPacer(StreamStorageOptions options)
 {
     private const double LingerShare = 1.0 / 3;
-    private readonly double _tokensMax = options.WalQuietPutsPerSecond;
-    private double _tokens = options.WalQuietPutsPerSecond;
+    private const double SecondsSaved = 60;
+    private readonly double _tokensMax = options.WalQuietPutsPerSecond * SecondsSaved;
+    private double _tokens = options.WalQuietPutsPerSecond * SecondsSaved;
     private TimeSpan _refilledAt;
     private TimeSpan _mayGoAt = TimeSpan.MinValue;
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Confluent.Kafka;
 using PipeRoll.Broker.Tests.Support;
 using PipeRoll.Wire;
+using PipeRoll.Wire.Messages;
 
 namespace PipeRoll.Broker.Tests.Groups.Share;
 
@@ -97,6 +98,65 @@ public sealed class ShareClientTests
         Assert.Equal("0", second.PollSome().Single().Value);
         await BrokerHost.UntilAsync(() => StateAsync(host).GetAwaiter().GetResult().StartOffset == 1);
     }
+
+    [Fact]
+    public async Task AdministratorsSeeSetAndForgetFromWhereAGroupConsumes()
+    {
+        await using BrokerHost host = await BrokerHost.StartAsync(Options);
+        await host.CreateTopicAsync("jobs", 1);
+        await ProduceAsync(host, 0, 10);
+        using RawClient client = await RawClient.ConnectAsync(host);
+        using (ShareConsumer consumer = new(host.Bootstrap, "workers", "jobs"))
+        {
+            Assert.Equal(10, consumer.PollSome().Count);
+            consumer.Commit();
+            Assert.Equal(10, await StartAsync(client));
+            Assert.Equal(KafkaError.NonEmptyGroup, (KafkaError)(await AlterAsync(client, 5)).ErrorCode);
+            consumer.Close();
+        }
+
+        await BrokerHost.UntilAsync(() => host.Groups.DescribeShare("workers").Group!.Members.Count == 0);
+        AlterShareGroupOffsetsResponse altered = await AlterAsync(client, 5);
+        Assert.Equal((0, 0), (altered.ErrorCode, altered.Responses[0].Partitions[0].ErrorCode));
+        Assert.Equal(5, await StartAsync(client));
+        using (ShareConsumer consumer = new(host.Bootstrap, "workers", "jobs"))
+        {
+            Assert.Equal(["5", "6", "7", "8", "9"], consumer.PollSome().Select(static record => record.Value));
+            consumer.Commit();
+            consumer.Close();
+        }
+
+        await BrokerHost.UntilAsync(() => host.Groups.DescribeShare("workers").Group!.Members.Count == 0);
+        DeleteShareGroupOffsetsResponse forgotten = await client.CallAsync<DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse>(
+            new DeleteShareGroupOffsetsRequest { GroupId = "workers", Topics = [new() { TopicName = "jobs" }] }, 0);
+        Assert.Equal((0, 0), (forgotten.ErrorCode, forgotten.Responses[0].ErrorCode));
+        Assert.Equal(-1, await StartAsync(client));
+        ListGroupsResponse listed = await client.CallAsync<ListGroupsRequest, ListGroupsResponse>(new ListGroupsRequest { TypesFilter = ["share"] }, 5);
+        Assert.Equal(("workers", "share", "Share", "Empty"), (listed.Groups[0].GroupId, listed.Groups[0].ProtocolType, listed.Groups[0].GroupType, listed.Groups[0].GroupState));
+        DeleteGroupsResponse deleted = await client.CallAsync<DeleteGroupsRequest, DeleteGroupsResponse>(new DeleteGroupsRequest { GroupsNames = ["workers"] }, 2);
+        Assert.Equal(0, deleted.Results[0].ErrorCode);
+        Assert.Equal(KafkaError.GroupIdNotFound, (KafkaError)(await DescribeAsync(client)).ErrorCode);
+        Assert.Empty(host.Logs.Errors);
+    }
+
+    private static async Task<long> StartAsync(RawClient client) => (await DescribeAsync(client)).Topics[0].Partitions[0].StartOffset;
+
+    private static async Task<DescribeShareGroupOffsetsResponse.DescribeShareGroupOffsetsResponseGroup> DescribeAsync(RawClient client) =>
+        (await client.CallAsync<DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse>(
+            new DescribeShareGroupOffsetsRequest
+            {
+                Groups = [new() { GroupId = "workers", Topics = [new() { TopicName = "jobs", Partitions = [0] }] }],
+            },
+            0)).Groups[0];
+
+    private static Task<AlterShareGroupOffsetsResponse> AlterAsync(RawClient client, long offset) =>
+        client.CallAsync<AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse>(
+            new AlterShareGroupOffsetsRequest
+            {
+                GroupId = "workers",
+                Topics = [new() { TopicName = "jobs", Partitions = [new() { PartitionIndex = 0, StartOffset = offset }] }],
+            },
+            0);
 
     private static async Task<PipeRoll.Broker.Shares.ShareSnapshot> StateAsync(BrokerHost host)
     {

@@ -126,6 +126,30 @@ const modes = {
     print({ tail: records.slice(-10).map((r) => r.value), byTime: byTime[0].offset, low: offsets[0].low, high: offsets[0].high });
   },
 
+  // Transactions: records and offsets that are committed count, those that are aborted don't.
+  async transactions() {
+    const producer = kafka.producer({ transactionalId: `kafkajs-${topic}`, idempotent: true, maxInFlightRequests: 1 });
+    const admin = kafka.admin();
+    await Promise.all([producer.connect(), admin.connect()]);
+    const groupId = `kafkajs-offsets-${topic}`;
+    for (let round = 0; round < 6; round++) {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic, messages: [...Array(10).keys()].map((i) => ({ value: `${round}/${i}` })) });
+      await transaction.sendOffsets({ consumerGroupId: groupId, topics: [{ topic, partitions: [{ partition: 0, offset: `${round + 1}` }] }] });
+      await (round % 2 === 0 ? transaction.commit() : transaction.abort());
+    }
+    await producer.disconnect();
+    const { consumer, records } = await consume(`kafkajs-tx-${topic}`, 30);
+    await consumer.disconnect();
+    let offset;
+    for (let i = 0; i < 50 && offset !== '5'; i++) {
+      offset = (await admin.fetchOffsets({ groupId, topics: [topic] }))[0].partitions.find((p) => p.partition === 0).offset;
+      await new Promise((wake) => setTimeout(wake, 100));
+    }
+    await admin.disconnect();
+    print({ count: records.length, rounds: [...new Set(records.map((r) => r.value[0]))].sort().join(''), offset });
+  },
+
   // Produces and consumes for `argument` seconds, whatever happens to the brokers meanwhile; then consumes the rest.
   async endure() {
     const patient = new Kafka({
