@@ -4,8 +4,9 @@ using PipeRoll.Policies;
 namespace PipeRoll.Load.Benchmarks;
 
 /// <summary>
-/// Name screening on one thread over 20,000 entries: made-up ones that have the SDN list's shape, or, where it lies beside the repository, its names. What is
-/// asked for: half of it misspelt names of the list, half names that are not on it. Recall is against names that were misspelt on purpose.
+/// Name screening on one thread over 20,000 entries: made-up ones that have the SDN list's shape, or, where it lies beside the
+/// repository, its names. What is asked for: half of it misspelt names of the list, half names that are not on it. Recall is against
+/// names that were misspelt on purpose.
 /// </summary>
 internal static class ScreeningBenchmark
 {
@@ -98,7 +99,9 @@ internal static class ScreeningBenchmark
         return name.Replace(longest, other, StringComparison.Ordinal);
     }
 
-    /// <summary>Family names and first names that stand in the list, put together anew: what customers' names look like to a list.</summary>
+    /// <summary>
+    /// Family names and first names that stand in the list, put together anew: what customers' names look like to a list.
+    /// </summary>
     private static string Other(ListDocument document, Random random)
     {
         string First() => document.Entries[random.Next(document.Entries.Count)].Name.Split(' ')[^1];

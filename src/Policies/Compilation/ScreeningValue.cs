@@ -3,7 +3,8 @@ using PipeRoll.Cel;
 namespace PipeRoll.Policies.Compilation;
 
 /// <summary>
-/// What <c>screen('LIST', text)</c> gives: <c>score</c>, <c>listed</c>, <c>id</c>, <c>name</c>, <c>matched</c>, <c>count</c>, <c>explanation</c>.
+/// What <c>screen('LIST', text)</c> gives: <c>score</c>, <c>listed</c>, <c>id</c>, <c>name</c>, <c>matched</c>, <c>count</c>,
+/// <c>explanation</c>.
 /// </summary>
 internal sealed class ScreeningValue(NameScreening screening) : CelStruct
 {

@@ -3,8 +3,8 @@ using System.Security.Cryptography;
 namespace PipeRoll.Policies;
 
 /// <summary>
-/// One version of a list: its entries in canonical order, addressed by the hash of their canonical form (docs/formats/list.md), so that the same
-/// entries have the same address whatever file they came from. Immutable.
+/// One version of a list: its entries in canonical order, addressed by the hash of their canonical form (docs/formats/list.md), so that
+/// the same entries have the same address whatever file they came from. Immutable.
 /// </summary>
 public sealed class ListDocument
 {

@@ -21,7 +21,8 @@ public sealed record ListFileOptions(ListFormat Format)
 }
 
 /// <summary>
-/// Reads list files in all formats, as a stream, with a bound on everything: a file that somebody else publishes is hostile until it is read.
+/// Reads list files in all formats, as a stream, with a bound on everything: a file that somebody else publishes is hostile until it is
+/// read.
 /// </summary>
 public static class ListFile
 {

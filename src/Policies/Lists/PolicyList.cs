@@ -72,8 +72,8 @@ public sealed class PolicyList
     public string Version { get; }
 
     /// <summary>
-    /// SHA-256 in hexadecimal of the normalised entries, sorted by UTF-8 bytes, each followed by a line feed; for fuzzy lists, the hash of the
-    /// document (docs/formats/list.md).
+    /// SHA-256 in hexadecimal of the normalised entries, sorted by UTF-8 bytes, each followed by a line feed; for fuzzy lists, the hash
+    /// of the document (docs/formats/list.md).
     /// </summary>
     public string Hash { get; }
 

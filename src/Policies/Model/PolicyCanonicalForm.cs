@@ -132,7 +132,9 @@ internal static class PolicyCanonicalForm
         json.Raw("]"u8);
     }
 
-    /// <summary>Members that are there only where they are not as usual, so that policies that never heard of them keep their hash.</summary>
+    /// <summary>
+    /// Members that are there only where they are not as usual, so that policies that never heard of them keep their hash.
+    /// </summary>
     private static void WriteWindowExtras(CanonicalJson json, PolicyWindow window)
     {
         if (window.IsTumbling)

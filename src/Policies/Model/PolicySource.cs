@@ -12,6 +12,8 @@ public sealed record PolicySource(string FileName, string Yaml, IReadOnlyDiction
     {
     }
 
-    /// <summary>Lists that take the place of what the policy file says where they come from, by the list's name: to try another version.</summary>
+    /// <summary>
+    /// Lists that take the place of what the policy file says where they come from, by the list's name: to try another version.
+    /// </summary>
     public IReadOnlyDictionary<string, ListDocument> ListDocuments { get; init; } = new Dictionary<string, ListDocument>();
 }

@@ -88,13 +88,17 @@ public sealed record PolicyWindow(
     public const long BytesMaxDefault = 1L << 30;
 
     /// <summary>
-    /// Whether the window is one of fixed lengths that follow each other, counted from 1970-01-01T00:00:00Z, and an event is told of the length it falls in.
+    /// Whether the window is one of fixed lengths that follow each other, counted from 1970-01-01T00:00:00Z, and an event is told of
+    /// the length it falls in.
     /// </summary>
     public bool IsTumbling { get; init; }
 
     /// <summary>How much older than its key's newest an event may be and still count; null: as long as its window reaches.</summary>
     public long? LateMs { get; init; }
 
-    /// <summary>How many bytes keys and events may take (docs/POLICIES.md says how they are counted); whole keys go, as with <see cref="KeysMax"/>.</summary>
+    /// <summary>
+    /// How many bytes keys and events may take (docs/POLICIES.md says how they are counted); whole keys go, as with <see
+    /// cref="KeysMax"/>.
+    /// </summary>
     public long BytesMax { get; init; } = BytesMaxDefault;
 }

@@ -141,7 +141,7 @@ internal static class EventSectionReader
         string[][] paths = ReadPaths(section);
         (TimeFormat format, long stepMs) = declared == FieldType.Timestamp ? ReadFormat(section) : (TimeFormat.Iso8601, 0);
         section.Close();
-        return new EventField(name, declared, optional, format, stepMs) 
+        return new EventField(name, declared, optional, format, stepMs)
         {
             Path = paths.Length > 0 ? paths[0] : path,
             OtherPaths = [.. paths.Skip(1)],
@@ -184,8 +184,8 @@ internal static class EventSectionReader
     private static string[][] ReadPaths(YamlSection section)
     {
         string[][] paths = [.. section.Texts("paths").Select(path => path.Split('.'))];
-        if (section.Find("paths") is { } place
-            && (section.Find("path") is not null || paths.Any(path => path.Length > PathMax || path.Any(part => part.Length is 0 || part == EventField.WholeEvent))))
+        bool isWrong = paths.Any(path => path.Length > PathMax || path.Any(part => part.Length is 0 || part == EventField.WholeEvent));
+        if (section.Find("paths") is { } place && (isWrong || section.Find("path") is not null))
         {
             section.Problems.Add(place, "the paths have an empty part, or there is a `path` as well", "Write `paths: [a.b.c, a.*.d]`.");
         }

@@ -1,12 +1,14 @@
 namespace PipeRoll.Policies.Screening;
 
 /// <summary>
-/// How many letters have to be changed, added, left out or swapped with their neighbour to make one word of another (optimal string alignment).
+/// How many letters have to be changed, added, left out or swapped with their neighbour to make one word of another (optimal string
+/// alignment).
 /// </summary>
 internal static class EditDistance
 {
     /// <summary>
-    /// How many edits two words of this length may be apart and still be taken for the same: none up to 3 letters, 1 up to 5, 2 up to 8, then 3.
+    /// How many edits two words of this length may be apart and still be taken for the same: none up to 3 letters, 1 up to 5, 2 up to
+    /// 8, then 3.
     /// </summary>
     public static int Allowed(int length) => length switch
     {
@@ -62,8 +64,8 @@ internal static class EditDistance
     }
 
     /// <summary>
-    /// Which letters a word has, once and at least twice: each edit changes at most two of these bits, so words whose bits differ in more than twice
-    /// the allowed edits need no look.
+    /// Which letters a word has, once and at least twice: each edit changes at most two of these bits, so words whose bits differ in
+    /// more than twice the allowed edits need no look.
     /// </summary>
     public static ulong Signature(string word)
     {

@@ -19,7 +19,9 @@ internal static class FoldingTables
         ("OE", "Œ"), ("SS", "ßẞ"), ("TH", "Þ"),
     ];
 
-    /// <summary>Russian as passports write it (ICAO 9303) with the usual KH, TS, CH; then Ukrainian, Belarusian, Serbian, Macedonian, Kazakh.</summary>
+    /// <summary>
+    /// Russian as passports write it (ICAO 9303) with the usual KH, TS, CH; then Ukrainian, Belarusian, Serbian, Macedonian, Kazakh.
+    /// </summary>
     private static readonly string[] Cyrillic =
     [
         "А=A", "Б=B", "В=V", "Г=G", "Д=D", "Е=E", "Ё=E", "Ж=ZH", "З=Z", "И=I", "Й=I", "К=K", "Л=L", "М=M", "Н=N", "О=O", "П=P", "Р=R",

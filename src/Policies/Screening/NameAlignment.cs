@@ -14,9 +14,9 @@ internal readonly record struct WordMatch(int Query, int QueryWords, int Listed,
 
 /// <summary>
 /// Compares a query with one name: the best matches of words first, each word once, and a score in thousandths out of whole numbers. The
-/// score is (2 Σ alike · weight) / (2 Σ weight + weight of the query's other words + weight of the name's other words). What the name has and the query has not
-/// costs half, unless the name is an organisation's or a ship's: people leave middle names out. Another order of words costs 20, a rotation
-/// (the family name first) nothing. Owner: one screening.
+/// score is (2 Σ alike · weight) / (2 Σ weight + weight of the query's other words + weight of the name's other words). What the name
+/// has and the query has not costs half, unless the name is an organisation's or a ship's: people leave middle names out. Another order
+/// of words costs 20, a rotation (the family name first) nothing. Owner: one screening.
 /// </summary>
 internal sealed class NameAlignment(ScreeningIndex index, ScreeningQuery query)
 {

@@ -3,8 +3,8 @@ using System.Text;
 namespace PipeRoll.Policies.Screening;
 
 /// <summary>
-/// Turns a name into comparable words of A to Z and digits: diacritics are taken off, Cyrillic, Greek, Arabic and Hebrew are transliterated,
-/// apostrophes are dropped, dotted initials are joined (<c>S.A.</c> is SA), <c>LAST, First</c> is put in order. Pure.
+/// Turns a name into comparable words of A to Z and digits: diacritics are taken off, Cyrillic, Greek, Arabic and Hebrew are
+/// transliterated, apostrophes are dropped, dotted initials are joined (<c>S.A.</c> is SA), <c>LAST, First</c> is put in order. Pure.
 /// </summary>
 internal static class NameFolding
 {

@@ -7,8 +7,8 @@ namespace PipeRoll.Policies.Screening;
 internal readonly record struct ScreeningHit(int Name, int Score, int Count);
 
 /// <summary>
-/// Screens names against a list. Every name that reaches the threshold is found: which names are looked at is decided by bounds that no name can
-/// pass, never by chance. Owner: one screening at a time; not thread-safe.
+/// Screens names against a list. Every name that reaches the threshold is found: which names are looked at is decided by bounds that no
+/// name can pass, never by chance. Owner: one screening at a time; not thread-safe.
 /// </summary>
 internal sealed class NameScreener
 {
@@ -128,7 +128,9 @@ internal sealed class NameScreener
         return true;
     }
 
-    /// <summary>The highest score of a name that matches none of the needed words but by an initial, and all others as well as can be.</summary>
+    /// <summary>
+    /// The highest score of a name that matches none of the needed words but by an initial, and all others as well as can be.
+    /// </summary>
     private int Reach(ReadOnlySpan<int> potentials)
     {
         int matched = 0;

@@ -1,8 +1,9 @@
 namespace PipeRoll.Policies.Screening;
 
 /// <summary>
-/// What is left of a word when spellings of the same sound are made one: consonants by their sound, vowels only as a first letter. Names that were
-/// transliterated by different people meet here: MUHAMMAD and MOHAMED, YOUSEF and JUSUF, TCHAIKOVSKY and CHAIKOVSKII. Pure.
+/// What is left of a word when spellings of the same sound are made one: consonants by their sound, vowels only as a first letter.
+/// Names that were transliterated by different people meet here: MUHAMMAD and MOHAMED, YOUSEF and JUSUF, TCHAIKOVSKY and CHAIKOVSKII.
+/// Pure.
 /// </summary>
 internal static class PhoneticKey
 {

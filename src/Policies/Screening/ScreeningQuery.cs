@@ -3,7 +3,8 @@ using System.Numerics;
 namespace PipeRoll.Policies.Screening;
 
 /// <summary>
-/// A name that is being screened: its words, and for each the words of the list that are like it. Owner: one screening; used again for the next.
+/// A name that is being screened: its words, and for each the words of the list that are like it. Owner: one screening; used again for
+/// the next.
 /// </summary>
 internal sealed class ScreeningQuery(ScreeningIndex index)
 {

@@ -21,7 +21,9 @@ internal static class WordWeights
 
     public static bool IsGeneric(string word) => Generic.Contains(word) || word.Length == 1;
 
-    /// <summary>The weight of a word that stands in <paramref name="count"/> of <paramref name="names"/> names; 0 is treated as 1.</summary>
+    /// <summary>
+    /// The weight of a word that stands in <paramref name="count"/> of <paramref name="names"/> names; 0 is treated as 1.
+    /// </summary>
     public static int Of(string word, int count, int names) => IsGeneric(word)
         ? Least
         : Base + BitOperations.Log2((uint)Math.Max(1, names / Math.Max(1, count))) + 1;

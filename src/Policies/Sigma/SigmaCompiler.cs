@@ -12,8 +12,8 @@ namespace PipeRoll.Policies.Sigma;
 public sealed record SigmaCompilation(string Yaml, int Rules, int Windows);
 
 /// <summary>
-/// Compiles Sigma rules and correlations into one policy (docs/SIGMA.md): selections become conditions over text fields, correlations and counts become
-/// windows. Owner: one call.
+/// Compiles Sigma rules and correlations into one policy (docs/SIGMA.md): selections become conditions over text fields, correlations
+/// and counts become windows. Owner: one call.
 /// </summary>
 public sealed class SigmaCompiler
 {

@@ -64,8 +64,12 @@ internal sealed class SigmaCorrelator(
         return CelText.And([matches[2], $"has(windows.{first})", $"has(windows.{second})", $"windows.{first} <= windows.{second}"]);
     }
 
-    private static string Bounded(SigmaCorrelation correlation, string any, string window) => CelText.And(
-        [any, .. correlation.Bounds.Select(bound => string.Create(CultureInfo.InvariantCulture, $"windows.{window} {Operator(bound.Operator)} {bound.Number}"))]);
+    private static string Bounded(SigmaCorrelation correlation, string any, string window)
+    {
+        IEnumerable<string> bounds = correlation.Bounds.Select(
+            bound => string.Create(CultureInfo.InvariantCulture, $"windows.{window} {Operator(bound.Operator)} {bound.Number}"));
+        return CelText.And([any, .. bounds]);
+    }
 
     private static string Operator(string name) => name switch
     {

@@ -23,8 +23,8 @@ public sealed class SigmaMapping
     public static SigmaMapping Flat(string key) => new(["@"], [], [], key, null);
 
     /// <summary>
-    /// Events of the Windows event log as JSON: <c>Event.System</c>, <c>Event.EventData</c> (where some providers write <c>Threat Name</c> for
-    /// ThreatName) and <c>Event.UserData</c>.
+    /// Events of the Windows event log as JSON: <c>Event.System</c>, <c>Event.EventData</c> (where some providers write <c>Threat
+    /// Name</c> for ThreatName) and <c>Event.UserData</c>.
     /// </summary>
     public static SigmaMapping WindowsJson { get; } = new(
         ["Event.EventData.@", "Event.EventData.@ @", "Event.UserData.*.@"],
@@ -76,8 +76,8 @@ public sealed class SigmaMapping
     public string? TimePath { get; }
 
     /// <summary>
-    /// Reads a mapping: <c>default</c> (a path with <c>*</c> for the field's name), <c>fields</c> (name to path), <c>key</c> (a path), and, if
-    /// wanted, <c>time</c> (a path).
+    /// Reads a mapping: <c>default</c> (a path with <c>*</c> for the field's name), <c>fields</c> (name to path), <c>key</c> (a path),
+    /// and, if wanted, <c>time</c> (a path).
     /// </summary>
     /// <exception cref="PolicyException">Everything that is wrong with it.</exception>
     public static SigmaMapping Parse(string file, string yaml)

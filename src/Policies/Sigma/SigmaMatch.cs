@@ -6,7 +6,8 @@ using PipeRoll.Policies.Reading;
 namespace PipeRoll.Policies.Sigma;
 
 /// <summary>
-/// Compiles one line of a selection, <c>field|modifier|…: values</c>, into a condition (sigma-specification 2.0, appendix modifiers). Owner: one compilation.
+/// Compiles one line of a selection, <c>field|modifier|…: values</c>, into a condition (sigma-specification 2.0, appendix modifiers).
+/// Owner: one compilation.
 /// </summary>
 internal sealed class SigmaMatch(SigmaFields fields, ProblemList problems)
 {
@@ -140,7 +141,9 @@ internal sealed class SigmaMatch(SigmaFields fields, ProblemList problems)
         return [SigmaPattern.Literal(modifiers.Contains("base64") ? Convert.ToBase64String(bytes) : Encoding.Latin1.GetString(bytes))];
     }
 
-    /// <summary>The digits that bytes have in base64 when so many bytes stand before them, without those that depend on their neighbours.</summary>
+    /// <summary>
+    /// The digits that bytes have in base64 when so many bytes stand before them, without those that depend on their neighbours.
+    /// </summary>
     private static string Base64At(byte[] bytes, int offset)
     {
         string encoded = Convert.ToBase64String([.. new byte[offset], .. bytes]);

@@ -3,8 +3,8 @@ using System.Text;
 namespace PipeRoll.Policies.Sigma;
 
 /// <summary>
-/// A Sigma string: literals and the wildcards <c>*</c> (anything) and <c>?</c> (one character). A backslash takes the meaning from a wildcard or a
-/// backslash behind it, and is one itself before anything else. Immutable.
+/// A Sigma string: literals and the wildcards <c>*</c> (anything) and <c>?</c> (one character). A backslash takes the meaning from a
+/// wildcard or a backslash behind it, and is one itself before anything else. Immutable.
 /// </summary>
 /// <param name="Parts">Literals; null stands for <c>*</c>, an empty text for <c>?</c>.</param>
 internal sealed record SigmaPattern(IReadOnlyList<string?> Parts)

@@ -1,9 +1,10 @@
 namespace PipeRoll.Policies.Windows;
 
 /// <summary>
-/// HyperLogLog (Flajolet, Fusy, Gandouet, Meunier 2007) over a window: 2,048 registers, standard error 1.04 / √2048 = 2.3 %. A register is the highest
-/// rank among the events in the window; of a register's events only those are kept that can still become the highest, so memory is bounded
-/// whatever comes. An event is kept as a number, register · 64 + rank. Only additions, divisions and one multiplication: the same on every machine.
+/// HyperLogLog (Flajolet, Fusy, Gandouet, Meunier 2007) over a window: 2,048 registers, standard error 1.04 / √2048 = 2.3 %. A register
+/// is the highest rank among the events in the window; of a register's events only those are kept that can still become the highest, so
+/// memory is bounded whatever comes. An event is kept as a number, register · 64 + rank. Only additions, divisions and one
+/// multiplication: the same on every machine.
 /// </summary>
 internal static class ApproximateCount
 {

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace PipeRoll.Policies.Windows;
 
 /// <summary>
-/// Sums of values and of their squares that do not depend on the order of adding and taking away: values are whole millionths, squares are exact in
-/// 128 bits.
+/// Sums of values and of their squares that do not depend on the order of adding and taking away: values are whole millionths, squares
+/// are exact in 128 bits.
 /// </summary>
 internal static class ExactSquares
 {

@@ -31,10 +31,14 @@ internal sealed class KeyedWindow
 
     public long EventCount => _events;
 
-    /// <summary>What keys and events take, counted by their content (<see cref="WindowSeries.Bytes"/>), so that it is the same on every machine.</summary>
+    /// <summary>
+    /// What keys and events take, counted by their content (<see cref="WindowSeries.Bytes"/>), so that it is the same on every machine.
+    /// </summary>
     public long ByteCount => _bytes;
 
-    /// <summary>For asking the processor early for what <see cref="Observe(ReadOnlySpan{byte}, long, bool, double, ReadOnlySpan{byte})"/> reads.</summary>
+    /// <summary>
+    /// For asking the processor early for what <see cref="Observe(ReadOnlySpan{byte}, long, bool, double, ReadOnlySpan{byte})"/> reads.
+    /// </summary>
     public KeyTable Keys => _keys;
 
     /// <summary>Moves the key's window to the event and reads it.</summary>
@@ -81,8 +85,8 @@ internal sealed class KeyedWindow
     }
 
     /// <summary>
-    /// A key has one series for each length that is still open: itself for the newest, <see cref="WindowSeries.Older"/> for those whose late events
-    /// are still waited for.
+    /// A key has one series for each length that is still open: itself for the newest, <see cref="WindowSeries.Older"/> for those whose
+    /// late events are still waited for.
     /// </summary>
     private WindowReading ObserveTumbling(ref WindowSeries series, long timeMs, bool counts, double value, ReadOnlySpan<byte> text)
     {

@@ -42,7 +42,9 @@ internal struct WindowSeries
 
     public int Count { get; private set; }
 
-    /// <summary>For tumbling windows: the lengths before the newest that are still open, by rising time; null where there is none.</summary>
+    /// <summary>
+    /// For tumbling windows: the lengths before the newest that are still open, by rising time; null where there is none.
+    /// </summary>
     public WindowSeries[]? Older { get; private set; }
 
     /// <summary>In billionths, or for the standard deviation in millionths.</summary>
@@ -54,7 +56,10 @@ internal struct WindowSeries
     /// <summary>With the events of <see cref="Older"/>.</summary>
     public readonly int TotalCount => Older is null ? Count : Count + Older.Sum(series => series.Count);
 
-    /// <summary>What the key and its events take: 96 and the key, 16 for an event, and for distinct 16 and the text; the same for each older length.</summary>
+    /// <summary>
+    /// What the key and its events take: 96 and the key, 16 for an event, and for distinct 16 and the text; the same for each older
+    /// length.
+    /// </summary>
     public readonly long Bytes => KeyBytes + (Key?.Length ?? 0) + (Count * (_texts is null ? EventBytes : 2L * EventBytes)) + _textBytes
         + (Older is null ? 0 : Older.Sum(series => series.Bytes));
 
@@ -319,7 +324,9 @@ internal struct WindowSeries
         _hashes![at] = hash;
     }
 
-    /// <summary>Of one register only events that no later one outranks are kept: a function of the events in the window, not of their order.</summary>
+    /// <summary>
+    /// Of one register only events that no later one outranks are kept: a function of the events in the window, not of their order.
+    /// </summary>
     private void InsertApproximate(long timeMs, int code)
     {
         int register = ApproximateCount.RegisterOf(code);

@@ -13,8 +13,8 @@ namespace PipeRoll.Workflows.Scoring;
 public sealed record LabelledCase(string Rule, string Name, bool Expected, byte[] Event)
 {
     /// <summary>
-    /// Reads cases from JSON Lines: objects with <c>ruleId</c>, <c>expected</c>, <c>event</c> and, if wanted, <c>testName</c>. Those with <c>usesMocks</c> depend on
-    /// something outside of the event, and are left out.
+    /// Reads cases from JSON Lines: objects with <c>ruleId</c>, <c>expected</c>, <c>event</c> and, if wanted, <c>testName</c>. Those
+    /// with <c>usesMocks</c> depend on something outside of the event, and are left out.
     /// </summary>
     /// <exception cref="WorkflowException">A line is no case.</exception>
     public static IEnumerable<LabelledCase> Read(string file)

@@ -1,8 +1,8 @@
 namespace PipeRoll.Policies.Lists.Formats;
 
 /// <summary>
-/// The SDN list as the US Treasury publishes it in CSV, without a header. SDN.CSV: number, name, type, programme, title, and seven more, the
-/// last of them remarks. ALT.CSV: number, number of the name, kind of name, name, remarks. <c>-0-</c> stands for nothing.
+/// The SDN list as the US Treasury publishes it in CSV, without a header. SDN.CSV: number, name, type, programme, title, and seven
+/// more, the last of them remarks. ALT.CSV: number, number of the name, kind of name, name, remarks. <c>-0-</c> stands for nothing.
 /// </summary>
 internal static class OfacCsv
 {

@@ -2,7 +2,9 @@ using System.Xml;
 
 namespace PipeRoll.Policies.Lists.Formats;
 
-/// <summary>The consolidated list of the UN Security Council: <c>CONSOLIDATED_LIST</c> with <c>INDIVIDUAL</c> and <c>ENTITY</c> elements.</summary>
+/// <summary>
+/// The consolidated list of the UN Security Council: <c>CONSOLIDATED_LIST</c> with <c>INDIVIDUAL</c> and <c>ENTITY</c> elements.
+/// </summary>
 internal static class UnXml
 {
     private static readonly string[] NameParts = ["FIRST_NAME", "SECOND_NAME", "THIRD_NAME", "FOURTH_NAME"];
