@@ -32,7 +32,8 @@ internal sealed class GroupModule : IBrokerModule, IAsyncDisposable
         _shareStates = new ShareStateLog(_shareLog);
         Shares = new ShareBroker(new ShareServices(
             options, services.Topics,
-            new ClusterShareStates(_shareStates, services.Topics, services.Cluster, services.Peers), services.Time, new GroupClock(services.Time), _background,
+            new ClusterShareStates(_shareStates, services.Topics, services.Cluster, services.Peers),
+            services.Time, new GroupClock(services.Time), _background,
             LockMs, BeginsAtStart, _stopping.Token));
         Coordinator = new GroupCoordinator(new GroupServices(
             options, _log, services.Time, new GroupClock(services.Time),

@@ -50,7 +50,8 @@ internal sealed class SchemaGate(SchemaRegistry registry)
                 if (FindFaults(candidate, rules, header, opened.Span, ref faults))
                 {
                     return new SchemaVerdict(
-                        KafkaError.NotEnoughReplicas, "the schema registry is being asked about a schema that is new here: send the records again",
+                        KafkaError.NotEnoughReplicas,
+                        "the schema registry is being asked about a schema that is new here: send the records again",
                         [], default, null);
                 }
 

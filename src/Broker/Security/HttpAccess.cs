@@ -38,7 +38,8 @@ public sealed class HttpAccess
         if (string.IsNullOrEmpty(authorization))
         {
             return await RefuseAsync(
-                address, "", "", "a request without an Authorization header", "say who you are: Basic with user and password, or Bearer",
+                address, "", "", "a request without an Authorization header",
+                "say who you are: Basic with user and password, or Bearer",
                 cancellation);
         }
 

@@ -134,7 +134,8 @@ internal static class AclCommands
             operation.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal), ignoreCase: true, out AclOperation parsed)
             && char.IsAsciiLetter(operation[0]) && parsed > AclOperation.Any
             ? parsed
-            : throw new UsageException($"there is no operation '{operation}'; there are "
+            : throw new UsageException(
+                $"there is no operation '{operation}'; there are "
                 + string.Join(", ", Enum.GetValues<AclOperation>().Where(each => each > AclOperation.Any)).ToLowerInvariant());
 
     private static AclBinding Binding(
