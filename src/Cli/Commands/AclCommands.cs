@@ -21,7 +21,7 @@ internal static class AclCommands
     private static readonly Option<bool> Cluster = new("--cluster") { Description = "The cluster itself" };
     private static readonly Option<bool> Prefixed = new("--prefixed") { Description = "Names are beginnings of names" };
     private static readonly Option<bool> Deny = new("--deny") { Description = "Deny rather than allow: it wins over every other entry" };
-    private static readonly Option<string> Host = new("--host") 
+    private static readonly Option<string> Host = new("--host")
     {
         Description = "From this address only",
         DefaultValueFactory = _ => Everything,

@@ -88,7 +88,10 @@ internal sealed class TransactionClient(RawClient client, string transactionalId
             AddOffsetsToTxnResponse added = await client.CallAsync<AddOffsetsToTxnRequest, AddOffsetsToTxnResponse>(
                 new AddOffsetsToTxnRequest
                 {
-                    TransactionalId = transactionalId, ProducerId = ProducerId, ProducerEpoch = Epoch, GroupId = group,
+                    TransactionalId = transactionalId,
+                    ProducerId = ProducerId,
+                    ProducerEpoch = Epoch,
+                    GroupId = group,
                 },
                 3);
             if (added.ErrorCode != 0)

@@ -29,7 +29,10 @@ internal static class RecordCodec
     {
         using var builder = new RecordBatchBuilder
         {
-            ProducerId = producerId, ProducerEpoch = epoch, BaseSequence = sequence, IsTransactional = true,
+            ProducerId = producerId,
+            ProducerEpoch = epoch,
+            BaseSequence = sequence,
+            IsTransactional = true,
         };
         for (int index = 0; index < count; index++)
         {

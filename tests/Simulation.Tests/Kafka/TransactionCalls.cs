@@ -95,7 +95,10 @@ internal sealed class TransactionCalls(KafkaClient client, string transactionalI
             AddOffsetsToTxnResponse? added = await AtCoordinatorAsync<AddOffsetsToTxnRequest, AddOffsetsToTxnResponse>(
                 new AddOffsetsToTxnRequest
                 {
-                    TransactionalId = transactionalId, ProducerId = ProducerId, ProducerEpoch = Epoch, GroupId = groupId,
+                    TransactionalId = transactionalId,
+                    ProducerId = ProducerId,
+                    ProducerEpoch = Epoch,
+                    GroupId = groupId,
                 },
                 3);
             if (Noted(added?.ErrorCode) is var error and not KafkaError.None)

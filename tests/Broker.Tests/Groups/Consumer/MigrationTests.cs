@@ -16,7 +16,10 @@ public sealed class MigrationTests
     {
         Groups = new()
         {
-            OffsetsTopicPartitions = 1, InitialRebalanceDelayMs = 50, ConsumerHeartbeatIntervalMs = 100, ConsumerSessionTimeoutMs = 6_000,
+            OffsetsTopicPartitions = 1,
+            InitialRebalanceDelayMs = 50,
+            ConsumerHeartbeatIntervalMs = 100,
+            ConsumerSessionTimeoutMs = 6_000,
         },
     };
 

@@ -13,8 +13,12 @@ public sealed class ShareClientTests
     {
         Groups = new()
         {
-            OffsetsTopicPartitions = 3, ShareStateTopicPartitions = 3, ShareHeartbeatIntervalMs = 200, ShareSessionTimeoutMs = 6_000,
-            ShareBeginsAtStart = true, ShareRecordLockMs = 5_000,
+            OffsetsTopicPartitions = 3,
+            ShareStateTopicPartitions = 3,
+            ShareHeartbeatIntervalMs = 200,
+            ShareSessionTimeoutMs = 6_000,
+            ShareBeginsAtStart = true,
+            ShareRecordLockMs = 5_000,
         },
     };
 
