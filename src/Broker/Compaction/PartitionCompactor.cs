@@ -19,10 +19,10 @@ internal readonly record struct CompactionResult(
 /// </summary>
 /// <remarks>
 /// Owner: <see cref="CompactionModule"/>, one run of a partition at a time. Two passes over the committed range (one before them looks
-/// how transactions ended, where there are any): the first builds the map of keys, the second hands the survivors to <see cref="IStream.ReplaceAsync"/>, which swaps them
-/// in whole or not at all. Never touches what is not committed to objects, records younger than the lag, anything from
-/// the first open transaction on, and records without a key (Kafka drops those; here a changed setting destroys nothing).
-/// What was aborted shadows nothing and goes; a marker goes some time after the last record of its transaction has gone.
+/// how transactions ended, where there are any): the first builds the map of keys, the second hands the survivors to
+/// <see cref="IStream.ReplaceAsync"/>, which swaps them in whole or not at all. Never touches what is not committed to objects, records
+/// younger than the lag, anything from the first open transaction on, and records without a key (Kafka drops those; here a changed setting
+/// destroys nothing). What was aborted shadows nothing and goes; a marker goes some time after the last record of its transaction has gone.
 /// </remarks>
 internal sealed class PartitionCompactor(IStream stream, CompactionSettings settings, CompactionOptions options, TimeProvider time)
 {
