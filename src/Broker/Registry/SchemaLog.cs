@@ -39,6 +39,12 @@ internal sealed class SchemaLog(TopicDirectory topics, PartitionRegistry registr
 
     public Partition? Partition => Topic?.Partition(0);
 
+    /// <summary>Other brokers may have made it, and word of it may not have come here yet.</summary>
+    public bool IsShared => registry.IsClustered;
+
+    /// <summary>Ends when this broker knows all topics that there are.</summary>
+    public ValueTask CatchUpWithTopicsAsync() => topics.CatchUpAsync(CancellationToken.None);
+
     /// <summary>Node id of who leads it; -1 when nobody does.</summary>
     public int LeaderOf(Partition partition) => cluster.LeaderOf(partition.Identity.Stream) is { IsSelf: false } other ? other.NodeId : cluster.NodeId;
 

@@ -23,7 +23,7 @@ public sealed partial class SchemaRegistry
     private int _isRenewing;
 
     private bool IsCurrent =>
-        _log.Partition is not { } partition || (_log.IsOurs(partition) && partition.IsReadable && partition.Identity.TopicId == _topicId
+        _log.Partition is not { } partition ? !_log.IsShared : (_log.IsOurs(partition) && partition.IsReadable && partition.Identity.TopicId == _topicId
             && Volatile.Read(ref _nextOffset) >= partition.HighWatermark);
 
     /// <summary>
@@ -97,6 +97,11 @@ public sealed partial class SchemaRegistry
     /// <returns>True when everything that was durable at the call is known.</returns>
     private async Task<bool> TryRenewAsync()
     {
+        if (_log.Partition is null && _log.IsShared)
+        {
+            await _log.CatchUpWithTopicsAsync();
+        }
+
         if (_log.Partition is not { } partition)
         {
             return true;
