@@ -98,8 +98,10 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             FetchResponse.PartitionData answer = _answers[at] = new FetchResponse.PartitionData
             {
                 PartitionIndex = item.Key.Partition,
-                HighWatermark = partition?.HighWatermark ?? -1,
+
+                // In this order, so that it is never beyond the other.
                 LastStableOffset = partition?.LastStableOffset ?? -1,
+                HighWatermark = partition?.HighWatermark ?? -1,
                 LogStartOffset = partition?.LogStartOffset ?? -1,
                 AbortedTransactions = limits.OnlyCommitted ? [] : null,
                 Records = RecordsPayload.Empty,
