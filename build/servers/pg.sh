@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # A PostgreSQL on 127.0.0.1 for tests, samples and the demo. As root it runs as the user postgres, who must be able to reach DIR.
-#   pg.sh up|down|kill|status|env|wipe|database NAME [-d DIR] [-p PORT]
-# PORT 0 looks for a free one. `up` and `down` may be repeated; `up` and `env` print a connection string. `kill` is a crash.
+#   pg.sh up|down|kill|status|env|wipe|database NAME|standby PRIMARY|promote [-d DIR] [-p PORT]
+# PORT 0 looks for a free one. `up` and `down` may be repeated; `up` and `env` print a connection string. `kill` is a crash. `standby` makes and
+# starts one that follows the server of another DIR, whose commits wait for it from then on; `promote` makes a standby take over.
 # Anybody on this machine may connect: never use it for data that matters.
 set -euo pipefail
-usage() { sed -n 2,5p "$0" | cut -c3-; exit 2; }
+usage() { sed -n 2,6p "$0" | cut -c3-; exit 2; }
 cmd=${1:-}; shift || true
-name=; if [ "$cmd" = database ]; then name=${1:-}; shift || true; fi
+name=; if [ "$cmd" = database ] || [ "$cmd" = standby ]; then name=${1:-}; shift || true; fi
 DIR=${PG_DIR:-${TMPDIR:-/tmp}/piperoll-pg}; PORT=${PG_PORT:-0}
 while getopts d:p: option; do
   case $option in d) DIR=$OPTARG ;; p) PORT=$OPTARG ;; *) usage ;; esac
@@ -54,6 +55,15 @@ up() {
   show
 }
 
+standby() {
+  local primary=$name/port query="ALTER SYSTEM SET synchronous_standby_names = '*'"
+  if [ "$(id -u)" = 0 ]; then mkdir -p "$DIR"; chown postgres: "$DIR"; fi
+  as_user "$(bin)/pg_basebackup" -h 127.0.0.1 -p "$(cat "$primary")" -U postgres -D "$DIR/data" -R -X stream -c fast
+  up
+  # Only now, so that the copy waits for nobody when it takes over.
+  as_user "$(bin)/psql" -q -h 127.0.0.1 -p "$(cat "$primary")" -U postgres -c "$query" -c "SELECT pg_reload_conf()" postgres >/dev/null
+}
+
 # A crash: the postmaster and all its children at once, as when the machine loses power but for what the kernel holds.
 crash() {
   local pid child
@@ -68,6 +78,8 @@ crash() {
 case $cmd in
   up) up ;;
   down) if running; then control -m fast stop; fi ;;
+  standby) standby ;;
+  promote) control promote ;;
   kill) crash ;;
   status) if running; then echo "up, port $(cat "$DIR/port")"; else echo down; exit 1; fi ;;
   env) show ;;

@@ -12,13 +12,17 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>Npgsql's form, to the database <c>postgres</c> as its superuser; the same after a restart.</summary>
     public string ConnectionString { get; private set; } = "";
 
+    /// <summary>The same, naming the other one first: whichever takes writes is meant.</summary>
+    public string ConnectionStringWith(PostgresServer other) =>
+        $"Host={other.Address},{Address};" + ConnectionString[ConnectionString.IndexOf("Username=", StringComparison.Ordinal)..];
+
     /// <summary>Starts one; takes about two seconds.</summary>
     public static async Task<PostgresServer> StartAsync()
     {
         var server = new PostgresServer();
         try
         {
-            server.ConnectionString = (await server._script.UpAsync("-p", "0")).Trim();
+            server.ConnectionString = (await server._script.FirstAsync("up", "-p", "0")).Trim();
             return server;
         }
         catch
@@ -27,6 +31,29 @@ public sealed class PostgresServer : IAsyncDisposable
             throw;
         }
     }
+
+    private string Address => "127.0.0.1:" + ConnectionString.Split("Port=")[1].Split(';')[0];
+
+    /// <summary>
+    /// A second server that follows this one. From now on a commit here is answered when both have it, so that the second can take over.
+    /// </summary>
+    public async Task<PostgresServer> StartStandbyAsync()
+    {
+        var standby = new PostgresServer();
+        try
+        {
+            standby.ConnectionString = (await standby._script.FirstAsync("standby", _script.Folder, "-p", "0")).Trim();
+            return standby;
+        }
+        catch
+        {
+            await standby.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Makes a standby take over; ends when it takes writes.</summary>
+    public Task PromoteAsync() => _script.RunAsync("promote");
 
     /// <summary>Makes an empty database.</summary>
     public Task CreateDatabaseAsync(string name) => _script.RunAsync("database", name);

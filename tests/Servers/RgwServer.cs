@@ -24,7 +24,7 @@ public sealed class RgwServer : IAsyncDisposable
         var server = new RgwServer();
         try
         {
-            server.Read(await server._script.UpAsync("-p", "0"));
+            server.Read(await server._script.FirstAsync("up", "-p", "0"));
             return server;
         }
         catch

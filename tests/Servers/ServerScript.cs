@@ -37,13 +37,16 @@ internal sealed class ServerScript : IAsyncDisposable
             : throw new InvalidOperationException($"{_script} {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{await output}{await errors}");
     }
 
-    /// <summary>Starts the daemons for the first time, and the watcher over them.</summary>
-    public async Task<string> UpAsync(params string[] arguments)
+    /// <summary>The folder of its own.</summary>
+    public string Folder => _folder;
+
+    /// <summary>Starts the daemons for the first time, by such a command as <c>up</c>, and the watcher over them.</summary>
+    public async Task<string> FirstAsync(params string[] command)
     {
         // In a session of its own: it must outlive an interrupt that ends us and our group.
         string watch = $"exec >/dev/null 2>&1; tail --pid={Environment.ProcessId} -f /dev/null; exec bash '{_script}' wipe -d '{_folder}'";
         _watcher ??= Start("setsid", ["bash", "-c", watch]);
-        return await RunAsync(["up", .. arguments]);
+        return await RunAsync(command);
     }
 
     public async ValueTask DisposeAsync()

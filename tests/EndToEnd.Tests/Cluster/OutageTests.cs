@@ -1,5 +1,6 @@
 using PipeRoll.EndToEnd.Tests.Cluster.Support;
 using PipeRoll.EndToEnd.Tests.Support;
+using PipeRoll.Servers;
 
 namespace PipeRoll.EndToEnd.Tests.Cluster;
 
@@ -30,6 +31,29 @@ public sealed class OutageTests(ClusterBackends backends)
         Assert.Contains("metadataAwaySince\":\"", readiness, StringComparison.Ordinal);
         Assert.All(cluster.Brokers, broker => Assert.False(broker.HasExited));
         await cluster.WhenSettledAsync();
+        await load.FinishAsync();
+        await load.VerifyAsync(cluster.Bootstrap);
+        await cluster.AuditAsync();
+    }
+
+    [Fact]
+    public async Task AStandbyOfTheDatabaseTakesOverAndNobodyIsStopped()
+    {
+        (string bucket, _) = await backends.NewAsync();
+        await using PostgresServer primary = await PostgresServer.StartAsync();
+        await using PostgresServer standby = await primary.StartStandbyAsync();
+        await using ClusterProcesses cluster = await ClusterProcesses.StartAsync(backends, bucket, primary.ConnectionStringWith(standby));
+        await SequenceLoad.CreateTopicAsync(cluster.Bootstrap, "database-fails-over", Partitions);
+        using var load = new SequenceLoad(cluster.Bootstrap, "database-fails-over", Partitions, PerPause);
+        await load.RunForAsync(TimeSpan.FromSeconds(1));
+        await primary.KillAsync();
+        await standby.PromoteAsync();
+        await load.RunForAsync(TimeSpan.FromSeconds(1));
+
+        // Needs the database: a topic is made, and led.
+        await SequenceLoad.CreateTopicAsync(cluster.Bootstrap, "made-afterwards", Partitions);
+        await cluster.WhenSettledAsync();
+        Assert.All(cluster.Brokers, broker => Assert.False(broker.HasExited));
         await load.FinishAsync();
         await load.VerifyAsync(cluster.Bootstrap);
         await cluster.AuditAsync();

@@ -50,25 +50,15 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     [Fact]
     public async Task Calls_repeated_over_crashes_take_effect_exactly_once()
     {
-        IReadOnlyList<StreamId> streams = await _store.CreateStreamsAsync(4, "test");
-        using var stop = new CancellationTokenSource();
-        Task<int>[] writers = [.. streams.Select(s => Task.Run(() => WriteAsync(s, stop.Token)))];
+        await using RangeWriters writers = await RangeWriters.StartAsync(_store);
         for (int i = 0; i < 3; i++)
         {
-            await Task.WhenAny(Task.WhenAll(writers), WaitUntilAsync(streams, (i + 1) * 200));
+            await writers.WaitUntilAsync((i + 1) * 200);
             await (i == 1 ? _server.StopAsync() : _server.KillAsync());
             await _server.StartAgainAsync();
         }
 
-        stop.Cancel();
-        int[] committed = await Task.WhenAll(writers).WaitAsync(Patience);
-        IReadOnlyList<StreamState> states = await _store.ReadStreamsAsync(streams);
-        for (int i = 0; i < streams.Count; i++)
-        {
-            Assert.Equal(committed[i] * 10L, states[i].CommittedOffset);
-            IReadOnlyList<StreamRange> ranges = await _store.ListRangesAsync(streams[i], 0, int.MaxValue);
-            Assert.Equal(Enumerable.Range(0, committed[i]).Select(n => n * 10L), ranges.Select(r => r.BaseOffset));
-        }
+        await writers.VerifyAsync();
     }
 
     [Fact]
@@ -89,43 +79,5 @@ public sealed class PostgresOutageTests : IAsyncLifetime
         Assert.DoesNotContain(stuck, call => call.IsCompleted);
         await held.RollbackAsync();
         await Task.WhenAll(stuck).WaitAsync(Patience);
-    }
-
-    /// <summary>Commits range after range, each until it is answered.</summary>
-    private async Task<int> WriteAsync(StreamId stream, CancellationToken stop)
-    {
-        int ranges = 0;
-        while (!stop.IsCancellationRequested)
-        {
-            long id = await UntilAnsweredAsync(() => _store.PrepareObjectsAsync(1, TimeSpan.FromHours(1)));
-            var commit = new ObjectCommit(id, 100, 50, [new RangeCommit(stream, 0, ranges * 10, (ranges + 1) * 10, 0, 100)]);
-            Assert.Empty((await UntilAnsweredAsync(() => _store.CommitObjectsAsync([commit]))).Refused);
-            ranges++;
-        }
-
-        return ranges;
-    }
-
-    private async Task WaitUntilAsync(IReadOnlyList<StreamId> streams, long offset)
-    {
-        while ((await UntilAnsweredAsync(() => _store.ReadStreamsAsync(streams))).Any(s => s.CommittedOffset < offset))
-        {
-            await Task.Yield();
-        }
-    }
-
-    private static async Task<T> UntilAnsweredAsync<T>(Func<ValueTask<T>> call)
-    {
-        while (true)
-        {
-            try
-            {
-                return await call();
-            }
-            catch (MetadataUnavailableException)
-            {
-                await Task.Delay(20);
-            }
-        }
     }
 }

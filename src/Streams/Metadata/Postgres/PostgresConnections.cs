@@ -78,6 +78,9 @@ internal sealed class PostgresConnections : IDisposable
     {
         var builder = new NpgsqlConnectionStringBuilder(_options.ConnectionString) { Timeout = (int)_options.ConnectTimeout.TotalSeconds };
         builder.ApplicationName ??= "piperoll";
+
+        // A standby that has taken over must not be taken for one that only reads for ten seconds, which is Npgsql's default.
+        builder.HostRecheckSeconds = 1;
         return builder;
     }
 }
