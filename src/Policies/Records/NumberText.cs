@@ -8,6 +8,9 @@ internal static class NumberText
 {
     private const double IntegersExactMax = 9_007_199_254_740_992;
 
+    /// <summary>Below it a number of hundredths has at most fifteen digits.</summary>
+    private const double HundredthsMax = 1e13;
+
     /// <summary>Writes a finite number; at least 32 bytes must be free. Returns how many were written.</summary>
     public static int Format(double value, Span<byte> into)
     {
@@ -16,9 +19,38 @@ internal static class NumberText
             Utf8Formatter.TryFormat((long)value, into, out int whole);
             return whole;
         }
+        if (Math.Abs(value) < HundredthsMax && Math.Round(value * 100) is var hundredths && hundredths / 100 == value)
+        {
+            return FormatHundredths((long)hundredths, into);
+        }
         value.TryFormat(into, out int written, "R", CultureInfo.InvariantCulture);
         int exponentMark = into[..written].IndexOf((byte)'E');
         return exponentMark < 0 ? written : Relayout(into, written, exponentMark);
+    }
+
+    /// <summary>
+    /// Amounts of money, and sums of them. Two decimals of at most fifteen digits never share a double, so no shorter text can read back to the
+    /// same one; a small number that has no whole part is no special case down to a hundredth.
+    /// </summary>
+    private static int FormatHundredths(long hundredths, Span<byte> into)
+    {
+        int at = 0;
+        if (hundredths < 0)
+        {
+            into[at++] = (byte)'-';
+            hundredths = -hundredths;
+        }
+        (long whole, long rest) = Math.DivRem(hundredths, 100);
+        Utf8Formatter.TryFormat(whole, into[at..], out int digits);
+        at += digits;
+        into[at++] = (byte)'.';
+        (long tenth, long hundredth) = Math.DivRem(rest, 10);
+        into[at++] = (byte)('0' + tenth);
+        if (hundredth != 0)
+        {
+            into[at++] = (byte)('0' + hundredth);
+        }
+        return at;
     }
 
     public static string ToText(double value)

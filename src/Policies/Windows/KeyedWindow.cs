@@ -16,6 +16,7 @@ internal sealed class KeyedWindow
 {
     private readonly PolicyWindow _window;
     private readonly KeyTable _keys = new();
+    private readonly TextPool? _texts;
     private long _events;
     private long _bytes;
 
@@ -25,7 +26,11 @@ internal sealed class KeyedWindow
     /// </summary>
     private PriorityQueue<int, (long NewestMs, byte[] Key)>? _oldest;
 
-    public KeyedWindow(PolicyWindow window) => _window = window;
+    public KeyedWindow(PolicyWindow window)
+    {
+        _window = window;
+        _texts = window.Aggregate == WindowAggregate.Distinct ? new TextPool() : null;
+    }
 
     public int KeyCount => _keys.Count;
 
@@ -122,7 +127,7 @@ internal sealed class KeyedWindow
         WindowReading before = _window.IncludesCurrent ? default : Read(in series, timeMs);
         if (counts)
         {
-            _events += series.Insert(timeMs, value, text);
+            _events += series.Insert(timeMs, value, text, _texts);
             if (series.Count > _window.EventsPerKeyMax)
             {
                 series.Clip();

@@ -127,7 +127,11 @@ internal struct WindowSeries
     }
 
     /// <summary>Takes an event in at its own time, after those of the same time. Returns by how much <see cref="Count"/> changed.</summary>
-    public int Insert(long timeMs, double value, ReadOnlySpan<byte> text)
+    /// <param name="timeMs">Its time.</param>
+    /// <param name="value">Its value, where the aggregate has one.</param>
+    /// <param name="text">Its text, where the aggregate takes one.</param>
+    /// <param name="pool">For distinct: where texts are kept.</param>
+    public int Insert(long timeMs, double value, ReadOnlySpan<byte> text, TextPool? pool)
     {
         int before = Count;
         switch (_aggregate)
@@ -136,7 +140,7 @@ internal struct WindowSeries
                 InsertExtreme(timeMs, value);
                 break;
             case WindowAggregate.Distinct:
-                InsertDistinct(timeMs, text);
+                InsertDistinct(timeMs, text, pool!);
                 break;
             case WindowAggregate.DistinctApprox:
                 InsertApproximate(timeMs, ApproximateCount.CodeOf(text));
@@ -302,7 +306,7 @@ internal struct WindowSeries
 
     private readonly bool Beats(double left, double right) => _aggregate == WindowAggregate.Max ? left > right : left < right;
 
-    private void InsertDistinct(long timeMs, ReadOnlySpan<byte> text)
+    private void InsertDistinct(long timeMs, ReadOnlySpan<byte> text, TextPool pool)
     {
         ulong hash = ByteHash.Of(text);
         byte[]? kept = null;
@@ -319,7 +323,7 @@ internal struct WindowSeries
         int at = PlaceOf(timeMs);
         OpenGap(at);
         _entries[at] = new Entry(timeMs, 0);
-        _texts![at] = kept ?? text.ToArray();
+        _texts![at] = kept ?? pool.CopyOf(text, hash);
         _textBytes += text.Length;
         _hashes![at] = hash;
     }

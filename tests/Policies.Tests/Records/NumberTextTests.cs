@@ -42,4 +42,18 @@ public class NumberTextTests
                 }
             },
             iter: 20_000);
+
+    [Fact]
+    public void AmountsAreWrittenAsTheSlowWayWritesThem() =>
+        Gen.Long[-2_000_000_000_000_000, 2_000_000_000_000_000].Select(Gen.Int[0, 15]).Sample(
+            (hundredths, digits) =>
+            {
+                double value = hundredths / Math.Pow(10, digits) / 100;
+                string slow = value.ToString("R", CultureInfo.InvariantCulture);
+                if (!slow.Contains('E', StringComparison.Ordinal) && slow != "-0")
+                {
+                    Assert.Equal(slow, NumberText.ToText(value));
+                }
+            },
+            iter: 100_000);
 }
