@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using PipeRoll.Broker.Cluster.Members;
 using PipeRoll.Streams.Metadata;
 
 namespace PipeRoll.Broker.Cluster;
@@ -11,6 +12,9 @@ public sealed record ClusterDependencies
     public required TimeProvider Time { get; init; }
 
     public required ILoggerFactory Loggers { get; init; }
+
+    /// <summary>Finds out whether somebody listens at an advertised host and port.</summary>
+    public Func<string, int, CancellationToken, ValueTask<Knock>> KnockAsync { get; init; } = SocketKnock.AtAsync;
 
     /// <summary>
     /// This life has ended for the cluster: the process must end (exit code 75) and may start anew. Called once; must not throw.

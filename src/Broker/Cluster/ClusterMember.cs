@@ -111,6 +111,10 @@ public sealed partial class ClusterMember : IAsyncDisposable
         Start(_tail.RunAsync);
         Start(_controller.RunAsync);
         Start(_loads.RunAsync);
+        var silence = new SilenceWatch(
+            _options, _dependencies.Metadata, _membership, _images, _dependencies.KnockAsync, _dependencies.Time, Metrics, _logger);
+        _membership.OnQuietest = silence.Look;
+        Start(silence.RunAsync);
         Start(new FenceWatch(_options, storage, _membership, _dependencies.Time).RunAsync);
     }
 

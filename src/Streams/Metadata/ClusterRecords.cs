@@ -68,7 +68,14 @@ public readonly record struct ControllerTerm(BrokerEpoch Broker, long Term);
 /// <param name="IsAccepted">False: this life was declared dead, and must end.</param>
 /// <param name="NowMs">The database's clock.</param>
 /// <param name="LogEnd">Sequence number of the newest entry of the metadata log.</param>
-public sealed record Heartbeat(bool IsAccepted, ControllerTerm Controller, long NowMs, long LogEnd);
+public sealed record Heartbeat(bool IsAccepted, ControllerTerm Controller, long NowMs, long LogEnd)
+{
+    /// <summary>Of the other brokers that serve, the one that has been silent for longest; null when there is no other.</summary>
+    public QuietBroker? Quietest { get; init; }
+}
+
+/// <param name="LeaseLeft">How long its lease still lasts; negative when it has passed.</param>
+public readonly record struct QuietBroker(BrokerEpoch Broker, TimeSpan LeaseLeft);
 
 /// <summary>All of the control plane at one instant: entries of the log above <paramref name="LogEnd"/> come on top.</summary>
 /// <param name="Topics">With <see cref="TopicRecord.Placements"/>.</param>

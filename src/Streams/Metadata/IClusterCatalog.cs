@@ -41,6 +41,15 @@ public interface IClusterCatalog
     ValueTask<IReadOnlyList<BrokerEpoch>> FenceExpiredAsync(ControllerTerm term, CancellationToken cancellation = default);
 
     /// <summary>
+    /// A broker fences another one before its lease has passed, having found that nobody listens where it should: of whom no more than
+    /// <paramref name="leaseLeftMax"/> is left of the lease, which is how long it has been silent. Log: <c>broker.fenced</c>.
+    /// </summary>
+    /// <returns>False when it is not that silent, or serves no longer.</returns>
+    /// <exception cref="BrokerFencedException"><paramref name="by"/> is neither alive nor draining.</exception>
+    ValueTask<bool> FenceSilentAsync(
+        BrokerEpoch by, BrokerEpoch silent, TimeSpan leaseLeftMax, CancellationToken cancellation = default);
+
+    /// <summary>
     /// The controller has <paramref name="recoverer"/> recover the log of a fenced broker, or of one whose recoverer is itself no longer
     /// alive or draining. Log: <c>broker.recovering</c>.
     /// </summary>

@@ -1,4 +1,5 @@
 using PipeRoll.Broker.Cluster;
+using PipeRoll.Broker.Cluster.Members;
 using PipeRoll.Broker.Tests.Support;
 using PipeRoll.Simulation.Engine;
 using PipeRoll.Streams;
@@ -23,6 +24,9 @@ internal sealed class ClusterTestNode(ClusterMember member, SimulatedProcess pro
     public required FakeRecoveringStorage Storage { get; init; }
 
     public required CapturedLogs Logs { get; init; }
+
+    /// <summary>Its machine says that nobody listens, though it lives.</summary>
+    public bool IsDeaf { get; set; }
 
     public List<string> Fenced { get; } = [];
 
@@ -49,6 +53,9 @@ internal sealed class ClusterHarness
     }
 
     public IMetadataStore Store { get; }
+
+    /// <summary>Whether a machine tells that nobody listens on it any more; else it says nothing.</summary>
+    public bool MachinesRefuse { get; set; }
 
     public TimeProvider Time => _world.Driver.Time;
 
@@ -80,6 +87,7 @@ internal sealed class ClusterHarness
             Metadata = store,
             Time = process.Time,
             Loggers = logs,
+            KnockAsync = (host, _, _) => ValueTask.FromResult(KnockAt(host)),
             OnFenced = reason => node!.Fenced.Add(reason),
             OnFatal = error => node!.Fatal.Add(error),
         });
@@ -101,6 +109,9 @@ internal sealed class ClusterHarness
         });
         return node;
     }
+
+    private Knock KnockAt(string host) => _nodes.Exists(node => "host" + node.NodeId == host && node.Process.IsAlive && !node.IsDeaf) ? Knock.Answered
+        : MachinesRefuse ? Knock.Refused : Knock.Unknown;
 
     public async Task<ClusterTestNode[]> StartAsync(params int[] nodeIds)
     {

@@ -24,6 +24,45 @@ public sealed class DeathTests
         Assert.All(nodes[0].Member.Status.Brokers, broker => Assert.True(broker.Record.State is BrokerState.Alive or BrokerState.Gone));
     });
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void AMachineThatSaysItsBrokerIsGoneIsBelievedBeforeTheLeaseHasPassed(int dies) => ClusterHarness.Run(async cluster =>
+    {
+        cluster.MachinesRefuse = true;
+        ClusterTestNode[] nodes = await cluster.StartAsync(1, 2, 3);
+        TopicRecord topic = await cluster.CreateTopicAsync("orders", 30, nodes);
+        await cluster.UntilAsync("writable at first", () => cluster.AllWritable(topic));
+        await cluster.PassAsync(4);
+
+        // The first one is the controller.
+        nodes[dies].Kill();
+        TimeSpan took = await cluster.UntilAsync("writable again", () => cluster.AllWritable(topic));
+
+        Assert.InRange(took.TotalSeconds, 0.7, 2.9);
+        Assert.Single(nodes, node => node.Storage.Recovered.Count > 0);
+        Assert.All(nodes, node => Assert.Empty(node.Fenced));
+    });
+
+    [Fact]
+    public void NobodyIsDeclaredDeadWhoBeatsOrWhoseMachineSaysNothing() => ClusterHarness.Run(async cluster =>
+    {
+        cluster.MachinesRefuse = true;
+        ClusterTestNode[] nodes = await cluster.StartAsync(1, 2, 3);
+        await cluster.PassAsync(10);
+        nodes[1].IsDeaf = true;
+        await cluster.PassAsync(10);
+        Assert.Empty(nodes[1].Fenced);
+
+        // Silent for less than a session, but somebody listens.
+        nodes[1].IsDeaf = false;
+        nodes[1].Line.IsCut = true;
+        await cluster.PassAsync(2);
+        nodes[1].Line.IsCut = false;
+        await cluster.PassAsync(10);
+        Assert.All(nodes, node => Assert.Empty(node.Fenced));
+    });
+
     [Fact]
     public void SeveralDeadLogsAreRecoveredAtTheSameTimeByDifferentSurvivors() => ClusterHarness.Run(async cluster =>
     {

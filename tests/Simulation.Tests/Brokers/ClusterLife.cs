@@ -78,6 +78,7 @@ internal sealed class ClusterLife(ClusterWorld cluster, int nodeId, SimulatedPro
             Metadata = metadata,
             Time = process.Time,
             Loggers = TraceLoggers.For(cluster.World, process),
+            KnockAsync = (other, port, _) => cluster.Network.KnockAsync(process, host, other, port),
             OnFenced = reason => Fenced(reason),
             OnFatal = cluster.World.Fail,
         });

@@ -24,6 +24,10 @@ internal sealed partial class FaultyMetadataStore
     public ValueTask<long> WaitForLogAsync(long after, TimeSpan max, CancellationToken cancellation = default) =>
         CallOrGiveUpAsync("meta.waitforlog", () => inner.WaitForLogAsync(after, max, cancellation), cancellation);
 
+    public ValueTask<bool> FenceSilentAsync(
+        BrokerEpoch by, BrokerEpoch silent, TimeSpan leaseLeftMax, CancellationToken cancellation = default) =>
+        CallAsync("meta.fencesilent", () => inner.FenceSilentAsync(by, silent, leaseLeftMax));
+
     public ValueTask<IReadOnlyList<BrokerEpoch>> FenceExpiredAsync(ControllerTerm term, CancellationToken cancellation = default) =>
         CallAsync("meta.fenceexpired", () => inner.FenceExpiredAsync(term));
 

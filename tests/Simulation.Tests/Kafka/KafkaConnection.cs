@@ -33,16 +33,14 @@ internal sealed class KafkaConnection
     /// <returns>Null when there is nobody.</returns>
     public static async Task<KafkaConnection?> OpenAsync(ClientHost host, string address, int port)
     {
-        try
-        {
-            var connection = new KafkaConnection(host, await host.Network.ConnectAsync(host.Process, host.Name, address, port));
-            _ = host.World.GuardAsync(connection.ReadLoopAsync());
-            return connection;
-        }
-        catch (IOException)
+        if (await host.Network.TryConnectAsync(host.Process, host.Name, address, port) is not { } socket)
         {
             return null;
         }
+
+        var connection = new KafkaConnection(host, socket);
+        _ = host.World.GuardAsync(connection.ReadLoopAsync());
+        return connection;
     }
 
     /// <returns>The answer; null when none came: the request may have been carried out, or not, or will be.</returns>

@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Cluster.Members;
 using PipeRoll.Broker.Network;
 using PipeRoll.Simulation.Engine;
 
@@ -43,18 +44,23 @@ public sealed class SimulatedNetwork(SimulatedWorld world, NetworkFaults faults)
     }
 
     /// <exception cref="IOException">Nobody listens there, or nobody answers.</exception>
-    public async Task<SocketStream> ConnectAsync(SimulatedProcess process, string from, string host, int port)
+    public async Task<SocketStream> ConnectAsync(SimulatedProcess process, string from, string host, int port) =>
+        await TryConnectAsync(process, from, host, port)
+        ?? throw new IOException($"simulated: {host}:{port} refuses connections, or does not answer");
+
+    /// <summary>The same for those who try often: null instead of an exception, which takes longer than all the rest.</summary>
+    public async Task<SocketStream?> TryConnectAsync(SimulatedProcess process, string from, string host, int port)
     {
         await process.DelayAsync(Latency());
         if (IsCut(from, host) || IsCut(host, from))
         {
             await process.DelayAsync(TimeSpan.FromMilliseconds(Faults.ConnectTimeoutMs));
-            throw new IOException($"simulated: no answer from {host}:{port}");
+            return null;
         }
 
         if (!_listeners.TryGetValue((host, port), out SimulatedListener? listener))
         {
-            throw new IOException($"simulated: {host}:{port} refuses connections");
+            return null;
         }
 
         var there = new NetworkPipe(this, from, host);
@@ -66,6 +72,13 @@ public sealed class SimulatedNetwork(SimulatedWorld world, NetworkFaults faults)
         world.Trace.Note("net.connect", process.Number, listener.Process!.Number);
         listener.Offer(server);
         return client;
+    }
+
+    /// <summary>Whether somebody listens there, as far as can be told from here.</summary>
+    public async ValueTask<Knock> KnockAsync(SimulatedProcess process, string from, string host, int port)
+    {
+        await process.DelayAsync(Latency());
+        return IsCut(from, host) || IsCut(host, from) ? Knock.Unknown : _listeners.ContainsKey((host, port)) ? Knock.Answered : Knock.Refused;
     }
 
     /// <summary>From now on nothing gets from the one host to the other.</summary>

@@ -112,6 +112,27 @@ public abstract class ClusterCatalogContract : MetadataContract
     }
 
     [Fact]
+    public async Task Whoever_is_silent_can_be_fenced_before_the_lease_has_passed()
+    {
+        BrokerEpoch one = await RegisterAsync();
+        BrokerEpoch two = await RegisterAsync();
+        TimeSpan half = Session / 2;
+        await AdvanceAsync(half - TimeSpan.FromSeconds(0.5));
+        Assert.False(await Store.FenceSilentAsync(one, two, half));
+        await AdvanceAsync(TimeSpan.FromSeconds(0.5));
+        Assert.Equal(new QuietBroker(two, half), (await BeatAsync(one)).Quietest);
+        Assert.Equal(one, (await BeatAsync(two)).Quietest!.Value.Broker);
+        Assert.False(await Store.FenceSilentAsync(one, two, half));
+        await AdvanceAsync(half);
+        Assert.True(await Store.FenceSilentAsync(one, two, half));
+        Assert.False(await Store.FenceSilentAsync(one, two, half));
+        Assert.False((await BeatAsync(two)).IsAccepted);
+        Assert.Null((await BeatAsync(one)).Quietest);
+        Assert.Equal("broker.fenced", (await KindsAsync()).Last());
+        await Assert.ThrowsAsync<BrokerFencedException>(async () => await Store.FenceSilentAsync(two, one, half));
+    }
+
+    [Fact]
     public async Task A_dead_log_is_recovered_by_one_survivor_at_a_time()
     {
         ControllerTerm term = await LeadAsync();

@@ -12,7 +12,7 @@ public sealed class EnginesAgreeTests(PostgresFixture postgres)
     [Fact]
     public async Task Any_sequence_of_calls_gets_the_same_answers()
     {
-        Gen<Call[]> calls = Gen.Select(Gen.Int[0, 33], Gen.Int[1, 5], Gen.Int[1, 5], Gen.Int[0, 4], Gen.Int[0, 3])
+        Gen<Call[]> calls = Gen.Select(Gen.Int[0, 34], Gen.Int[1, 5], Gen.Int[1, 5], Gen.Int[0, 4], Gen.Int[0, 3])
             .Select(v => new Call(v.Item1, v.Item2, v.Item3, v.Item4, v.Item5)).Array[1, 80];
         await calls.SampleAsync(
             async sequence =>
@@ -150,6 +150,7 @@ public sealed class EnginesAgreeTests(PostgresFixture postgres)
             24 => await store.SaveCheckpointAsync(Stream, D == 3 ? C : Placement.Epoch, new StreamCheckpoint(C, new byte[] { (byte)A })),
             25 => await RelocateAsync(store),
             26 => await ReplaceAsync(store),
+            34 => await store.FenceSilentAsync(Broker, Other, TimeSpan.FromSeconds(C)),
             _ => await SweepAsync(store),
         };
 

@@ -12,12 +12,15 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
 {
     private const int PerPartition = 250;
 
+    /// <summary>Events of a partition that are new before each crash: more than enough to meet any step as often as a case waits for.</summary>
+    private const int PerCrash = 85;
+
     [Fact]
     public void A_crash_at_any_step_loses_and_doubles_nothing()
     {
         var failures = new ConcurrentQueue<string>();
         (WorkerStep Step, int Seed)[] cases = [.. Enum.GetValues<WorkerStep>().SelectMany(step => new[] { (step, 1), (step, 2) })];
-        Parallel.ForEach(cases, new ParallelOptions { MaxDegreeOfParallelism = 22 }, each =>
+        Parallel.ForEach(cases, new ParallelOptions { MaxDegreeOfParallelism = 8 }, each =>
         {
             try
             {
@@ -48,7 +51,7 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
                 if (step == WorkerStep.Consumed && offset == 120 && Interlocked.Decrement(ref stallsLeft) == 0)
                 {
                     isStalled.Set();
-                    goOn.Wait(30_000);
+                    goOn.Wait(DecidingFixture.HangsAfterMs);
                 }
             },
         };
@@ -63,12 +66,12 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
         using var stop = new CancellationTokenSource();
         Task undead = Task.Factory.StartNew(
             () => zombie.Run(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        Assert.True(isStalled.Wait(20_000));
+        Assert.True(isStalled.Wait(DecidingFixture.HangsAfterMs));
 
         fixture.RunToEnd(plan, PerPartition);
         goOn.Set();
         long ignored = 0;
-        Assert.True(SpinWait.SpinUntil(() => (ignored = Ignored(plan)) > 0, 15_000), "the undead worker wrote nothing");
+        Assert.True(SpinWait.SpinUntil(() => (ignored = Ignored(plan)) > 0, DecidingFixture.HangsAfterMs), "the undead worker wrote nothing");
         await stop.CancelAsync();
         await undead;
         fixture.AssertExactlyOnce(plan, events);
@@ -114,10 +117,12 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
     private void CrashThenFinish(WorkerStep step, int seed)
     {
         WorkflowPlan plan = fixture.NewPlan($"crash-{step}");
-        var events = fixture.Produce(plan, PerPartition, seed);
+        var events = fixture.Produce(plan, PerCrash, seed);
         var random = new Random(seed + (int)step);
         for (int crash = 0; crash < 2; crash++)
         {
+            // What came before this run may all be committed already.
+            fixture.ProduceMore(plan, PerCrash, seed, events);
             int left = random.Next(1, step switch
             {
                 <= WorkerStep.Restored or WorkerStep.SnapshotSent or WorkerStep.Acknowledged or WorkerStep.Committed => 3,
@@ -140,14 +145,14 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
                 },
             };
             using var worker = new WorkflowWorker(plan, fixture.Cluster.Connection, options, new WorkflowProgress(), NullLogger.Instance);
-            using var giveUp = new CancellationTokenSource(40_000);
+            using var giveUp = new CancellationTokenSource(DecidingFixture.HangsAfterMs);
             Exception? died = Record.Exception(() => worker.Run(giveUp.Token));
             Assert.True(
                 died is CrashException or WorkflowException { InnerException: CrashException },
                 $"crash {crash} did not happen: {died?.ToString() ?? "ran to the end"}");
         }
 
-        fixture.RunToEnd(plan, PerPartition);
+        fixture.RunToEnd(plan, events[0].Count);
         fixture.AssertExactlyOnce(plan, events);
     }
 

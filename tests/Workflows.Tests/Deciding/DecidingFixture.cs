@@ -13,6 +13,9 @@ namespace PipeRoll.Workflows.Tests.Deciding;
 public sealed class DecidingFixture : IDisposable
 {
     public const int Partitions = 2;
+
+    /// <summary>Only a run that hangs takes so long, however busy the machine is.</summary>
+    public const int HangsAfterMs = 240_000;
     public const string PolicyText = """
         name: tests
         version: "1"
@@ -82,10 +85,18 @@ public sealed class DecidingFixture : IDisposable
     /// <summary>Produces seeded events; returns them by partition.</summary>
     public List<(byte[] Key, byte[] Value)>[] Produce(WorkflowPlan plan, int perPartition, int seed)
     {
-        var random = new Random(seed);
         List<(byte[] Key, byte[] Value)>[] events = [.. Enumerable.Range(0, Partitions).Select(_ => new List<(byte[], byte[])>())];
+        ProduceMore(plan, perPartition, seed, events);
+        return events;
+    }
+
+    /// <summary>Produces events behind those that are there, and adds them.</summary>
+    public void ProduceMore(WorkflowPlan plan, int perPartition, int seed, List<(byte[] Key, byte[] Value)>[] events)
+    {
+        int first = events[0].Count;
+        var random = new Random(seed + first);
         using IProducer<byte[]?, byte[]?> producer = KafkaClients.Producer(Cluster.Connection.ProducerConfig("test"), NullLogger.Instance);
-        for (int index = 0; index < perPartition; index++)
+        for (int index = first; index < first + perPartition; index++)
         {
             for (int partition = 0; partition < Partitions; partition++)
             {
@@ -104,7 +115,6 @@ public sealed class DecidingFixture : IDisposable
         }
 
         producer.Flush(TimeSpan.FromSeconds(30));
-        return events;
     }
 
     /// <summary>What a pure fold over the events decides: topic → records (source offset, value) of one partition.</summary>
@@ -161,7 +171,7 @@ public sealed class DecidingFixture : IDisposable
             () => worker.Run(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         bool isDone = SpinWait.SpinUntil(
             () => run.IsCompleted
-                || (progress.Committed.Count == Partitions && progress.Committed.Values.All(next => next >= perPartition)), 40_000);
+                || (progress.Committed.Count == Partitions && progress.Committed.Values.All(next => next >= perPartition)), HangsAfterMs);
         stop.Cancel();
         run.GetAwaiter().GetResult();
         Assert.True(isDone, $"only {string.Join(", ", progress.Committed)} committed");
@@ -176,7 +186,7 @@ public sealed class DecidingFixture : IDisposable
         using var stop = new CancellationTokenSource();
         Task run = Task.Factory.StartNew(
             () => worker.Run(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        SpinWait.SpinUntil(() => run.IsCompleted || progress.Committed.Values.Any(next => next >= perPartition), 20_000);
+        SpinWait.SpinUntil(() => run.IsCompleted || progress.Committed.Values.Any(next => next >= perPartition), HangsAfterMs);
         stop.Cancel();
         run.GetAwaiter().GetResult();
         Assert.True(progress.Recovered > 0, "the second worker was given no partition");

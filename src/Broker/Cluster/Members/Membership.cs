@@ -89,6 +89,9 @@ internal sealed partial class Membership(
         }
     }
 
+    /// <summary>Told after each heartbeat which of the others has been silent for longest.</summary>
+    public Action<QuietBroker>? OnQuietest { get; set; }
+
     /// <summary>From now on this broker takes the controller's place when that is free.</summary>
     public void MayLead() => Volatile.Write(ref _mayLead, true);
 
@@ -198,6 +201,11 @@ internal sealed partial class Membership(
         }
 
         metrics.LogSeen(beat.LogEnd);
+        if (beat.Quietest is { } quietest)
+        {
+            OnQuietest?.Invoke(quietest);
+        }
+
         if (away is { } since)
         {
             LogBack(logger, (_time.GetUtcNow() - since).TotalSeconds);

@@ -15,8 +15,8 @@ internal sealed class PasswordCheck(SecurityDirectory directory, Func<Guid> newG
     private readonly Lock _gate = new();
     private readonly byte[] _key = [.. newGuid().ToByteArray(), .. newGuid().ToByteArray()];
     private readonly Dictionary<string, (byte[] Proof, ScramCredential Credential)> _remembered = new(StringComparer.Ordinal);
-    private readonly ScramCredential _nobody =
-        ScramCredential.FromPassword(ScramMechanism.Sha256, newGuid().ToString(), newGuid().ToByteArray(), Scram.IterationsMin);
+    private readonly Lazy<ScramCredential> _nobody = new(
+        () => ScramCredential.FromPassword(ScramMechanism.Sha256, newGuid().ToString(), newGuid().ToByteArray(), Scram.IterationsMin));
 
     /// <returns>Null when there is no such user, or the password is another.</returns>
     public ProvenUser? Check(string user, string password, string mechanism)
@@ -30,7 +30,7 @@ internal sealed class PasswordCheck(SecurityDirectory directory, Func<Guid> newG
         if (image.AnyCredential(user) is not { } credential)
         {
             // Whoever is unknown takes as long as whoever is known.
-            _ = _nobody.Verifies(password);
+            _ = _nobody.Value.Verifies(password);
             return null;
         }
 

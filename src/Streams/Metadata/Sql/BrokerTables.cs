@@ -111,6 +111,18 @@ internal static class BrokerTables
         }
     }
 
+    public static bool FenceSilent(MetadataTransaction tx, BrokerEpoch by, BrokerEpoch silent, TimeSpan leaseLeftMax)
+    {
+        RequireServing(tx, by);
+        if (Find(tx, silent) is not { Serves: true } row || row.LeaseUntilMs - tx.NowMs > (long)leaseLeftMax.TotalMilliseconds)
+        {
+            return false;
+        }
+
+        Fence(tx, [row], by);
+        return true;
+    }
+
     public static List<BrokerRow> ListExpired(MetadataTransaction tx) =>
         tx.Query<BrokerRow>($"{Columns} WHERE {IsServing} AND lease_until_ms <= @now ORDER BY epoch", new { now = tx.NowMs });
 

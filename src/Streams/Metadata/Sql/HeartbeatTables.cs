@@ -7,10 +7,13 @@ internal static class HeartbeatTables
     private const string Read =
         """
         SELECT b.state AS State, c.broker AS Holder, c.term AS Term, c.lease_until_ms AS HolderUntilMs, h.state AS HolderState,
+               q.epoch AS Quietest, q.lease_until_ms AS QuietestUntilMs,
                (SELECT next_value - 1 FROM counters WHERE name = 'log') AS LogEnd
         FROM controller c
         LEFT JOIN brokers b ON b.epoch = @epoch
         LEFT JOIN brokers h ON h.epoch = c.broker
+        LEFT JOIN brokers q ON q.epoch =
+          (SELECT epoch FROM brokers WHERE state IN (0, 1) AND epoch <> @epoch ORDER BY lease_until_ms, epoch LIMIT 1)
         WHERE c.id = 1
         """;
 
@@ -28,7 +31,12 @@ internal static class HeartbeatTables
             }
         }
 
-        return new Heartbeat(isAccepted, controller, tx.NowMs, tx.Logged > 0 ? tx.Logged : found.LogEnd);
+        return new Heartbeat(isAccepted, controller, tx.NowMs, tx.Logged > 0 ? tx.Logged : found.LogEnd)
+        {
+            Quietest = found.Quietest is { } quietest
+                ? new QuietBroker(new BrokerEpoch(quietest), TimeSpan.FromMilliseconds(found.QuietestUntilMs - tx.NowMs))
+                : null,
+        };
     }
 
     private static void KeepLease(MetadataTransaction tx, HeartbeatRequest request) => tx.Execute(
@@ -86,6 +94,10 @@ internal static class HeartbeatTables
         public long HolderUntilMs { get; init; }
 
         public long? HolderState { get; init; }
+
+        public long? Quietest { get; init; }
+
+        public long QuietestUntilMs { get; init; }
 
         public long LogEnd { get; init; }
 

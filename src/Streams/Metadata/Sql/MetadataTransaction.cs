@@ -5,8 +5,9 @@ using Dapper;
 namespace PipeRoll.Streams.Metadata.Sql;
 
 /// <summary>One transaction and the time at which it runs. Its SQL is what SQLite and PostgreSQL both take.</summary>
+/// <param name="transaction">Null where the connection itself is in one.</param>
 /// <param name="clock">The database's clock, in milliseconds since the Unix epoch; read once, when somebody asks.</param>
-internal sealed class MetadataTransaction(DbConnection connection, DbTransaction transaction, Func<MetadataTransaction, long> clock)
+internal sealed class MetadataTransaction(DbConnection connection, DbTransaction? transaction, Func<MetadataTransaction, long> clock)
 {
     /// <summary>Who internal changes are ascribed to.</summary>
     public const string System = "system";
@@ -25,7 +26,7 @@ internal sealed class MetadataTransaction(DbConnection connection, DbTransaction
 
     public T? One<T>(string sql, object? parameters = null) => connection.QueryFirstOrDefault<T>(sql, parameters, transaction);
 
-    /// <summary>A statement that holds lists of numbers, and so is another one each time: nothing of it is kept for the next.</summary>
+    /// <summary>A statement that holds lists of numbers, and so is mostly another one each time: Dapper would keep something for each.</summary>
     /// <param name="parameters">Its few named parameters beside those.</param>
     public int ExecuteText(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
     {

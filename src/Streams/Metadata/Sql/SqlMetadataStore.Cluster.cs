@@ -20,6 +20,10 @@ public abstract partial class SqlMetadataStore
     public ValueTask<IReadOnlyList<BrokerRecord>> ReadBrokersAsync(CancellationToken cancellation = default) =>
         RunAsync(TransactionKind.Read, BrokerTables.List, cancellation);
 
+    public ValueTask<bool> FenceSilentAsync(
+        BrokerEpoch by, BrokerEpoch silent, TimeSpan leaseLeftMax, CancellationToken cancellation = default) =>
+        RunAsync(TransactionKind.Control, tx => BrokerTables.FenceSilent(tx, by, silent, leaseLeftMax), cancellation);
+
     public ValueTask<IReadOnlyList<BrokerEpoch>> FenceExpiredAsync(ControllerTerm term, CancellationToken cancellation = default) =>
         RunAsync(TransactionKind.Control, tx => ControllerTables.FenceExpired(tx, term), cancellation);
 

@@ -37,7 +37,9 @@ public abstract partial class SqlMetadataStore
         RunAsync(TransactionKind.Control, tx => TopicTables.AllocateProducerIds(tx, count), cancellation);
 
     public ValueTask<IReadOnlyList<MetadataLogEntry>> ReadLogAsync(long after, int max, CancellationToken cancellation = default) =>
-        RunAsync(TransactionKind.Read, tx => LogTables.Read(tx, after, max), cancellation);
+        KnownLogEnd is { } end && after >= end
+            ? ValueTask.FromResult<IReadOnlyList<MetadataLogEntry>>([])
+            : RunAsync(TransactionKind.Read, tx => LogTables.Read(tx, after, max), cancellation);
 
     public async ValueTask<long> WaitForLogAsync(long after, TimeSpan max, CancellationToken cancellation = default)
     {
@@ -46,7 +48,7 @@ public abstract partial class SqlMetadataStore
         {
             // Taken before the look, so that what comes after the look ends the wait.
             Task grew = LogGrew.Next;
-            long end = await RunAsync(TransactionKind.Read, LogTables.End, cancellation);
+            long end = KnownLogEnd ?? await RunAsync(TransactionKind.Read, LogTables.End, cancellation);
             TimeSpan left = max - Time.GetElapsedTime(started);
             if (end > after || left <= TimeSpan.Zero)
             {

@@ -20,6 +20,9 @@ public abstract partial class SqlMetadataStore : IMetadataStore
     /// <summary>Raised by the engine whenever the log has grown, by whomever.</summary>
     private protected LogSignal LogGrew { get; } = new();
 
+    /// <summary>The newest entry of the log, where nobody else can write one; null where the database has to be asked.</summary>
+    private protected virtual long? KnownLogEnd => null;
+
     /// <summary>How often <see cref="WaitForLogAsync"/> looks by itself; infinite where no news can get lost.</summary>
     private protected abstract TimeSpan LogPollInterval { get; }
 

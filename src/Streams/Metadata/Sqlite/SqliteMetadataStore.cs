@@ -16,15 +16,20 @@ namespace PipeRoll.Streams.Metadata.Sqlite;
 /// </remarks>
 public sealed class SqliteMetadataStore : SqlMetadataStore
 {
+    /// <summary>The schema of a database in memory, made once for all of them.</summary>
+    private static readonly Lazy<SqliteConnection> Blank = new(MakeBlank);
     private readonly SqliteConnection _connection;
+    private readonly StatementCache _statements;
     private readonly DedicatedThreadScheduler? _thread;
     private readonly Lock _inline = new();
+    private long _logEnd = -1;
     private int _disposed;
 
     private SqliteMetadataStore(string connectionString, DedicatedThreadScheduler? thread, TimeProvider time, Func<Guid> newGuid)
         : base(time, newGuid)
     {
         _connection = new SqliteConnection(connectionString);
+        _statements = new StatementCache(_connection);
         _thread = thread;
     }
 
@@ -42,12 +47,24 @@ public sealed class SqliteMetadataStore : SqlMetadataStore
     public static SqliteMetadataStore InMemory(TimeProvider time, Func<Guid> newGuid) =>
         new("Data Source=:memory:", null, time, newGuid);
 
+    private protected override long? KnownLogEnd => Volatile.Read(ref _disposed) == 0 && Interlocked.Read(ref _logEnd) is var end and >= 0 ? end : null;
+
     /// <summary>One process alone has the database, and is told of every entry.</summary>
     private protected override TimeSpan LogPollInterval => TimeSpan.MaxValue;
 
     public override async ValueTask StartAsync(CancellationToken cancellation = default) => await QueueAsync(() =>
     {
         _connection.Open();
+        if (_thread is null)
+        {
+            lock (Blank)
+            {
+                Blank.Value.BackupDatabase(_connection);
+            }
+
+            return true;
+        }
+
         using (SqliteCommand pragmas = _connection.CreateCommand())
         {
             pragmas.CommandText =
@@ -55,7 +72,7 @@ public sealed class SqliteMetadataStore : SqlMetadataStore
             pragmas.ExecuteNonQuery();
         }
 
-        Migrate();
+        Migrate(_connection);
         return true;
     }, cancellation);
 
@@ -68,7 +85,7 @@ public sealed class SqliteMetadataStore : SqlMetadataStore
 
         await QueueAsync(() =>
         {
-            _connection.Dispose();
+            _statements.Dispose();
             return true;
         }, CancellationToken.None);
         LogGrew.Raise();
@@ -78,17 +95,55 @@ public sealed class SqliteMetadataStore : SqlMetadataStore
     private protected override ValueTask<T> RunAsync<T>(
         TransactionKind kind, Func<MetadataTransaction, T> work, CancellationToken cancellation) => QueueAsync(() =>
     {
-        using SqliteTransaction transaction = _connection.BeginTransaction();
-        var tx = new MetadataTransaction(_connection, transaction, _ => Time.GetUtcNow().ToUnixTimeMilliseconds());
-        T result = work(tx);
-        transaction.Commit();
+        var tx = new MetadataTransaction(_statements, null, _ => Time.GetUtcNow().ToUnixTimeMilliseconds());
+
+        // Nobody else has the connection, and nobody else the database: what is read by several statements is of one instant anyway.
+        T result = kind == TransactionKind.Read ? work(tx) : Write(work, tx);
         if (tx.Logged > 0)
         {
+            Interlocked.Exchange(ref _logEnd, tx.Logged);
             LogGrew.Raise();
         }
 
         return result;
     }, cancellation);
+
+    private T Write<T>(Func<MetadataTransaction, T> work, MetadataTransaction tx)
+    {
+        Run("BEGIN IMMEDIATE");
+        try
+        {
+            T result = work(tx);
+            Run("COMMIT");
+            return result;
+        }
+        catch
+        {
+            try
+            {
+                Run("ROLLBACK");
+            }
+            catch (SqliteException)
+            {
+                // SQLite has done so itself, as on a full disk; what went wrong is thrown on.
+            }
+
+            throw;
+        }
+    }
+
+    private void Run(string statement)
+    {
+        SqliteCommand command = _statements.Take(statement);
+        try
+        {
+            command.ExecuteNonQuery();
+        }
+        finally
+        {
+            _statements.Give(command);
+        }
+    }
 
     private ValueTask<T> QueueAsync<T>(Func<T> work, CancellationToken cancellation)
     {
@@ -105,9 +160,17 @@ public sealed class SqliteMetadataStore : SqlMetadataStore
         }
     }
 
-    private void Migrate()
+    private static SqliteConnection MakeBlank()
     {
-        DatabaseUpgradeResult result = DeployChanges.To.SqliteDatabase(new SharedConnection(_connection))
+        var connection = new SqliteConnection("Data Source=:memory:");
+        connection.Open();
+        Migrate(connection);
+        return connection;
+    }
+
+    private static void Migrate(SqliteConnection connection)
+    {
+        DatabaseUpgradeResult result = DeployChanges.To.SqliteDatabase(new SharedConnection(connection))
             .WithScriptsEmbeddedInAssembly(typeof(SqliteMetadataStore).Assembly, name => name.Contains(".Metadata.Migrations.", StringComparison.Ordinal))
             .WithVariable("bytes", "BLOB")
             .WithTransaction()
