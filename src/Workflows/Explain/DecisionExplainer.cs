@@ -11,7 +11,8 @@ using PipeRoll.Workflows.Manifest;
 namespace PipeRoll.Workflows.Explain;
 
 /// <summary>One decision with its event, and the words for both.</summary>
-public sealed record Explanation(DecisionRecord Decision, string Event, IReadOnlyList<string> Lines)
+/// <param name="Record">The decision's record as it is stored.</param>
+public sealed record Explanation(DecisionRecord Decision, ReadOnlyMemory<byte> Record, string Event, IReadOnlyList<string> Lines)
 {
     public override string ToString() => string.Join('\n', Lines);
 }
@@ -43,7 +44,7 @@ public sealed class DecisionExplainer(WorkflowManifest manifest, KafkaConnection
         }
 
         DecisionRecord decision = DecisionRecord.Parse(record);
-        return new Explanation(decision, text, DecisionWords.Lines(decision, text));
+        return new Explanation(decision, record, text, DecisionWords.Lines(decision, text));
     }
 }
 
