@@ -44,13 +44,13 @@ internal static class DecisionCommands
                 // Only to fail with the right words if nobody answers.
             }
 
-            Explanation explanation = new DecisionExplainer(manifest, parsed.Connection(), CommonOptions.Log).Explain(partition, offset)
+            PolicyBundle[] known = [.. (parsed.GetValue(policies) ?? []).Append(manifest.PolicyFile).Select(PolicyBundle.Load)];
+            Explanation explanation = new DecisionExplainer(manifest, parsed.Connection(), CommonOptions.Log, known).Explain(partition, offset)
                 ?? throw new WorkflowException($"{manifest.SourceTopic}/{partition} offset {offset} has no decision (yet): 'piperoll "
                     + $"workflow status' shows how far deciding is");
             Recomputed? again = null;
             if (parsed.GetValue(recompute))
             {
-                PolicyBundle[] known = [.. (parsed.GetValue(policies) ?? []).Append(manifest.PolicyFile).Select(PolicyBundle.Load)];
                 again = new DecisionRecomputation(manifest, known, parsed.Connection(), CommonOptions.Log).Recompute(explanation.Record);
             }
 

@@ -108,6 +108,7 @@ public sealed class ClusterCommandTests : IDisposable
         Assert.Equal(0, explain.ExitCode);
         Assert.StartsWith("w/0 offset 1: BLOCK", explain.Output);
         Assert.Contains("big: 500", explain.Output);
+        Assert.Contains("outcome   block: rule big asks for it\n  score     0\n", explain.Output);
         Assert.EndsWith("recomputed from offset 0 on: equal, byte for byte\n", explain.Output);
         CliResult none = await Run($"decision explain 0/9 -w {manifest}");
         Assert.Equal(1, none.ExitCode);
