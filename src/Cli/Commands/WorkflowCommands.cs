@@ -5,25 +5,23 @@ using Confluent.Kafka.Admin;
 using PipeRoll.Policies;
 using PipeRoll.Workflows.Capture;
 using PipeRoll.Workflows.Deciding;
-using PipeRoll.Workflows.Explain;
 using PipeRoll.Workflows.Kafka;
 using PipeRoll.Workflows.Manifest;
 using PipeRoll.Workflows.Replay;
 
 namespace PipeRoll.Cli.Commands;
 
-/// <summary><c>piperoll workflow check|capture|run|status|replay|explain</c>.</summary>
+/// <summary><c>piperoll workflow check|capture|run|status|replay</c>.</summary>
 internal static class WorkflowCommands
 {
     public static Command Create(CliConsole console)
     {
-        var workflow = new Command("workflow", "Workflows: check, capture, run, status, replay, explain");
+        var workflow = new Command("workflow", "Workflows: check, capture, run, status, replay");
         workflow.Subcommands.Add(Check(console));
         workflow.Subcommands.Add(Capture(console));
         workflow.Subcommands.Add(Run(console));
         workflow.Subcommands.Add(Status(console));
         workflow.Subcommands.Add(WorkflowReplayCommand.Create(console));
-        workflow.Subcommands.Add(Explain(console));
         return workflow;
     }
 
@@ -218,46 +216,6 @@ internal static class WorkflowCommands
                     ["PARTITION", "FIRST", "END", "DECIDED BELOW", "WAITING"],
                     partitions.Select(
                         each => new[] { $"{each.partition}", $"{each.first}", $"{each.end}", $"{each.decided}", $"{each.waiting}" }));
-            }
-
-            return ExitCode.Ok;
-        });
-        return command;
-    }
-
-    private static Command Explain(CliConsole console)
-    {
-        Argument<string> file = ManifestArgument;
-        var at = new Argument<string>("event") { Description = "The event, as PARTITION/OFFSET" };
-        var command = new Command("explain", "One decision in words: inputs, windows, rules, reasons") { file, at };
-        command.SetAction(parsed =>
-        {
-            string[] parts = parsed.GetRequiredValue(at).Split('/');
-            if (parts.Length != 2
-                || !int.TryParse(parts[0], out int partition)
-                || !long.TryParse(parts[1], out long offset)
-                || partition < 0
-                || offset < 0)
-            {
-                throw new UsageException($"an event is named PARTITION/OFFSET, for instance 3/1042, not '{parsed.GetRequiredValue(at)}'");
-            }
-
-            WorkflowManifest manifest = Manifest(parsed.GetRequiredValue(file));
-            using (parsed.Admin())
-            {
-                // Only to fail with the right words if nobody answers.
-            }
-
-            Explanation explanation = new DecisionExplainer(manifest, parsed.Connection(), CommonOptions.Log).Explain(partition, offset)
-                ?? throw new WorkflowException($"{manifest.SourceTopic}/{partition} offset {offset} has no decision (yet): 'piperoll "
-                    + $"workflow status' shows how far deciding is");
-            if (parsed.IsJson())
-            {
-                console.WriteJson(new { decision = explanation.Decision, @event = explanation.Event, lines = explanation.Lines });
-            }
-            else
-            {
-                console.Output.WriteLine(explanation);
             }
 
             return ExitCode.Ok;

@@ -11,7 +11,8 @@ using PipeRoll.Workflows.Manifest;
 namespace PipeRoll.Workflows.Explain;
 
 /// <summary>One decision with its event, and the words for both.</summary>
-public sealed record Explanation(DecisionRecord Decision, string Event, IReadOnlyList<string> Lines)
+/// <param name="Record">The decision's record as it is stored.</param>
+public sealed record Explanation(DecisionRecord Decision, ReadOnlyMemory<byte> Record, string Event, IReadOnlyList<string> Lines)
 {
     public override string ToString() => string.Join('\n', Lines);
 }
@@ -19,7 +20,9 @@ public sealed record Explanation(DecisionRecord Decision, string Event, IReadOnl
 /// <summary>
 /// Finds a decision and puts it into words. Owner: its creator; one thread; fails by exception when the cluster does not answer.
 /// </summary>
-public sealed class DecisionExplainer(WorkflowManifest manifest, KafkaConnection connection, ILogger log)
+/// <param name="policies">Versions that are at hand: that of the decision, if it is among them, says why the outcome and the score are what they are.</param>
+public sealed class DecisionExplainer(
+    WorkflowManifest manifest, KafkaConnection connection, ILogger log, IReadOnlyList<PolicyBundle>? policies = null)
 {
     /// <summary>Explains the decision about one event; null if the event has none (yet).</summary>
     public Explanation? Explain(int partition, long offset)
@@ -43,7 +46,8 @@ public sealed class DecisionExplainer(WorkflowManifest manifest, KafkaConnection
         }
 
         DecisionRecord decision = DecisionRecord.Parse(record);
-        return new Explanation(decision, text, DecisionWords.Lines(decision, text));
+        PolicyBundle? policy = policies?.FirstOrDefault(each => each.Hash == decision.PolicyHash);
+        return new Explanation(decision, record, text, DecisionWords.Lines(decision, text, policy));
     }
 }
 
@@ -52,7 +56,7 @@ public static class DecisionWords
 {
     private const int EventCharsMax = 2_000;
 
-    public static IReadOnlyList<string> Lines(DecisionRecord decision, string eventJson)
+    public static IReadOnlyList<string> Lines(DecisionRecord decision, string eventJson, PolicyBundle? policy = null)
     {
         var lines = new List<string>
         {
@@ -64,6 +68,12 @@ public static class DecisionWords
             $"  digest    {decision.EventDigest}",
             $"  state     {decision.StateHash}",
         };
+        if (policy is not null)
+        {
+            Add(lines, "outcome", [OutcomeWords.Why(decision, policy)]);
+            Add(lines, "score", [OutcomeWords.Score(decision, policy)]);
+        }
+
         if (decision.Error is { } error)
         {
             lines.Add($"  fallback  the event could not be judged: {error}");

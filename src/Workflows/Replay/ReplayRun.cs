@@ -47,7 +47,7 @@ public sealed class ReplayRun(WorkflowManifest manifest, PolicyBundle policy, Ka
         (long low, long high) = reader.Bounds(source);
         long from = Math.Max(low, wanted?.From ?? low);
         long to = Math.Min(high, wanted?.To ?? high);
-        DecisionEngine engine = EngineAt(reader, source, from);
+        DecisionEngine engine = PastState.At(reader, manifest.Name, source, policy, from, log);
         using var events = new LogCursor(connection, source, Math.Max(low, engine.NextOffset), to, withHeaders: false, log);
         using var recorded = new DecisionCursor(connection, new TopicPartition(manifest.DecisionTopic, partition), reader, log);
         bool hasRecord = Skip(recorded, from);
@@ -82,28 +82,6 @@ public sealed class ReplayRun(WorkflowManifest manifest, PolicyBundle policy, Ka
         }
 
         return tally;
-    }
-
-    /// <summary>
-    /// The engine as it stood before an offset: from a snapshot of this version if there is one, else from the first event on.
-    /// </summary>
-    private DecisionEngine EngineAt(LogReader reader, TopicPartition source, long from)
-    {
-        var snapshots = new SnapshotStore(manifest.Name, source, policy.Hash);
-        (long low, _) = reader.Bounds(source);
-        if (from > low && snapshots.Newest(reader, from) is { } stored)
-        {
-            try
-            {
-                return DecisionEngine.Restore(policy, source.Topic, source.Partition.Value, stored.State);
-            }
-            catch (Exception error) when (error is CorruptSnapshotException or SnapshotException)
-            {
-                log.SnapshotUnusable(source.Topic, source.Partition.Value, error.Message);
-            }
-        }
-
-        return new DecisionEngine(policy, source.Topic, source.Partition.Value);
     }
 
     private static bool Skip(DecisionCursor recorded, long from)

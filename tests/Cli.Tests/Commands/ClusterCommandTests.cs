@@ -104,13 +104,28 @@ public sealed class ClusterCommandTests : IDisposable
         CliResult replay = await Run($"workflow replay {manifest}");
         Assert.Equal(0, replay.ExitCode);
         Assert.Contains("equal 2, different 0, missing 0, surplus 0", replay.Output);
-        CliResult explain = await Run($"workflow explain {manifest} 0/1");
+        CliResult explain = await Run($"decision explain w/0/1 --workflow {manifest} --recompute");
         Assert.Equal(0, explain.ExitCode);
         Assert.StartsWith("w/0 offset 1: BLOCK", explain.Output);
         Assert.Contains("big: 500", explain.Output);
-        CliResult none = await Run($"workflow explain {manifest} 0/9");
+        Assert.Contains("outcome   block: rule big asks for it\n  score     0\n", explain.Output);
+        Assert.EndsWith("recomputed from offset 0 on: equal, byte for byte\n", explain.Output);
+        CliResult none = await Run($"decision explain 0/9 -w {manifest}");
         Assert.Equal(1, none.ExitCode);
         Assert.Contains("has no decision (yet)", none.Error);
+
+        // Another version has taken the file's place: it is said which one is needed, and where it may come from.
+        string old = Path.Combine(_folder, "old.yaml");
+        File.Move(Path.Combine(_folder, "p.yaml"), old);
+        string next = policy.Replace("version: \"1\"", "version: \"2\"");
+        await File.WriteAllTextAsync(Path.Combine(_folder, "p.yaml"), next, TestContext.Current.CancellationToken);
+        CliResult missing = await Run($"decision explain 0/1 -w {manifest} --recompute");
+        Assert.Equal(1, missing.ExitCode);
+        Assert.Contains("name its file with --policy", missing.Error);
+        CliResult found = await Run($"decision explain 0/1 -w {manifest} --recompute --policy {old} --output json");
+        Assert.Equal(0, found.ExitCode);
+        using JsonDocument recomputed = JsonDocument.Parse(found.Output);
+        Assert.True(recomputed.RootElement.GetProperty("recomputed").GetProperty("equal").GetBoolean());
     }
 
     private Task<CliResult> Run(string commandLine, string input = "") => Cli.RunAsync($"{commandLine} -b {_cluster.Bootstrap}", input);

@@ -21,7 +21,7 @@ public sealed class ExitCodeTests : IDisposable
     [InlineData("record consume t -f %q", "%q means nothing in a format")]
     [InlineData("record produce t -H x", "--header takes name=value, not 'x'")]
     [InlineData("record produce t -z rar", "rar")]
-    [InlineData("workflow explain x.yaml 7", "an event is named PARTITION/OFFSET")]
+    [InlineData("decision explain 7 --workflow x.yaml", "a decision is named TOPIC/PARTITION/OFFSET")]
     [InlineData("workflow replay x.yaml --range 1:9-3", "a range is PARTITION:FROM-TO")]
     [InlineData("policy check none.yaml", "there is no policy file none.yaml")]
     [InlineData("demo --events 0", "--events is at least 1")]

@@ -80,7 +80,7 @@ internal sealed record ClusterPlan
                     PauseMsMax: Pick(random, 0, 200, 1000),
                     InFlightMax: random.Next(1, 6))),
             Storage = DrawStorage(random),
-            Audits = random.Next(8) == 0,
+            Audits = random.Next(16) == 0,
         };
     }
 
