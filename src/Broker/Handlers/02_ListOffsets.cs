@@ -104,6 +104,12 @@ internal sealed partial class ListOffsetsHandler(BrokerServices services, Decomp
         Partition partition, long timestamp, bool onlyCommitted, RequestContext context)
     {
         TimestampedOffset found = await FindAsync(partition, timestamp, context.Version, context.Cancellation);
+        if (timestamp is Earliest or EarliestLocal)
+        {
+            // Also where nothing is stable yet, as in an empty partition: "none" is -1, which clients take for the end.
+            return found;
+        }
+
         long stableEnd = onlyCommitted ? partition.LastStableOffset : long.MaxValue;
         return found.Offset < stableEnd ? found
             : timestamp == Latest ? found with { Offset = stableEnd }

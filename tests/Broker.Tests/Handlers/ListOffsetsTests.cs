@@ -67,6 +67,38 @@ public sealed class ListOffsetsTests
         Assert.Equal((short)KafkaError.UnknownTopicOrPartition, (await AskRaw(client, "t", 1, -1)).ErrorCode);
     }
 
+    /// <summary>
+    /// Where nothing is stable yet, the earliest offset is still the log's start: "none" is -1, which clients take for the end, and then
+    /// they leave out what came meanwhile.
+    /// </summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public async Task The_earliest_offset_of_an_empty_log_is_its_start_for_readers_of_what_is_committed(int trimmed)
+    {
+        await using BrokerHost host = await BrokerHost.StartAsync();
+        Partition partition = (await host.CreateTopicAsync("t")).Partitions[0];
+        using RawClient client = await RawClient.ConnectAsync(host);
+        if (trimmed > 0)
+        {
+            await client.ProduceAsync("t", Batches.Of(trimmed));
+            await partition.TrimAsync(trimmed, CancellationToken.None);
+        }
+
+        foreach (long time in new long[] { -1, -2, -4 })
+        {
+            ListOffsetsResponse answer = await client.CallAsync<ListOffsetsRequest, ListOffsetsResponse>(
+                new ListOffsetsRequest
+                {
+                    ReplicaId = -1,
+                    IsolationLevel = 1,
+                    Topics = [new() { Name = "t", Partitions = [new() { Timestamp = time, CurrentLeaderEpoch = -1 }] }],
+                },
+                8);
+            Assert.Equal(((short)0, (long)trimmed), (answer.Topics[0].Partitions[0].ErrorCode, answer.Topics[0].Partitions[0].Offset));
+        }
+    }
+
     private static async Task<(long Offset, long Timestamp)> Ask(RawClient client, long timestamp)
     {
         ListOffsetsResponse.ListOffsetsPartitionResponse answer = await AskRaw(client, "t", 0, timestamp);
