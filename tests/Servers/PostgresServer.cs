@@ -12,6 +12,8 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>Npgsql's form, to the database <c>postgres</c> as its superuser; the same after a restart.</summary>
     public string ConnectionString { get; private set; } = "";
 
+    private string Address => "127.0.0.1:" + ConnectionString.Split("Port=")[1].Split(';')[0];
+
     /// <summary>The same, naming the other one first: whichever takes writes is meant.</summary>
     public string ConnectionStringWith(PostgresServer other) =>
         $"Host={other.Address},{Address};" + ConnectionString[ConnectionString.IndexOf("Username=", StringComparison.Ordinal)..];
@@ -31,8 +33,6 @@ public sealed class PostgresServer : IAsyncDisposable
             throw;
         }
     }
-
-    private string Address => "127.0.0.1:" + ConnectionString.Split("Port=")[1].Split(';')[0];
 
     /// <summary>
     /// A second server that follows this one. From now on a commit here is answered when both have it, so that the second can take over.

@@ -44,7 +44,7 @@ internal static class DecisionCommands
                 // Only to fail with the right words if nobody answers.
             }
 
-            PolicyBundle[] known = [.. (parsed.GetValue(policies) ?? []).Append(manifest.PolicyFile).Select(PolicyBundle.Load)];
+            List<PolicyBundle> known = Known(parsed.GetValue(policies) ?? [], manifest.PolicyFile, console);
             Explanation explanation = new DecisionExplainer(manifest, parsed.Connection(), CommonOptions.Log, known).Explain(partition, offset)
                 ?? throw new WorkflowException($"{manifest.SourceTopic}/{partition} offset {offset} has no decision (yet): 'piperoll "
                     + $"workflow status' shows how far deciding is");
@@ -58,6 +58,22 @@ internal static class DecisionCommands
             return again is { IsEqual: false } ? ExitCode.Failed : ExitCode.Ok;
         });
         return command;
+    }
+
+    /// <summary>The versions that were named, and the workflow's present one. A past decision can be explained though that is being edited.</summary>
+    private static List<PolicyBundle> Known(string[] named, string present, CliConsole console)
+    {
+        List<PolicyBundle> known = [.. named.Select(PolicyBundle.Load)];
+        try
+        {
+            known.Add(PolicyBundle.Load(present));
+        }
+        catch (Exception error) when (error is PolicyException or IOException)
+        {
+            console.Error.WriteLine($"{present} can't be used now, so decisions of its version are explained by their records alone: {error.Message}");
+        }
+
+        return known;
     }
 
     private static void Print(CliConsole console, bool isJson, Explanation explanation, Recomputed? again)

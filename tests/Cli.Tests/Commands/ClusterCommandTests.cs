@@ -126,6 +126,14 @@ public sealed class ClusterCommandTests : IDisposable
         Assert.Equal(0, found.ExitCode);
         using JsonDocument recomputed = JsonDocument.Parse(found.Output);
         Assert.True(recomputed.RootElement.GetProperty("recomputed").GetProperty("equal").GetBoolean());
+
+        // While the present version is being edited, what is past can still be explained, and made again.
+        await File.WriteAllTextAsync(Path.Combine(_folder, "p.yaml"), "name: p\n", TestContext.Current.CancellationToken);
+        CliResult edited = await Run($"decision explain 0/1 -w {manifest}");
+        Assert.Equal(0, edited.ExitCode);
+        Assert.StartsWith("w/0 offset 1: BLOCK", edited.Output);
+        Assert.Contains("can't be used now", edited.Error);
+        Assert.Equal(0, (await Run($"decision explain 0/1 -w {manifest} --recompute --policy {old}")).ExitCode);
     }
 
     private Task<CliResult> Run(string commandLine, string input = "") => Cli.RunAsync($"{commandLine} -b {_cluster.Bootstrap}", input);

@@ -170,7 +170,9 @@ internal sealed partial class Membership(
             metrics.Heartbeat(beat.IsAccepted ? "accepted" : "refused", _time.GetElapsedTime(sentAt));
             if (!beat.IsAccepted)
             {
-                Fenced("it was declared dead, because its lease had passed or a new life of the node began; its log is recovered by others");
+                Fenced(
+                    "it was declared dead: its lease had passed, it was silent while its advertised address refused connections, or a new life of the "
+                    + "node began; its log is recovered by others");
                 return;
             }
 

@@ -101,7 +101,7 @@ internal static class BrokerTables
     public static bool IsRecoveredBy(BrokerRow dead, BrokerEpoch recoverer) =>
         dead.State == (long)BrokerState.Recovering && dead.Recoverer == recoverer.Value;
 
-    /// <param name="by">Who declares them dead: the controller, or the next life of the same node.</param>
+    /// <param name="by">Who declares them dead: the controller, the next life of the same node, or one that found nobody listening.</param>
     public static void Fence(MetadataTransaction tx, IReadOnlyList<BrokerRow> rows, BrokerEpoch by)
     {
         foreach (BrokerRow row in rows)
