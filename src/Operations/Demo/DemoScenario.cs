@@ -89,7 +89,6 @@ public sealed class DemoScenario(DemoOptions options, IDemoView view, TimeProvid
             PolicyV2 = input.SecondPolicy is { } v2 ? Figures(v2, input.SecondPolicyFile!) : null,
             Scores = scores,
             Explained = explanation?.Lines,
-            IgnoredRecords = found.Ignored,
             CaptureSeconds = Math.Round(capture.ElapsedSeconds, 2),
             Failures = [],
         };

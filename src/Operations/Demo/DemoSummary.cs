@@ -56,9 +56,6 @@ public sealed record DemoSummary
     /// <summary>The explained decision, in lines.</summary>
     public IReadOnlyList<string>? Explained { get; init; }
 
-    /// <summary>Records that an old worker wrote after it had lost its partition, and that readers rightly ignored.</summary>
-    public required long IgnoredRecords { get; init; }
-
     public required double CaptureSeconds { get; init; }
 
     public required IReadOnlyList<string> Failures { get; init; }

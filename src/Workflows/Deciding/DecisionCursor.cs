@@ -4,11 +4,10 @@ using PipeRoll.Workflows.Kafka;
 
 namespace PipeRoll.Workflows.Deciding;
 
-/// <summary>Walks the records of an output partition that count, from its start, without garbage per record beyond their headers.</summary>
+/// <summary>Walks what workers committed to an output partition, from its start, without garbage per record beyond their headers.</summary>
 internal sealed class DecisionCursor : IDisposable
 {
     private readonly LogCursor _log;
-    private readonly ClaimFilter _filter = new();
 
     public DecisionCursor(KafkaConnection connection, TopicPartition output, LogReader bounds, ILogger log)
     {
@@ -23,14 +22,11 @@ internal sealed class DecisionCursor : IDisposable
 
     public ReadOnlySpan<byte> Key => _log.Key;
 
-    /// <summary>Records that were met and ignored.</summary>
-    public long Ignored => _filter.Ignored;
-
     public bool MoveNext()
     {
         while (_log.MoveNext())
         {
-            if (_filter.Admits(_log.Offset, _log.Headers, out long source))
+            if (OutputHeaders.Source(_log.Headers) is { } source)
             {
                 SourceOffset = source;
                 return true;

@@ -4,14 +4,13 @@ namespace PipeRoll.Workflows.Deciding;
 internal enum WorkerStep
 {
     Assigned,
-    Claimed,
-    TailsRead,
+    TailRead,
     Restored,
     Consumed,
     Decided,
     DecisionSent,
     RoutesSent,
-    Acknowledged,
+    OffsetsSent,
     Committed,
     SnapshotSent,
 }
@@ -19,11 +18,17 @@ internal enum WorkerStep
 /// <summary>How a worker works. The defaults suit everybody; tests make them small.</summary>
 public sealed record WorkerOptions
 {
-    /// <summary>Events between two commits, at most; never more than half of <see cref="OutputHeaders.InFlightMax"/>.</summary>
-    public int CommitEvents { get; init; } = 4_000;
+    /// <summary>Events of one transaction, at most.</summary>
+    public int CommitEvents { get; init; } = 10_000;
 
-    /// <summary>Time between two commits, at most.</summary>
+    /// <summary>Bytes of events of one transaction, at most, give or take one event.</summary>
+    public long CommitBytes { get; init; } = 64L * 1024 * 1024;
+
+    /// <summary>Time between two commits while events keep coming, at most.</summary>
     public int CommitIntervalMs { get; init; } = 250;
+
+    /// <summary>Time between two commits, at least. What is decided is committed as soon as nothing more is there to be decided.</summary>
+    public int IdleCommitMs { get; init; } = 2;
 
     /// <summary>Events of a partition between two snapshots.</summary>
     public int SnapshotEvents { get; init; } = 100_000;
@@ -31,10 +36,16 @@ public sealed record WorkerOptions
     /// <summary>How long the group waits for a worker that says nothing.</summary>
     public int SessionTimeoutMs { get; init; } = 10_000;
 
-    /// <summary>How long a worker that stops in order waits for its last acknowledgements.</summary>
+    /// <summary>
+    /// <c>transaction.timeout.ms</c>: after so long the cluster aborts what a dead worker left open. Until then readers of committed records
+    /// wait; no longer than the group waits for it, so by the time a successor writes the way is free.
+    /// </summary>
+    public int TransactionTimeoutMs { get; init; } = 10_000;
+
+    /// <summary>How long a worker that stops in order waits for its last commit.</summary>
     public int DrainTimeoutMs { get; init; } = 30_000;
 
-    /// <summary>Names the worker in claims; unique per start.</summary>
+    /// <summary>Names the worker in its transactional id; unique per start.</summary>
     public string WorkerId { get; init; } = $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid():N}";
 
     /// <summary>Called at every step with the source offset at hand; what it throws kills the worker as a crash would.</summary>

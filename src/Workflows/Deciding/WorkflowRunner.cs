@@ -30,19 +30,21 @@ public sealed class WorkflowRunner(
     private void Keep(WorkerOptions own, CancellationTokenSource all)
     {
         int failures = 0;
+        int starts = 0;
         while (!all.IsCancellationRequested)
         {
             long started = Environment.TickCount64;
+            using var worker = new WorkflowWorker(
+                plan, connection, own with { WorkerId = $"{own.WorkerId}-{starts++}" }, progress, log);
             try
             {
-                using var worker = new WorkflowWorker(
-                    plan, connection, own with { WorkerId = $"{own.WorkerId}-{failures}" }, progress, log);
                 worker.Run(all.Token);
             }
             catch (Exception error) when (error is not OperationCanceledException)
             {
                 failures = Environment.TickCount64 - started > HealthyMs ? 1 : failures + 1;
                 log.WorkerFailed(plan.Manifest.Name, error.Message);
+                worker.GiveUp();
                 if (failures >= FailuresMax)
                 {
                     all.Cancel();

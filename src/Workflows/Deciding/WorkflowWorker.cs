@@ -6,25 +6,27 @@ namespace PipeRoll.Workflows.Deciding;
 
 /// <summary>
 /// One member of a workflow's consumer group: takes the partitions that the group gives it, recovers each, decides its events in order, and
-/// commits an offset only when everything that follows from the events below it is acknowledged.
+/// commits what follows from them together with their offsets, in one transaction over all its partitions.
 ///
 /// Owner: its creator. Thread: the one that calls <see cref="Run"/>; it alone touches the state. Failure: <see cref="Run"/> throws; what
-/// was not committed is recovered by the next member. Dispose without a finished <see cref="Run"/> is a crash, and safe.
+/// was not committed was never visible, and the next member decides it. Dispose without a finished <see cref="Run"/> is a crash, and safe;
+/// <see cref="GiveUp"/> before it spares others the wait.
 /// </summary>
 public sealed class WorkflowWorker : IDisposable
 {
-    private const int IdleCommitMs = 20;
-    private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(50);
+    private const int BeatMs = 50;
     private readonly WorkflowPlan _plan;
     private readonly WorkerOptions _options;
     private readonly WorkflowProgress _progress;
     private readonly ILogger _log;
-    private readonly IProducer<byte[]?, byte[]?> _producer;
+    private readonly OutputTransaction _transaction;
+    private readonly IProducer<byte[]?, byte[]?> _snapshots;
     private readonly IConsumer<byte[]?, byte[]?> _consumer;
     private readonly LogReader _reader;
     private readonly Dictionary<int, PartitionDecider> _deciders = [];
-    private Error? _fatal;
-    private Exception? _recoveryFailure;
+    private Exception? _failure;
+    private int _uncommitted;
+    private long _uncommittedBytes;
     private long _lastCommit;
 
     public WorkflowWorker(WorkflowPlan plan, KafkaConnection connection, WorkerOptions options, WorkflowProgress progress, ILogger log)
@@ -33,63 +35,133 @@ public sealed class WorkflowWorker : IDisposable
         _options = options;
         _progress = progress;
         _log = log;
-        _producer = KafkaClients.Producer(connection.ProducerConfig("piperoll-worker"), log, error => _fatal = error);
+        _transaction = new OutputTransaction(plan.Manifest.Name, connection, options, log);
+        _snapshots = KafkaClients.Producer(connection.ProducerConfig("piperoll-snapshots"), log);
         _reader = new LogReader(connection, log);
         ConsumerConfig config = connection.ConsumerConfig("piperoll-worker", plan.Manifest.Group);
         config.SessionTimeoutMs = options.SessionTimeoutMs;
         config.HeartbeatIntervalMs = Math.Max(100, options.SessionTimeoutMs / 10);
         _consumer = KafkaClients.Consumer(config, log)
             .SetPartitionsAssignedHandler((_, assigned) => OnAssigned(assigned))
-            .SetPartitionsRevokedHandler((_, revoked) => OnRevoked(revoked))
-            .SetPartitionsLostHandler((_, lost) => Forget(lost))
+            .SetPartitionsRevokedHandler((_, revoked) => Leave(revoked, CommitAll))
+            .SetPartitionsLostHandler((_, lost) => Leave(lost, _transaction.Abort))
             .Build();
     }
 
-    /// <summary>Works until cancelled, then drains, commits and leaves the group. Throws when it cannot go on.</summary>
+    /// <summary>Works until cancelled, then commits and leaves the group. Throws when it cannot go on.</summary>
     public void Run(CancellationToken stop)
     {
+        if (!_transaction.Start(stop))
+        {
+            return;
+        }
+
         _consumer.Subscribe(_plan.Manifest.SourceTopic);
         while (!stop.IsCancellationRequested)
         {
             ConsumeResult<byte[]?, byte[]?>? record = Next();
             ThrowIfBroken();
-            bool isIdle = record is null or { IsPartitionEOF: true };
-            bool isFull = false;
-            if (!isIdle && _deciders.TryGetValue(record!.Partition.Value, out PartitionDecider? decider))
+            if (record is not null && _deciders.TryGetValue(record.Partition.Value, out PartitionDecider? decider))
             {
-                decider.Process(record);
-                isFull = decider.WantsCommit;
-                if (decider.IsFull)
-                {
-                    Drain([decider], stop);
-                    ThrowIfStillFull(decider, stop);
-                }
+                Take(decider, record);
             }
 
-            CommitIfDue(isIdle, isFull);
+            if (IsCommitDue(isIdle: record is null))
+            {
+                CommitAll();
+            }
         }
 
         Close();
     }
 
-    public void Dispose()
-    {
-        _consumer.Dispose();
-        _producer.Dispose();
-        _reader.Dispose();
-    }
-
-    private ConsumeResult<byte[]?, byte[]?>? Next()
+    /// <summary>
+    /// After a failure: makes what is open void and leaves the group, so that nobody waits for timeouts. What does not work here, these do.
+    /// </summary>
+    public void GiveUp()
     {
         try
         {
-            return _consumer.Consume(Beat);
+            _deciders.Clear();
+            _transaction.Abort();
+        }
+        catch (WorkflowException error)
+        {
+            _log.CoordinatorAway(error.Message);
+        }
+
+        try
+        {
+            _consumer.Close();
+        }
+        catch (KafkaException error)
+        {
+            _log.ClientError(error.Error.Code.ToString(), error.Error.Reason);
+        }
+    }
+
+    public void Dispose()
+    {
+        _consumer.Dispose();
+        _transaction.Dispose();
+        _snapshots.Dispose();
+        _reader.Dispose();
+    }
+
+    /// <summary>Waits for a record; where something is decided, no longer than until that may be committed.</summary>
+    private ConsumeResult<byte[]?, byte[]?>? Next()
+    {
+        long waitMs = _uncommitted == 0 ? BeatMs : Math.Clamp(_lastCommit + _options.IdleCommitMs - Environment.TickCount64, 0, BeatMs);
+        try
+        {
+            return _consumer.Consume((int)waitMs);
         }
         catch (ConsumeException error) when (!error.Error.IsFatal)
         {
             _log.ClientError(error.Error.Code.ToString(), error.Error.Reason);
             return null;
         }
+    }
+
+    private void Take(PartitionDecider decider, ConsumeResult<byte[]?, byte[]?> record)
+    {
+        if (record.IsPartitionEOF)
+        {
+            decider.Reached(record.Offset.Value);
+            return;
+        }
+
+        decider.Process(record);
+        _uncommitted++;
+        _uncommittedBytes += record.Message.Value?.Length ?? 0;
+    }
+
+    private bool IsCommitDue(bool isIdle)
+    {
+        long sinceLastMs = Environment.TickCount64 - _lastCommit;
+        return isIdle
+            ? sinceLastMs >= _options.IdleCommitMs
+            : sinceLastMs >= _options.CommitIntervalMs || _uncommitted >= _options.CommitEvents || _uncommittedBytes >= _options.CommitBytes;
+    }
+
+    private void CommitAll()
+    {
+        PartitionDecider[] due = [.. _deciders.Values.Where(decider => decider.NextOffset > decider.Committed)];
+        if (due.Length > 0)
+        {
+            _transaction.SendOffsets(
+                due.Select(decider => new TopicPartitionOffset(decider.Source, decider.NextOffset)), _consumer.ConsumerGroupMetadata);
+            _options.OnStep?.Invoke(WorkerStep.OffsetsSent, due[0].NextOffset);
+            _transaction.Commit();
+            foreach (PartitionDecider decider in due)
+            {
+                decider.OnCommitted();
+            }
+        }
+
+        _uncommitted = 0;
+        _uncommittedBytes = 0;
+        _lastCommit = Environment.TickCount64;
     }
 
     private List<TopicPartitionOffset> OnAssigned(List<TopicPartition> assigned)
@@ -99,7 +171,8 @@ public sealed class WorkflowWorker : IDisposable
         {
             foreach (TopicPartitionOffset committed in CommittedOffsets(assigned))
             {
-                var decider = new PartitionDecider(_plan, committed.Partition.Value, _producer, _options, _progress, _log);
+                var decider = new PartitionDecider(
+                    _plan, committed.Partition.Value, _transaction, _snapshots, _options, _progress, _log);
                 long? offset = committed.Offset.IsSpecial ? null : committed.Offset.Value;
                 starts.Add(new TopicPartitionOffset(committed.TopicPartition, decider.Recover(_reader, offset)));
                 _deciders[committed.Partition.Value] = decider;
@@ -108,13 +181,16 @@ public sealed class WorkflowWorker : IDisposable
         catch (Exception error)
         {
             // An exception must not travel through librdkafka's callback; the loop throws it right after.
-            _recoveryFailure = error;
+            _failure ??= new WorkflowException($"workflow {_plan.Manifest.Name}: a partition could not be taken over: {error.Message}", error);
             return assigned.Select(partition => new TopicPartitionOffset(partition, Offset.End)).ToList();
         }
 
         return starts;
     }
 
+    /// <summary>
+    /// The group's offsets. Those that a transaction under way is about to change are waited for (KIP-447): it may be our predecessor's last.
+    /// </summary>
     private List<TopicPartitionOffset> CommittedOffsets(List<TopicPartition> assigned)
     {
         for (int attempt = 1; ; attempt++)
@@ -126,132 +202,51 @@ public sealed class WorkflowWorker : IDisposable
             catch (KafkaException error) when (attempt < 6 && !error.Error.IsFatal)
             {
                 // The coordinator may be coming back; starting anywhere else than at the committed offset is not an option.
-                _log.CommitRefused(error.Error.Reason);
+                _log.CoordinatorAway(error.Error.Reason);
             }
         }
     }
 
-    private void OnRevoked(List<TopicPartitionOffset> revoked)
+    /// <summary>Partitions go: what was decided is committed while they are still ours, or made void if they no longer are.</summary>
+    private void Leave(List<TopicPartitionOffset> gone, Action settle)
     {
         try
         {
-            PartitionDecider[] leaving = revoked.Select(
-                each => _deciders.GetValueOrDefault(each.Partition.Value)).OfType<PartitionDecider>().ToArray();
-            Drain(leaving, CancellationToken.None);
+            if (_failure is null)
+            {
+                settle();
+            }
         }
         catch (Exception error)
         {
-            _recoveryFailure ??= error;
+            _failure ??= error;
         }
 
-        Forget(revoked);
-    }
-
-    private void Forget(List<TopicPartitionOffset> gone)
-    {
         foreach (TopicPartitionOffset each in gone)
         {
             _deciders.Remove(each.Partition.Value);
         }
     }
 
-    /// <summary>Waits until what the deciders sent is acknowledged and committed, or for as long as a drain may take.</summary>
-    private void Drain(IReadOnlyCollection<PartitionDecider> deciders, CancellationToken stop)
-    {
-        long giveUp = Environment.TickCount64 + _options.DrainTimeoutMs;
-        while (deciders.Any(decider => decider.Committed < decider.NextOffset) && Environment.TickCount64 < giveUp)
-        {
-            ThrowIfBroken();
-            if (!Commit(deciders))
-            {
-                _producer.Poll(TimeSpan.Zero);
-                if (stop.WaitHandle.WaitOne(2))
-                {
-                    return;
-                }
-            }
-        }
-    }
-
-    private void CommitIfDue(bool isIdle, bool isFull)
-    {
-        long now = Environment.TickCount64;
-        long sinceLastMs = now - _lastCommit;
-        if (sinceLastMs >= _options.CommitIntervalMs || (sinceLastMs >= IdleCommitMs && (isIdle || isFull)))
-        {
-            Commit(_deciders.Values);
-            _lastCommit = now;
-        }
-    }
-
-    private bool Commit(IReadOnlyCollection<PartitionDecider> deciders)
-    {
-        List<(PartitionDecider Decider, long Next)> due = [];
-        foreach (PartitionDecider decider in deciders)
-        {
-            if (decider.Committable() is { } next)
-            {
-                due.Add((decider, next));
-            }
-        }
-
-        if (due.Count == 0)
-        {
-            return false;
-        }
-
-        try
-        {
-            _consumer.Commit(due.Select(each => new TopicPartitionOffset(each.Decider.Source, each.Next)));
-        }
-        catch (KafkaException error) when (!error.Error.IsFatal)
-        {
-            _log.CommitRefused(error.Error.Reason);
-            return false;
-        }
-
-        foreach ((PartitionDecider decider, long next) in due)
-        {
-            decider.OnCommitted(next);
-        }
-
-        return true;
-    }
-
     private void Close()
     {
-        Drain(_deciders.Values, CancellationToken.None);
+        CommitAll();
         foreach (PartitionDecider decider in _deciders.Values)
         {
             decider.Snapshot();
         }
 
-        _producer.Flush(TimeSpan.FromMilliseconds(_options.DrainTimeoutMs));
+        _snapshots.Flush(TimeSpan.FromMilliseconds(_options.DrainTimeoutMs));
         _consumer.Close();
-    }
-
-    /// <summary>The bound on uncommitted events is what recovery rests on; nobody may go on beyond it.</summary>
-    private void ThrowIfStillFull(PartitionDecider decider, CancellationToken stop)
-    {
-        if (decider.IsFull && !stop.IsCancellationRequested)
-        {
-            throw new WorkflowException(
-                $"workflow {_plan.Manifest.Name}: nothing of {decider.Source.Topic}/{decider.Source.Partition.Value} could be committed "
-                + $"for "
-                + $"{_options.DrainTimeoutMs / 1000} s; another worker has it, or the cluster is away");
-        }
     }
 
     private void ThrowIfBroken()
     {
-        if (_recoveryFailure is { } failure)
+        if (_failure is { } failure)
         {
-            throw new WorkflowException($"workflow {_plan.Manifest.Name}: a partition could not be taken over: {failure.Message}", failure);
+            throw new WorkflowException(failure.Message, failure);
         }
 
-        if (_fatal is { } fatal)
-        {
-            throw new WorkflowException($"workflow {_plan.Manifest.Name}: the producer cannot go on: {fatal.Reason}");
-        }
+        _transaction.ThrowIfFatal();
     }
 }

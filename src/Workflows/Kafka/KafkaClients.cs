@@ -45,7 +45,7 @@ public static class KafkaClients
 
     private static void Relay(ILogger log, LogMessage message)
     {
-        // librdkafka warns on every start that the gapless guarantee is experimental; we chose it (docs/adr/0005).
+        // librdkafka warns on every start that the gapless guarantee is experimental; we chose it for what is captured (KafkaConnection).
         if (message.Facility != "CONFWARN")
         {
             log.ClientLine(message.Facility, message.Message);

@@ -13,7 +13,7 @@ public sealed record KafkaConnection(string Bootstrap)
 
     /// <summary>
     /// An idempotent producer that never gives up by itself and never leaves a gap: a record that cannot be delivered is a fatal error,
-    /// not a hole that later records jump over (the recovery of <c>Deciding</c> rests on that).
+    /// not a hole that later records jump over.
     /// </summary>
     public ProducerConfig ProducerConfig(string clientId)
     {
@@ -32,6 +32,27 @@ public sealed record KafkaConnection(string Bootstrap)
             DeliveryReportFields = "status",
         };
         return Common(config, clientId);
+    }
+
+    /// <summary>
+    /// A producer whose records become visible when their transaction is committed. A record that can't be delivered makes the transaction void.
+    /// </summary>
+    public ProducerConfig TransactionalConfig(string clientId, string transactionalId, int timeoutMs)
+    {
+        ProducerConfig config = ProducerConfig(clientId);
+        config.TransactionalId = transactionalId;
+        config.TransactionTimeoutMs = timeoutMs;
+        config.MessageTimeoutMs = timeoutMs;
+        config.EnableGaplessGuarantee = false;
+        config.EnableDeliveryReports = false;
+        if (!Properties.ContainsKey("metadata.recovery.strategy"))
+        {
+            // librdkafka (2.15) remembers the group's coordinator, and goes on remembering it when it throws its brokers away to start from the
+            // bootstrap addresses again: a call then waits for one that never comes back.
+            config.MetadataRecoveryStrategy = MetadataRecoveryStrategy.None;
+        }
+
+        return config;
     }
 
     /// <summary>A consumer that commits only what it is told to commit and starts at the beginning where nothing was committed.</summary>

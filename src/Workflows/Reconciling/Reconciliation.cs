@@ -33,9 +33,6 @@ public sealed record ReconciliationReport
     /// <summary>Copies that no decision asks for, or that are there twice.</summary>
     public long RoutesSurplus { get; init; }
 
-    /// <summary>Records of workers that had lost their partition; readers ignore them.</summary>
-    public long Ignored { get; init; }
-
     public IReadOnlyDictionary<Outcome, long> Outcomes { get; init; } = new Dictionary<Outcome, long>();
 
     /// <summary>The first blocked event (or else held, or else alerted): partition and offset; null if all was allowed.</summary>
@@ -57,8 +54,8 @@ public sealed class Reconciliation(WorkflowPlan plan, KafkaConnection connection
         using var bounds = new LogReader(connection, log);
         for (int partition = 0; partition < plan.Manifest.Partitions; partition++)
         {
-            (long first, long end) = Events(bounds, partition, stop);
-            Dictionary<string, HashSet<long>> routes = Decisions(bounds, partition, first, end, stop);
+            (OffsetRange range, long count) = Events(bounds, partition, stop);
+            Dictionary<string, HashSet<long>> routes = Decisions(bounds, partition, range, count, stop);
             foreach (string topic in plan.Outputs.Skip(1))
             {
                 Routed(bounds, new TopicPartition(topic, partition), routes.GetValueOrDefault(topic) ?? [], stop);
@@ -68,7 +65,8 @@ public sealed class Reconciliation(WorkflowPlan plan, KafkaConnection connection
         return _report with { Outcomes = Enum.GetValues<Outcome>().ToDictionary(outcome => outcome, outcome => _outcomes[(int)outcome]) };
     }
 
-    private (long First, long End) Events(LogReader bounds, int partition, CancellationToken stop)
+    /// <summary>The offsets between which events lie, and how many there are: marks of transactions take offsets too.</summary>
+    private (OffsetRange Range, long Count) Events(LogReader bounds, int partition, CancellationToken stop)
     {
         var source = new TopicPartition(plan.Manifest.SourceTopic, partition);
         (long low, long high) = bounds.Bounds(source);
@@ -86,10 +84,11 @@ public sealed class Reconciliation(WorkflowPlan plan, KafkaConnection connection
         }
 
         _report = _report with { Events = _report.Events + count, EventsTwice = _report.EventsTwice + twice };
-        return (low, high);
+        return (new OffsetRange(low, high), count);
     }
 
-    private Dictionary<string, HashSet<long>> Decisions(LogReader bounds, int partition, long first, long end, CancellationToken stop)
+    private Dictionary<string, HashSet<long>> Decisions(
+        LogReader bounds, int partition, OffsetRange range, long count, CancellationToken stop)
     {
         using var decisions = new DecisionCursor(connection, new TopicPartition(plan.Manifest.DecisionTopic, partition), bounds, log);
         var routes = new Dictionary<string, HashSet<long>>(StringComparer.Ordinal);
@@ -98,7 +97,7 @@ public sealed class Reconciliation(WorkflowPlan plan, KafkaConnection connection
         while (decisions.MoveNext())
         {
             stop.ThrowIfCancellationRequested();
-            if (!seen.Add(decisions.SourceOffset) || decisions.SourceOffset < first || decisions.SourceOffset >= end)
+            if (!seen.Add(decisions.SourceOffset) || decisions.SourceOffset < range.From || decisions.SourceOffset >= range.To)
             {
                 twice++;
                 continue;
@@ -119,9 +118,8 @@ public sealed class Reconciliation(WorkflowPlan plan, KafkaConnection connection
         _report = _report with
         {
             Decided = _report.Decided + seen.Count,
-            Undecided = _report.Undecided + Math.Max(0, end - first - seen.Count),
+            Undecided = _report.Undecided + Math.Max(0, count - seen.Count),
             DecidedTwice = _report.DecidedTwice + twice,
-            Ignored = _report.Ignored + decisions.Ignored,
         };
         return routes;
     }
@@ -161,7 +159,6 @@ public sealed class Reconciliation(WorkflowPlan plan, KafkaConnection connection
             Routed = _report.Routed + count,
             RoutesMissing = _report.RoutesMissing + expected.Count,
             RoutesSurplus = _report.RoutesSurplus + surplus,
-            Ignored = _report.Ignored + copies.Ignored,
         };
     }
 }

@@ -1,7 +1,10 @@
 using System.Collections.Concurrent;
+using System.Text;
+using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using PipeRoll.Workflows.Deciding;
 using PipeRoll.Workflows.Kafka;
+using PipeRoll.Workflows.Reconciling;
 
 namespace PipeRoll.Workflows.Tests.Deciding;
 
@@ -35,15 +38,18 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
     }
 
     [Fact]
-    public async Task What_a_worker_writes_after_it_lost_its_partition_is_ignored()
+    public async Task What_a_worker_decided_when_it_lost_its_partitions_is_never_seen()
     {
         WorkflowPlan plan = fixture.NewPlan("zombie");
         var events = fixture.Produce(plan, PerPartition, seed: 7);
         using var isStalled = new ManualResetEventSlim();
         using var goOn = new ManualResetEventSlim();
         int stallsLeft = 1;
+
+        // A transaction so long that only the group can tell that the worker has no right to commit it.
         WorkerOptions options = DecidingFixture.Fast with
         {
+            TransactionTimeoutMs = DecidingFixture.HangsAfterMs,
             CommitIntervalMs = 60_000,
             CommitEvents = 4_000,
             OnStep = (step, offset) =>
@@ -55,12 +61,9 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
                 }
             },
         };
-        KafkaConnection hasty = fixture.Cluster.Connection;
-        hasty = hasty with
+        KafkaConnection hasty = fixture.Cluster.Connection with
         {
-            Properties = new Dictionary<string,
-            string>(hasty.Properties)
-            { ["max.poll.interval.ms"] = "1500", ["session.timeout.ms"] = "1000" },
+            Properties = new Dictionary<string, string> { ["max.poll.interval.ms"] = "1500", ["session.timeout.ms"] = "1000" },
         };
         using var zombie = new WorkflowWorker(plan, hasty, options, new WorkflowProgress(), NullLogger.Instance);
         using var stop = new CancellationTokenSource();
@@ -70,11 +73,60 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
 
         fixture.RunToEnd(plan, PerPartition);
         goOn.Set();
-        long ignored = 0;
-        Assert.True(SpinWait.SpinUntil(() => (ignored = Ignored(plan)) > 0, DecidingFixture.HangsAfterMs), "the undead worker wrote nothing");
-        await stop.CancelAsync();
-        await undead;
+        WorkflowException refused = await Assert.ThrowsAsync<WorkflowException>(() => undead);
+        Assert.Contains("the group did not take the offsets", refused.Message);
+        zombie.GiveUp();
+        Assert.True(Written(plan) > PerPartition * DecidingFixture.Partitions, "the undead worker wrote nothing");
         fixture.AssertExactlyOnce(plan, events);
+    }
+
+    [Fact]
+    public async Task NeitherForgottenNorResetOffsetsOfTheGroupMakeAnEventCountTwice()
+    {
+        WorkflowPlan plan = fixture.NewPlan("forgotten");
+        var events = fixture.Produce(plan, PerCrash, seed: 5);
+        fixture.RunToEnd(plan, PerCrash);
+        using (IAdminClient admin = KafkaClients.Admin(fixture.Cluster.Connection.AdminConfig("test"), NullLogger.Instance))
+        {
+            await admin.DeleteGroupsAsync([plan.Manifest.Group]);
+        }
+
+        fixture.ProduceMore(plan, 10, seed: 5, events);
+        WorkflowProgress progress = fixture.RunToEnd(plan, PerCrash + 10);
+        Assert.Equal(10 * DecidingFixture.Partitions, progress.Decided);
+        fixture.AssertExactlyOnce(plan, events);
+    }
+
+    [Fact]
+    public void EventsOfTransactionsAreDecidedOnceTheyAreCommittedAndNoneThatIsAborted()
+    {
+        WorkflowPlan plan = fixture.NewPlan("upstream");
+        var source = new TopicPartition(plan.Manifest.SourceTopic, 0);
+        using (IProducer<byte[]?, byte[]?> producer = KafkaClients.Producer(
+            fixture.Cluster.Connection.TransactionalConfig("test", "upstream", 10_000), NullLogger.Instance))
+        {
+            producer.InitTransactions(TimeSpan.FromSeconds(30));
+            foreach (bool isAborted in new[] { false, true, false })
+            {
+                producer.BeginTransaction();
+                producer.Produce(source, new Message<byte[]?, byte[]?> { Value = Encoding.UTF8.GetBytes("{\"aborted\":" + isAborted) });
+                producer.Flush(TimeSpan.FromSeconds(30));
+                if (isAborted)
+                {
+                    producer.AbortTransaction();
+                }
+                else
+                {
+                    producer.CommitTransaction();
+                }
+            }
+        }
+
+        // Each transaction is an event and a mark: 0 1, 2 3, 4 5.
+        fixture.RunUntil(plan, progress => progress.Committed.GetValueOrDefault(0) == 6);
+        Assert.Equal([0L, 4], fixture.Decided(plan, 0).Select(decision => decision.Offset));
+        ReconciliationReport found = new Reconciliation(plan, fixture.Cluster.Connection, NullLogger.Instance).Run(CancellationToken.None);
+        Assert.Equal((2, 2, 0, 0), (found.Events, found.Decided, found.Undecided, found.DecidedTwice));
     }
 
     [Fact]
@@ -103,15 +155,21 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
         }
     }
 
-    private long Ignored(WorkflowPlan plan)
+    /// <summary>Decisions in the log, whether they ever become visible or not.</summary>
+    private long Written(WorkflowPlan plan)
     {
-        using var reader = new DecisionReader(fixture.Cluster.Connection, plan.Manifest.DecisionTopic, NullLogger.Instance);
+        KafkaConnection uncommitted = fixture.Cluster.Connection with
+        {
+            Properties = new Dictionary<string, string> { ["isolation.level"] = "read_uncommitted" },
+        };
+        using var reader = new DecisionReader(uncommitted, plan.Manifest.DecisionTopic, NullLogger.Instance);
+        long written = 0;
         for (int partition = 0; partition < DecidingFixture.Partitions; partition++)
         {
-            reader.Read(partition, _ => true);
+            reader.Read(partition, _ => ++written > 0);
         }
 
-        return reader.Ignored;
+        return written;
     }
 
     private void CrashThenFinish(WorkerStep step, int seed)
@@ -125,7 +183,7 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
             fixture.ProduceMore(plan, PerCrash, seed, events);
             int left = random.Next(1, step switch
             {
-                <= WorkerStep.Restored or WorkerStep.SnapshotSent or WorkerStep.Acknowledged or WorkerStep.Committed => 3,
+                <= WorkerStep.Restored or WorkerStep.SnapshotSent or WorkerStep.OffsetsSent or WorkerStep.Committed => 3,
                 _ => 150,
             });
             WorkerOptions options = DecidingFixture.Fast with
@@ -148,7 +206,7 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
             using var giveUp = new CancellationTokenSource(DecidingFixture.HangsAfterMs);
             Exception? died = Record.Exception(() => worker.Run(giveUp.Token));
             Assert.True(
-                died is CrashException or WorkflowException { InnerException: CrashException },
+                died?.GetBaseException() is CrashException,
                 $"crash {crash} did not happen: {died?.ToString() ?? "ran to the end"}");
         }
 

@@ -10,27 +10,24 @@ namespace PipeRoll.Workflows.Tests.Deciding;
 public sealed class DecisionReaderTests : IDisposable
 {
     private static readonly TopicPartition Output = new("out", 0);
-    private readonly MockCluster _cluster = new();
+    private readonly RealBroker _cluster = new();
 
     public DecisionReaderTests() => _cluster.CreateTopic("out", 1);
 
     public void Dispose() => _cluster.Dispose();
 
     [Fact]
-    public void Only_records_of_the_newest_claim_before_them_count()
+    public void OnlyWhatIsCommittedAndIsAboutAnEventIsRead()
     {
         using (IProducer<byte[]?, byte[]?> producer = Producer())
         {
-            Claim(producer);
-            Record(producer, epoch: 0, source: 0, "a");
-            Record(producer, epoch: 0, source: 1, "b");
-            Claim(producer);
-            Record(producer, epoch: 0, source: 2, "late");
-            Record(producer, epoch: 3, source: 2, "c");
+            Transaction(producer, isCommitted: true, (0, "a"), (1, "b"));
+            Transaction(producer, isCommitted: false, (2, "void"));
+            producer.BeginTransaction();
             producer.Produce(Output, new Message<byte[]?, byte[]?> { Value = "not ours"u8.ToArray() });
-            Record(producer, epoch: 0, source: 3, "later");
-            Record(producer, epoch: 3, source: 3, "d");
-            producer.Flush(TimeSpan.FromSeconds(10));
+            producer.CommitTransaction();
+            Transaction(producer, isCommitted: true, (2, "c"));
+            Transaction(producer, isCommitted: false, [.. Enumerable.Range(3, 100).Select(source => ((long)source, "void"))]);
         }
 
         using var reader = new DecisionReader(_cluster.Connection, "out", NullLogger.Instance);
@@ -40,56 +37,78 @@ public sealed class DecisionReaderTests : IDisposable
             read.Add($"{record.SourceOffset}{Encoding.UTF8.GetString(record.Value!)}");
             return true;
         });
-        Assert.Equal(["0a", "1b", "2c", "3d"], read);
-        Assert.Equal(2, reader.Ignored);
+        Assert.Equal(["0a", "1b", "2c"], read);
         Assert.Equal("c", Encoding.UTF8.GetString(reader.Find(0, 2)!.Value.Value!));
-        Assert.Null(reader.Find(0, 9));
+        Assert.Null(reader.Find(0, 3));
+        using var log = new LogReader(_cluster.Connection, NullLogger.Instance);
+        Assert.Equal(2, DecisionTail.NewestSource(log, Output));
     }
 
     [Fact]
-    public void A_record_is_found_by_halving_and_the_tail_by_a_bounded_read()
+    public void AnEmptyPartitionHasNoNewestDecision()
     {
-        const int Records = 70_000;
+        using var log = new LogReader(_cluster.Connection, NullLogger.Instance);
+        Assert.Null(DecisionTail.NewestSource(log, Output));
         using (IProducer<byte[]?, byte[]?> producer = Producer())
         {
-            Claim(producer);
-            for (int source = 0; source < Records; source++)
-            {
-                Record(producer, epoch: 0, 1_000 + source, "x");
-            }
-
-            producer.Flush(TimeSpan.FromSeconds(30));
+            Transaction(producer, isCommitted: false, (0, "void"));
         }
 
-        using var log = new LogReader(_cluster.Connection, NullLogger.Instance);
-        OutputTailResult tail = OutputTail.Read(log, Output, long.MaxValue);
-        Assert.Equal((1_000 + Records - 1, 0L), (tail.SourceOffset, tail.NewestClaim));
-        Assert.InRange(tail.RecordsRead, OutputHeaders.InFlightMax, OutputHeaders.InFlightMax + 100);
-        using var reader = new DecisionReader(_cluster.Connection, "out", NullLogger.Instance);
-        foreach (long source in new[] { 1_000, 1_001, 25_000, 52_345, 70_999 })
+        Assert.Null(DecisionTail.NewestSource(log, Output));
+    }
+
+    [Fact]
+    public void ARecordIsFoundByHalving()
+    {
+        const int Records = 20_000;
+        using (IProducer<byte[]?, byte[]?> producer = Producer())
         {
-            Assert.Equal(source - 999, reader.Find(0, source)!.Value.Offset);
+            for (int from = 0; from < Records; from += 1_000)
+            {
+                Transaction(producer, isCommitted: true, [.. Enumerable.Range(from, 1_000).Select(source => (1_000L + source, "x"))]);
+            }
+        }
+
+        using var reader = new DecisionReader(_cluster.Connection, "out", NullLogger.Instance);
+        foreach (long source in new[] { 1_000, 1_001, 7_000, 12_345, 20_999 })
+        {
+            // Every thousand records a mark lies between them.
+            Assert.Equal(source - 1_000 + ((source - 1_000) / 1_000), reader.Find(0, source)!.Value.Offset);
+        }
+
+        Assert.Null(reader.Find(0, 999));
+        Assert.Null(reader.Find(0, 21_000));
+    }
+
+    private static void Transaction(IProducer<byte[]?, byte[]?> producer, bool isCommitted, params (long Source, string Value)[] records)
+    {
+        producer.BeginTransaction();
+        foreach ((long source, string value) in records)
+        {
+            producer.Produce(Output, new Message<byte[]?, byte[]?>
+            {
+                Value = Encoding.UTF8.GetBytes(value),
+                Headers = new Headers { { OutputHeaders.SourceOffset, OutputHeaders.Encode(source) } },
+            });
+        }
+
+        // Flushed, so that also what is aborted stands in the log.
+        producer.Flush(TimeSpan.FromSeconds(30));
+        if (isCommitted)
+        {
+            producer.CommitTransaction();
+        }
+        else
+        {
+            producer.AbortTransaction();
         }
     }
 
-    private static void Claim(IProducer<byte[]?, byte[]?> producer) =>
-        producer.Produce(Output, new Message<byte[]?, byte[]?> { Headers = new Headers { { OutputHeaders.Claim, "w"u8.ToArray() } } });
-
-    private static void Record(
-        IProducer<byte[]?,
-        byte[]?> producer,
-        long epoch,
-        long source,
-        string value) => producer.Produce(Output, new Message<byte[]?, byte[]?>
-        {
-            Value = Encoding.UTF8.GetBytes(value),
-            Headers = new Headers
-        {
-            { OutputHeaders.Epoch, OutputHeaders.Encode(epoch) },
-            { OutputHeaders.SourceOffset, OutputHeaders.Encode(source) },
-        },
-        });
-
-    private IProducer<byte[]?, byte[]?> Producer() =>
-        KafkaClients.Producer(_cluster.Connection.ProducerConfig("test"), NullLogger.Instance);
+    private IProducer<byte[]?, byte[]?> Producer()
+    {
+        IProducer<byte[]?, byte[]?> producer = KafkaClients.Producer(
+            _cluster.Connection.TransactionalConfig("test", "test", 60_000), NullLogger.Instance);
+        producer.InitTransactions(TimeSpan.FromSeconds(30));
+        return producer;
+    }
 }
