@@ -15,6 +15,7 @@ Dictionary<string, Action<BenchContext>> benchmarks = new(StringComparer.Ordinal
     ["engine"] = EngineBenchmark.Decisions,
     ["screening"] = ScreeningBenchmark.Names,
     ["decisions"] = WorkflowBenchmark.EndToEnd,
+    ["decide"] = DecideBenchmark.Blocking,
     ["security"] = SecurityBenchmark.Produce,
     ["cluster-produce"] = ClusterProduceBenchmark.Latency,
     ["cluster-puts"] = ClusterProduceBenchmark.Puts,

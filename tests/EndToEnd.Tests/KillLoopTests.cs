@@ -4,12 +4,12 @@ namespace PipeRoll.EndToEnd.Tests;
 
 /// <summary>
 /// kill -9 of the real server under load, over and over, with one idempotent producer that lives through it all: nothing
-/// acknowledged is lost, nothing is stored twice, offsets have no gap. PIPEROLL_TEST_KILL_CYCLES sets how often (200).
+/// acknowledged is lost, nothing is stored twice, offsets have no gap. PIPEROLL_TEST_KILL_CYCLES sets how often (60).
 /// </summary>
 public sealed class KillLoopTests(ITestOutputHelper output)
 {
     private const int Partitions = 4;
-    private static readonly int Cycles = int.Parse(Environment.GetEnvironmentVariable("PIPEROLL_TEST_KILL_CYCLES") ?? "200");
+    private static readonly int Cycles = int.Parse(Environment.GetEnvironmentVariable("PIPEROLL_TEST_KILL_CYCLES") ?? "60");
 
     [Fact]
     public async Task NothingAcknowledgedIsLostAndNothingIsDoubled()

@@ -4,6 +4,7 @@ using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Network;
 using PipeRoll.Server.Http;
 using PipeRoll.Server.Http.Schemas;
+using PipeRoll.Server.Http.Workflows;
 using PipeRoll.Server.Tls;
 using PipeRoll.Streams;
 using PipeRoll.Streams.Metadata;
@@ -38,6 +39,7 @@ internal sealed partial class ClusterHost : IPipeRollServer
     private readonly WatchedObjectStore _store;
     private readonly ClusterMember _member;
     private readonly SchemaForwarder _schemaForwarder;
+    private readonly WorkflowHost _workflows;
     private ClusterStorage? _storage;
     private Broker.Broker? _broker;
     private bool _stopped;
@@ -64,10 +66,12 @@ internal sealed partial class ClusterHost : IPipeRollServer
             OnFenced = EndFenced,
             OnFatal = EndFailed,
         });
-        HttpSecurity.Use(_web, () => _broker is { Access.IsLoaded: true } broker ? broker.Access : null);
+        _workflows = WorkflowHost.Load(settings.Server, slot: null, _loggers);
+        HttpSecurity.Use(_web, () => _broker is { Access.IsLoaded: true } broker ? broker.Access : null, _workflows);
         HealthEndpoints.Map(_web, () => HealthEndpoints.Of(
             _broker?.Status, _member.Epoch.IsNone ? null : _member.Status, _store.AwaySince, TimeProvider.System.GetUtcNow()));
         ClusterEndpoints.Map(_web, new MemberControl(_member, () => _broker?.ClusterId ?? ""));
+        WorkflowEndpoints.Map(_web, _workflows);
         _schemaForwarder = new SchemaForwarder(HttpAddressOf, _certificates);
         SchemaEndpoints.Map(_web, new SchemaDesk(() => _broker?.Schemas, _schemaForwarder), () => _broker?.ClusterId ?? "");
         StorageEndpoints.Map(_web, (isRepair, cancellation) => StorageAudits.RunAsync(
@@ -106,6 +110,7 @@ internal sealed partial class ClusterHost : IPipeRollServer
     public async ValueTask DisposeAsync()
     {
         await StopAsync(isInOrder: false);
+        await _workflows.DisposeAsync();
         if (_broker is not null)
         {
             await _broker.DisposeAsync();
@@ -173,6 +178,7 @@ internal sealed partial class ClusterHost : IPipeRollServer
                 : null,
         });
         await _broker.StartAsync(stop);
+        _workflows.Start(HttpHost.ClientAddress(server, listener.Port));
     }
 
     private string? HttpAddressOf(int node) => _member.Status.Brokers
@@ -199,6 +205,7 @@ internal sealed partial class ClusterHost : IPipeRollServer
         }
 
         _stopped = true;
+        await _workflows.StopAsync();
         if (isInOrder)
         {
             await _member.DrainAsync("system:stop");

@@ -68,6 +68,10 @@ internal static class HttpHost
     public static int Port(WebApplication web) =>
         new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
 
+    /// <summary>Where clients in this process reach its broker.</summary>
+    public static string ClientAddress(ServerOptions options, int port) =>
+        $"{(options.Listen.Equals(System.Net.IPAddress.Any) ? System.Net.IPAddress.Loopback : options.Listen)}:{port}";
+
     public static ServerStartException KafkaPortTaken(ServerOptions options, Exception taken) => new(
         $"Kafka can't listen on {options.Listen} port {options.KafkaPort} ({taken.Message}); give another with --kafka-port", taken);
 

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using PipeRoll.Broker;
 using PipeRoll.Server.Http;
 using PipeRoll.Server.Http.Schemas;
+using PipeRoll.Server.Http.Workflows;
 using PipeRoll.Server.Tls;
 using PipeRoll.Streams;
 
@@ -18,14 +19,16 @@ internal sealed class ServerHost : IPipeRollServer
     private readonly EmbeddedStorage _storage;
     private readonly Broker.Broker _broker;
     private readonly StopSignals _signals;
+    private readonly WorkflowHost _workflows;
     private bool _stopped;
 
-    private ServerHost(DataFolder folder, WebApplication web, EmbeddedStorage storage, Broker.Broker broker, StopSignals signals)
+    private ServerHost(DataFolder folder, WebApplication web, EmbeddedStorage storage, Broker.Broker broker, WorkflowHost workflows, StopSignals signals)
     {
         _folder = folder;
         _web = web;
         _storage = storage;
         _broker = broker;
+        _workflows = workflows;
         _signals = signals;
     }
 
@@ -40,6 +43,7 @@ internal sealed class ServerHost : IPipeRollServer
         ServerCertificates? certificates = SecurityHost.Certificates(settings);
         WebApplication web = HttpHost.Build(settings.Server, certificates);
         var loggers = web.Services.GetRequiredService<ILoggerFactory>();
+        WorkflowHost workflows = WorkflowHost.Load(settings.Server, $"server-{settings.Broker.NodeId}", loggers);
         EmbeddedStorage storage = await OpenStorageAsync(settings, folder, loggers);
         var broker = new Broker.Broker(settings.Broker, new BrokerDependencies
         {
@@ -52,7 +56,7 @@ internal sealed class ServerHost : IPipeRollServer
             Security = SecurityHost.Dependencies(settings, storage.Metadata),
             Listen = () => SecurityHost.Listen(settings.Server, certificates),
         });
-        HttpSecurity.Use(web, () => broker.Access.IsLoaded ? broker.Access : null);
+        HttpSecurity.Use(web, () => broker.Access.IsLoaded ? broker.Access : null, workflows);
         HealthEndpoints.Map(web, () => HealthEndpoints.Of(broker.Status, storage.RecoveredBatches));
         string host = settings.Server.AdvertisedHost;
         ClusterEndpoints.Map(web, new EmbeddedControl(
@@ -60,9 +64,11 @@ internal sealed class ServerHost : IPipeRollServer
         StorageEndpoints.Map(web, (isRepair, cancellation) => StorageAudits.RunAsync(
             storage.Objects, storage.Metadata, 2 * settings.Storage.PreparedTimeToLive, isRepair, cancellation));
         SchemaEndpoints.Map(web, new SchemaDesk(() => broker.Schemas, forward: null), () => broker.ClusterId);
+        WorkflowEndpoints.Map(web, workflows);
         await ListenAsync(settings.Server, broker, web);
+        workflows.Start(HttpHost.ClientAddress(settings.Server, broker.Port));
         string address = settings.Server.Listen.ToString();
-        return new ServerHost(folder, web, storage, broker, signals)
+        return new ServerHost(folder, web, storage, broker, workflows, signals)
         {
             KafkaAddress = $"{address}:{broker.Port}",
             HttpAddress = $"{address}:{HttpHost.Port(web)}",
@@ -80,6 +86,7 @@ internal sealed class ServerHost : IPipeRollServer
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
+        await _workflows.DisposeAsync();
         await _broker.DisposeAsync();
         await _storage.DisposeAsync();
         await _web.DisposeAsync();
@@ -128,6 +135,7 @@ internal sealed class ServerHost : IPipeRollServer
         }
 
         _stopped = true;
+        await _workflows.StopAsync();
         await _broker.StopAsync();
         await _storage.StopAsync();
         await _web.StopAsync();

@@ -40,6 +40,12 @@ public sealed record ServerOptions
     /// <summary>Encryption of both ports, such as <c>certificate</c>.</summary>
     public IReadOnlyDictionary<string, SettingValue> Tls { get; init; } = NoSettings;
 
+    /// <summary>Workflows to run beside the broker: name → manifest file.</summary>
+    public IReadOnlyDictionary<string, SettingValue> Workflows { get; init; } = NoSettings;
+
+    /// <summary>Further settings of the workflows' Kafka clients by librdkafka's names, such as <c>sasl.username</c>.</summary>
+    public IReadOnlyDictionary<string, SettingValue> WorkflowClient { get; init; } = NoSettings;
+
     private static IReadOnlyDictionary<string, SettingValue> NoSettings { get; } = new Dictionary<string, SettingValue>(StringComparer.Ordinal);
 }
 

@@ -8,7 +8,7 @@ public static class ServerOptionsReader
 {
     private static readonly string[] Known = ["data", "kafka-port", "http-port", "listen", "advertise", "log-format"];
 
-    private static readonly string[] Sections = ["broker", "storage", "cluster", "store", "security", "tls"];
+    private static readonly string[] Sections = ["broker", "storage", "cluster", "store", "security", "tls", "workflows", "workflow-client"];
 
     // Variables that are ours but no setting of the server.
     private static readonly string[] OtherVariables = ["server", "bootstrap", "samples", "http", "user", "password", "ca"];
@@ -56,6 +56,8 @@ public static class ServerOptionsReader
             Store = sections["store"],
             Security = sections["security"],
             Tls = sections["tls"],
+            Workflows = sections["workflows"],
+            WorkflowClient = sections["workflow-client"],
         };
     }
 

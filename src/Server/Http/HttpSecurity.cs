@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Primitives;
 using PipeRoll.Broker.Security;
+using PipeRoll.Server.Http.Workflows;
 
 namespace PipeRoll.Server.Http;
 
@@ -16,7 +17,8 @@ internal static class HttpSecurity
 
     /// <param name="web">Before any endpoint is mapped.</param>
     /// <param name="access">Null while the broker has not read yet who its users are.</param>
-    public static void Use(WebApplication web, Func<HttpAccess?> access) => web.Use(async (http, next) =>
+    /// <param name="workflows">Says which topics a request about a workflow touches.</param>
+    public static void Use(WebApplication web, Func<HttpAccess?> access, IWorkflowDirectory workflows) => web.Use(async (http, next) =>
     {
         if (http.Request.Path.StartsWithSegments("/healthz", StringComparison.Ordinal)
             || http.Request.Path.StartsWithSegments("/readyz", StringComparison.Ordinal))
@@ -49,7 +51,7 @@ internal static class HttpSecurity
         }
 
         string route = $"{http.Request.Method} {http.Request.Path}";
-        if (Needs(http.Request) is { } need && !users.Allows(principal, address, route, need.Operation, need.Type, need.Name))
+        if (Needs(http.Request, workflows) is { } need && !users.Allows(principal, address, route, need.Operation, need.Type, need.Name))
         {
             await Refuse(StatusCodes.Status403Forbidden, $"{principal} is not allowed to {need.Operation} {need.Type} '{need.Name}'")
                 .ExecuteAsync(http);
@@ -68,10 +70,17 @@ internal static class HttpSecurity
     /// Schemas may be read and tried by everybody: whoever reads a topic needs them. A schema of a topic may be registered by whoever may write
     /// to the topic (the subject is its name, with <c>-key</c> or <c>-value</c>); everything else that changes the registry alters the cluster.
     /// </remarks>
-    internal static (AclOperation Operation, ResourceType Type, string Name)? Needs(HttpRequest request)
+    internal static (AclOperation Operation, ResourceType Type, string Name)? Needs(HttpRequest request, IWorkflowDirectory workflows)
     {
         bool isOrder = !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method);
         string[] path = (request.Path.Value ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries);
+        if (path is ["api", "v1", "workflows", string workflow, string what] && workflows.Find(workflow)?.Manifest is { } manifest)
+        {
+            return what == "decisions"
+                ? (AclOperation.Read, ResourceType.Topic, manifest.DecisionTopic)
+                : (AclOperation.Write, ResourceType.Topic, manifest.SourceTopic);
+        }
+
         if (path.Length > 0 && SchemaPaths.Contains(path[0], StringComparer.Ordinal))
         {
             if (!isOrder || path[0] == "compatibility" || (path is ["subjects", _] && HttpMethods.IsPost(request.Method)))

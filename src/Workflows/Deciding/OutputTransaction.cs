@@ -14,6 +14,7 @@ internal sealed class OutputTransaction : IDisposable
     private static readonly TimeSpan Step = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan HangsAfter = Step + TimeSpan.FromSeconds(3);
     private readonly IProducer<byte[]?, byte[]?> _producer;
+    private readonly CallThread _calls = new("piperoll-transaction");
     private readonly string _workflow;
     private readonly int _drainTimeoutMs;
     private readonly ILogger _log;
@@ -28,7 +29,7 @@ internal sealed class OutputTransaction : IDisposable
         _drainTimeoutMs = options.DrainTimeoutMs;
         _log = log;
         ProducerConfig config = connection.TransactionalConfig(
-            "piperoll-worker", $"piperoll.{workflow}.{options.WorkerId}", options.TransactionTimeoutMs);
+            "piperoll-worker", $"piperoll.{workflow}.{options.TransactionName}", options.TransactionTimeoutMs);
         _producer = KafkaClients.Producer(config, log, error => _fatal = error);
     }
 
@@ -118,6 +119,7 @@ internal sealed class OutputTransaction : IDisposable
     /// </summary>
     public void Dispose()
     {
+        _calls.Dispose();
         if (!_hangs)
         {
             _producer.Dispose();
@@ -173,14 +175,11 @@ internal sealed class OutputTransaction : IDisposable
     /// </summary>
     private void Bounded(string failure, Action call)
     {
-        Task calling = Task.Factory.StartNew(call, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
-        if (Task.WaitAny([calling], HangsAfter) < 0)
+        if (!_calls.TryRun(call, HangsAfter))
         {
             _hangs = true;
             throw new WorkflowException($"workflow {_workflow}: {failure}: the client does not come back; the worker starts again with another");
         }
-
-        calling.GetAwaiter().GetResult();
     }
 
     private WorkflowException Failed(string what, KafkaException error) =>

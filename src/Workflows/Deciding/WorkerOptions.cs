@@ -48,6 +48,16 @@ public sealed record WorkerOptions
     /// <summary>Names the worker in its transactional id; unique per start.</summary>
     public string WorkerId { get; init; } = $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid():N}";
 
+    /// <summary>
+    /// Names the place that workers take one after the other, where there is such a thing: a server that comes back after a crash. Then the group
+    /// (KIP-345) and the transaction coordinator know the new worker for the old one, and nothing is waited for. Nobody else may use the name at the
+    /// same time. Null: every start is a stranger.
+    /// </summary>
+    public string? Slot { get; init; }
+
+    /// <summary>The last part of the transactional id.</summary>
+    internal string TransactionName => Slot ?? WorkerId;
+
     /// <summary>Called at every step with the source offset at hand; what it throws kills the worker as a crash would.</summary>
     internal Action<WorkerStep, long>? OnStep { get; init; }
 }

@@ -21,7 +21,7 @@ public sealed class WorkflowRunner(
         [
             .. Enumerable.Range(0, workers).Select(index => Task.Factory.StartNew(
                 () => Keep(
-                    options with { WorkerId = $"{options.WorkerId}-{index}" },
+                    options with { WorkerId = $"{options.WorkerId}-{index}", Slot = options.Slot is { } slot ? $"{slot}-{index}" : null },
                     all), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)),
         ];
         await Task.WhenAll(running);

@@ -40,6 +40,7 @@ public sealed class WorkflowWorker : IDisposable
         _reader = new LogReader(connection, log);
         ConsumerConfig config = connection.ConsumerConfig("piperoll-worker", plan.Manifest.Group);
         config.SessionTimeoutMs = options.SessionTimeoutMs;
+        config.GroupInstanceId = options.Slot is { } slot ? $"piperoll.{plan.Manifest.Name}.{slot}" : null;
         config.HeartbeatIntervalMs = Math.Max(100, options.SessionTimeoutMs / 10);
         _consumer = KafkaClients.Consumer(config, log)
             .SetPartitionsAssignedHandler((_, assigned) => OnAssigned(assigned))

@@ -45,6 +45,7 @@ public sealed record KafkaConnection(string Bootstrap)
         config.MessageTimeoutMs = timeoutMs;
         config.EnableGaplessGuarantee = false;
         config.EnableDeliveryReports = false;
+        config.LingerMs = 0;
         if (!Properties.ContainsKey("metadata.recovery.strategy"))
         {
             // librdkafka (2.15) remembers the group's coordinator, and goes on remembering it when it throws its brokers away to start from the

@@ -1,4 +1,5 @@
 using System.Globalization;
+using PipeRoll.Policies;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -9,8 +10,9 @@ public static class ManifestReader
 {
     private const int BytesMax = 1 << 20;
     private const int PartitionsMax = 10_000;
-    private static readonly string[] TopFields = ["workflow", "source", "policy", "decisions", "routes", "deadLetters"];
+    private static readonly string[] TopFields = ["workflow", "source", "policy", "decisions", "routes", "deadLetters", "blocking"];
     private static readonly string[] SourceFields = ["topic", "partitions", "key", "time"];
+    private static readonly string[] BlockingFields = ["deadline", "onDeadline"];
 
     /// <summary>
     /// Reads a file; the policy path in it is taken relative to the file. A file that cannot be read is a problem at 1:1.
@@ -92,6 +94,7 @@ public static class ManifestReader
                 Routes = Routes(root),
                 DeadLetterTopic = Topic(root, "deadLetters", name + ".dead-letters"),
             };
+            manifest = Blocking(root, manifest);
             Distinct(root, manifest);
             _problems.Sort((left, right) => (left.Line, left.Column).CompareTo((right.Line, right.Column)));
             return new ManifestResult(_problems.Count == 0 ? manifest : null, _problems);
@@ -156,6 +159,33 @@ public static class ManifestReader
             }
 
             return routes;
+        }
+
+        private WorkflowManifest Blocking(YamlMappingNode root, WorkflowManifest manifest)
+        {
+            if (Mapping(root, "blocking", required: false, "") is not { } blocking)
+            {
+                return manifest;
+            }
+
+            Known(blocking, BlockingFields, "'blocking'");
+            string? deadline = Text(blocking, "deadline", required: false, "deadline: 500ms");
+            int deadlineMs = manifest.DeadlineMs;
+            if (deadline is not null && (!deadline.EndsWith("ms", StringComparison.Ordinal)
+                || !int.TryParse(deadline[..^2], NumberStyles.None, CultureInfo.InvariantCulture, out deadlineMs) || deadlineMs is < 1 or > 60_000))
+            {
+                Problem(blocking.Children[new YamlScalarNode("deadline")], $"'deadline' is 1ms to 60000ms, not '{deadline}'");
+            }
+
+            string outcome = Text(blocking, "onDeadline", required: false, "onDeadline: block") ?? manifest.DeadlineOutcome;
+            if (!OutcomeNames.TryParse(outcome, out Outcome _))
+            {
+                Problem(
+                    blocking.Children[new YamlScalarNode("onDeadline")],
+                    $"'onDeadline' is allow or alert (fail open), hold or block (fail closed), not '{outcome}'");
+            }
+
+            return manifest with { DeadlineMs = deadlineMs, DeadlineOutcome = outcome };
         }
 
         private void Distinct(YamlMappingNode root, WorkflowManifest manifest)

@@ -31,6 +31,12 @@ public sealed record WorkflowManifest
 
     public required string DeadLetterTopic { get; init; }
 
+    /// <summary>How long a blocking request waits for its decision, in milliseconds, unless it says otherwise.</summary>
+    public int DeadlineMs { get; init; } = 1_000;
+
+    /// <summary>What a blocking request is answered when its deadline has passed: fails closed unless the manifest says otherwise.</summary>
+    public string DeadlineOutcome { get; init; } = "block";
+
     /// <summary>The consumer group whose committed offsets say what was decided and written.</summary>
     public string Group => "piperoll." + Name;
 

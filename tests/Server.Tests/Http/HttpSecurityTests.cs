@@ -1,6 +1,10 @@
 using Microsoft.AspNetCore.Http;
 using PipeRoll.Broker.Security;
 using PipeRoll.Server.Http;
+using PipeRoll.Server.Http.Workflows;
+using PipeRoll.Workflows.Blocking;
+using PipeRoll.Workflows.Deciding;
+using PipeRoll.Workflows.Manifest;
 
 namespace PipeRoll.Server.Tests.Http;
 
@@ -15,6 +19,11 @@ public sealed class HttpSecurityTests
     [InlineData("POST", "/subjects/com.acme.Order/versions", AclOperation.Alter, ResourceType.Cluster, "kafka-cluster")]
     [InlineData("DELETE", "/subjects/orders-value", AclOperation.Alter, ResourceType.Cluster, "kafka-cluster")]
     [InlineData("PUT", "/config", AclOperation.Alter, ResourceType.Cluster, "kafka-cluster")]
+    [InlineData("POST", "/api/v1/workflows/pay/decide", AclOperation.Write, ResourceType.Topic, "payments")]
+    [InlineData("POST", "/api/v1/workflows/pay/decide-batch", AclOperation.Write, ResourceType.Topic, "payments")]
+    [InlineData("GET", "/api/v1/workflows/pay/decisions", AclOperation.Read, ResourceType.Topic, "payments.decisions")]
+    [InlineData("POST", "/api/v1/workflows/other/decide", AclOperation.Alter, ResourceType.Cluster, "kafka-cluster")]
+    [InlineData("GET", "/api/v1/workflows", AclOperation.Describe, ResourceType.Cluster, "kafka-cluster")]
     public void A_request_takes_a_right(string method, string path, AclOperation operation, ResourceType type, string name) =>
         Assert.Equal((operation, type, name), Needs(method, path));
 
@@ -30,6 +39,34 @@ public sealed class HttpSecurityTests
         var http = new DefaultHttpContext();
         http.Request.Method = method;
         http.Request.Path = path;
-        return HttpSecurity.Needs(http.Request);
+        return HttpSecurity.Needs(http.Request, new OneWorkflow());
+    }
+
+    private sealed class OneWorkflow : IWorkflowDirectory, IHostedWorkflow
+    {
+        public IEnumerable<IHostedWorkflow> All => [this];
+
+        public WorkflowManifest Manifest { get; } = new()
+        {
+            Name = "pay",
+            SourceTopic = "payments",
+            Partitions = 1,
+            PolicyFile = "",
+            DecisionTopic = "payments.decisions",
+            Routes = new Dictionary<string, string>(),
+            DeadLetterTopic = "dead",
+        };
+
+        public WorkflowPlan Plan => throw new NotSupportedException();
+
+        public WorkflowProgress Progress => throw new NotSupportedException();
+
+        public DecisionDesk? Desk => null;
+
+        public string? Problem => null;
+
+        public IHostedWorkflow? Find(string name) => name == Manifest.Name ? this : null;
+
+        public DecisionStream Follow(string? position) => throw new NotSupportedException();
     }
 }

@@ -79,6 +79,19 @@ public sealed class ManifestReaderTests : IDisposable
     }
 
     [Fact]
+    public void Blocking_fails_closed_after_a_second_unless_the_manifest_says_otherwise()
+    {
+        const string Text = "workflow: w\nsource: { topic: t }\npolicy: p.yaml\n";
+        WorkflowManifest silent = Good(Text);
+        Assert.Equal((1_000, "block"), (silent.DeadlineMs, silent.DeadlineOutcome));
+        WorkflowManifest told = Good(Text + "blocking: { deadline: 250ms, onDeadline: allow }\n");
+        Assert.Equal((250, "allow"), (told.DeadlineMs, told.DeadlineOutcome));
+        ManifestResult wrong = ManifestReader.Parse(Text + "blocking: { deadline: 2h, onDeadline: wait, other: 1 }\n", _folder);
+        Assert.Equal(3, wrong.Problems.Count);
+        Assert.Contains(wrong.Problems, problem => problem.Message.Contains("'deadline' is 1ms to 60000ms, not '2h'", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_file_that_is_not_there_is_a_problem_and_no_exception() =>
         Assert.Contains("there is no file", ManifestReader.Load(Path.Combine(_folder, "none.yaml")).Problems[0].Message);
 

@@ -1,0 +1,32 @@
+using PipeRoll.Workflows.Blocking;
+using PipeRoll.Workflows.Deciding;
+using PipeRoll.Workflows.Manifest;
+
+namespace PipeRoll.Server.Http.Workflows;
+
+/// <summary>The workflows of this server.</summary>
+internal interface IWorkflowDirectory
+{
+    IEnumerable<IHostedWorkflow> All { get; }
+
+    IHostedWorkflow? Find(string name);
+}
+
+/// <summary>A workflow as HTTP sees it.</summary>
+internal interface IHostedWorkflow
+{
+    WorkflowManifest Manifest { get; }
+
+    WorkflowPlan Plan { get; }
+
+    WorkflowProgress Progress { get; }
+
+    /// <summary>Null until the workflow has reached its cluster.</summary>
+    DecisionDesk? Desk { get; }
+
+    /// <summary>Why it does not run; null if it does.</summary>
+    string? Problem { get; }
+
+    /// <summary>Its decisions from a position on (<see cref="DecisionStream"/>).</summary>
+    DecisionStream Follow(string? position);
+}
