@@ -55,6 +55,12 @@ public sealed class PolicyBundle
     /// <summary>The rules in the order of the file.</summary>
     public IReadOnlyList<PolicyRule> Rules { get; }
 
+    /// <summary>
+    /// What each rule's condition costs at most, in the order of <see cref="Rules"/>: units of <see cref="Cel.CelLimits.EvaluationBudget"/>, for values
+    /// of the sizes that are declared or assumed. Together they are what a decision can cost beyond reading, windows and record.
+    /// </summary>
+    public IReadOnlyList<long> RuleCosts => [.. Compiled.Rules.Select(rule => rule.When.WorstCost.Worst)];
+
     /// <summary>From which score on which outcome, by rising score.</summary>
     public IReadOnlyList<PolicyThreshold> Thresholds => Model.Thresholds;
 

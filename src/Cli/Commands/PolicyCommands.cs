@@ -84,6 +84,7 @@ internal static class PolicyCommands
                     key = policy.Event.KeyField,
                     time = policy.Event.TimeField,
                     rules = policy.Rules,
+                    ruleCosts = policy.Rules.Zip(policy.RuleCosts).ToDictionary(each => each.First.Id, each => each.Second),
                     windows = policy.Windows,
                     lists = policy.Lists.Select(list => new { list.Name, list.Version, list.Hash, list.Count }),
                 });
@@ -93,9 +94,11 @@ internal static class PolicyCommands
             console.Output.WriteLine($"{policy.Name} {policy.Version}: {policy.Description}");
             console.Output.WriteLine($"hash {policy.Hash}; key {policy.Event.KeyField}, time {policy.Event.TimeField}");
             console.WriteTable(
-                ["RULE", "OUTCOME", "SCORE", "WHEN"],
-                policy.Rules.Select(
-                    rule => new[] { rule.Id, rule.Outcome?.ToText() ?? "", $"{rule.Score}", rule.When.ReplaceLineEndings(" ").Trim() }));
+                ["RULE", "OUTCOME", "SCORE", "COST", "WHEN"],
+                policy.Rules.Zip(policy.RuleCosts, (rule, cost) => new[]
+                {
+                    rule.Id, rule.Outcome?.ToText() ?? "", $"{rule.Score}", $"{cost}", rule.When.ReplaceLineEndings(" ").Trim(),
+                }));
             console.WriteTable(
                 ["WINDOW", "WHAT", "OVER", "KEY"],
                 policy.Windows.Select(window => new[] { window.Name, What(window), $"{TimeSpan.FromMilliseconds(window.OverMs)}", window.Key }));

@@ -11,17 +11,18 @@ using PipeRoll.Workflows.Replay;
 
 namespace PipeRoll.Cli.Commands;
 
-/// <summary><c>piperoll workflow check|capture|run|status|replay</c>.</summary>
+/// <summary><c>piperoll workflow check|capture|run|status|replay|compare</c>.</summary>
 internal static class WorkflowCommands
 {
     public static Command Create(CliConsole console)
     {
-        var workflow = new Command("workflow", "Workflows: check, capture, run, status, replay");
+        var workflow = new Command("workflow", "Workflows: check, capture, run, status, replay, compare");
         workflow.Subcommands.Add(Check(console));
         workflow.Subcommands.Add(Capture(console));
         workflow.Subcommands.Add(Run(console));
         workflow.Subcommands.Add(Status(console));
         workflow.Subcommands.Add(WorkflowReplayCommand.Create(console));
+        workflow.Subcommands.Add(WorkflowCompareCommand.Create(console));
         return workflow;
     }
 
@@ -48,7 +49,7 @@ internal static class WorkflowCommands
             {
                 try
                 {
-                    plan = new WorkflowPlan(manifest, PolicyBundle.Load(manifest.PolicyFile));
+                    plan = WorkflowPlan.Load(manifest);
                 }
                 catch (PolicyException error)
                 {
@@ -88,7 +89,7 @@ internal static class WorkflowCommands
         command.SetAction(async (parsed, stop) =>
         {
             WorkflowManifest manifest = Manifest(parsed.GetRequiredValue(file));
-            var plan = new WorkflowPlan(manifest, PolicyBundle.Load(manifest.PolicyFile));
+            var plan = WorkflowPlan.Load(manifest);
             var hints = new CaptureHints { KeyField = manifest.KeyField, TimeField = manifest.TimeField, Policy = plan.Policy.Event };
             CaptureSource source = CaptureSource.Open(parsed.GetRequiredValue(input), hints);
             using (TopicAdmin admin = parsed.Admin())
@@ -129,7 +130,7 @@ internal static class WorkflowCommands
         command.SetAction(async (parsed, stop) =>
         {
             WorkflowManifest manifest = Manifest(parsed.GetRequiredValue(file));
-            var plan = new WorkflowPlan(manifest, PolicyBundle.Load(manifest.PolicyFile));
+            var plan = WorkflowPlan.Load(manifest);
             using (TopicAdmin admin = parsed.Admin())
             {
                 await admin.EnsureAsync(plan.Topics);

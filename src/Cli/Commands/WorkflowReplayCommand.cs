@@ -76,6 +76,12 @@ internal static class WorkflowReplayCommand
             + $"{report.DecisionsPerSecond:0} decisions/s");
         console.Output.WriteLine($"equal {report.Equal}, different {report.Different}, missing {report.Missing}, surplus "
             + $"{report.Surplus}, outcomes changed {report.Changed}");
+        WriteDifferences(console, report);
+    }
+
+    /// <summary>By outcome, by rule, and some in full.</summary>
+    internal static void WriteDifferences(CliConsole console, ReplayReport report)
+    {
         if (report.ByOutcome.Count > 0)
         {
             console.WriteTable(["OUTCOME", "EVENTS"], report.ByOutcome.Select(each => new[] { each.Key, $"{each.Value}" }));

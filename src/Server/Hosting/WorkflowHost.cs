@@ -48,7 +48,7 @@ internal sealed class WorkflowHost : IWorkflowDirectory, IAsyncDisposable
 
             try
             {
-                var plan = new WorkflowPlan(manifest, PolicyBundle.Load(manifest.PolicyFile));
+                var plan = WorkflowPlan.Load(manifest);
                 workflows.Add(new HostedWorkflow(plan, slot, loggers.CreateLogger<HostedWorkflow>()));
             }
             catch (Exception wrong) when (wrong is PolicyException or IOException or WorkflowException)

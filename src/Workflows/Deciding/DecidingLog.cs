@@ -15,6 +15,12 @@ internal static partial class DecidingLog
         + "the start")]
     public static partial void SnapshotUnusable(this ILogger log, string topic, int partition, string reason);
 
+    [LoggerMessage(25, LogLevel.Information, "The shadow policy of {Topic}/{Partition} decides from offset {Offset} on")]
+    public static partial void ShadowJoined(this ILogger log, string topic, int partition, long offset);
+
+    [LoggerMessage(26, LogLevel.Warning, "The shadow policy of {Topic}/{Partition} is given up until the partition is taken over again: {Reason}")]
+    public static partial void ShadowGivenUp(this ILogger log, string topic, int partition, string reason);
+
     [LoggerMessage(23, LogLevel.Information, "Offsets can't be read or a transaction not be ended ({Reason}): its coordinator is away")]
     public static partial void CoordinatorAway(this ILogger log, string reason);
 

@@ -37,5 +37,13 @@ internal sealed class DecisionCursor : IDisposable
         return false;
     }
 
+    /// <summary>To the decision about an event, or the first behind it.</summary>
+    public void MoveTo(long sourceOffset)
+    {
+        while (SourceOffset < sourceOffset && MoveNext())
+        {
+        }
+    }
+
     public void Dispose() => _log.Dispose();
 }

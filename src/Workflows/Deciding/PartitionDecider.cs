@@ -10,7 +10,7 @@ namespace PipeRoll.Workflows.Deciding;
 /// decision is ever lost or doubled is in docs/formats/outputs.md. Owner: a <see cref="WorkflowWorker"/>, one thread. Failure: throws, and
 /// must then be thrown away; whoever takes the partition next recovers from what the cluster holds.
 /// </summary>
-internal sealed class PartitionDecider
+internal sealed class PartitionDecider : IDisposable
 {
     private readonly WorkflowPlan _plan;
     private readonly TopicPartition _source;
@@ -18,30 +18,26 @@ internal sealed class PartitionDecider
     private readonly WorkerOptions _options;
     private readonly WorkflowProgress _progress;
     private readonly ILogger _log;
-    private readonly SnapshotStore _snapshots;
-    private readonly IProducer<byte[]?, byte[]?> _snapshotProducer;
+    private readonly KafkaConnection _connection;
+    private readonly IProducer<byte[]?, byte[]?> _snapshots;
     private readonly Dictionary<string, TopicPartition> _outputs;
-    private readonly TopicPartition _decisions;
-    private DecisionEngine _engine;
-    private long _decideFrom;
-    private long _snapshotAt = -1;
-    private int _slot;
+    private readonly PolicyFold _fold;
+    private ShadowFold? _shadow;
 
     public PartitionDecider(
-        WorkflowPlan plan, int partition, OutputTransaction transaction, IProducer<byte[]?, byte[]?> snapshots, WorkerOptions options,
-        WorkflowProgress progress, ILogger log)
+        WorkflowPlan plan, int partition, OutputTransaction transaction, KafkaConnection connection, IProducer<byte[]?, byte[]?> snapshots,
+        WorkerOptions options, WorkflowProgress progress, ILogger log)
     {
         _plan = plan;
         _source = new TopicPartition(plan.Manifest.SourceTopic, partition);
         _transaction = transaction;
+        _connection = connection;
+        _snapshots = snapshots;
         _options = options;
         _progress = progress;
         _log = log;
-        _snapshotProducer = snapshots;
-        _snapshots = new SnapshotStore(plan.Manifest.Name, _source, plan.Policy.Hash);
         _outputs = plan.Outputs.ToDictionary(topic => topic, topic => new TopicPartition(topic, partition));
-        _decisions = _outputs[plan.Manifest.DecisionTopic];
-        _engine = new DecisionEngine(plan.Policy, _source.Topic, partition);
+        _fold = new PolicyFold(plan.Manifest.Name, plan.Policy, _source, _outputs[plan.Manifest.DecisionTopic], snapshots, log);
     }
 
     public TopicPartition Source => _source;
@@ -60,7 +56,7 @@ internal sealed class PartitionDecider
     {
         (long low, long high) = log.Bounds(_source);
         _options.OnStep?.Invoke(WorkerStep.Assigned, committed ?? low);
-        long decided = (DecisionTail.NewestSource(log, _decisions) + 1) ?? 0;
+        long decided = (DecisionTail.NewestSource(log, _fold.Decisions) + 1) ?? 0;
         _options.OnStep?.Invoke(WorkerStep.TailRead, decided);
         if (Math.Max(decided, committed ?? 0) > high)
         {
@@ -70,9 +66,9 @@ internal sealed class PartitionDecider
         }
 
         Committed = Math.Max(low, Math.Max(decided, committed ?? low));
-        _decideFrom = Committed;
-        Restore(log);
-        NextOffset = Math.Max(_engine.NextOffset, low);
+        _fold.Restore(log, Committed);
+        _shadow = Shadow(log);
+        NextOffset = Math.Max(_shadow?.TryJoin(_fold.NextOffset) ?? _fold.NextOffset, low);
         _progress.AddRecovery();
         _progress.SetCommitted(_source.Partition.Value, Committed);
         _log.Recovered(_source.Topic, _source.Partition.Value, committed, decided, NextOffset);
@@ -91,28 +87,26 @@ internal sealed class PartitionDecider
 
         Message<byte[]?, byte[]?> message = record.Message;
         _options.OnStep?.Invoke(WorkerStep.Consumed, offset);
-        if (offset < _decideFrom)
+        var source = new Header(OutputHeaders.SourceOffset, OutputHeaders.Encode(offset));
+        if (_fold.Take(offset, message) is { } decision)
         {
-            _engine.Fold(offset, message.Timestamp.UnixTimestampMs, message.Key, message.Value);
+            _options.OnStep?.Invoke(WorkerStep.Decided, offset);
+            Send(_fold.Decisions, decision, source, message.Timestamp);
+            _progress.AddDecision(decision.Outcome);
+            _options.OnStep?.Invoke(WorkerStep.DecisionSent, offset);
+            Route(decision, source, message);
+            _options.OnStep?.Invoke(WorkerStep.RoutesSent, offset);
+        }
+        else
+        {
             _progress.AddFolded();
-            NextOffset = offset + 1;
-            return;
         }
 
-        Decision decision = _engine.Decide(offset, message.Timestamp.UnixTimestampMs, message.Key, message.Value);
-        _options.OnStep?.Invoke(WorkerStep.Decided, offset);
-        var source = new Header(OutputHeaders.SourceOffset, OutputHeaders.Encode(offset));
-        _transaction.Send(_decisions, new Message<byte[]?, byte[]?>
+        if (_shadow?.Joined is { } shadow && shadow.Take(offset, message) is { } other)
         {
-            Key = decision.RecordKey.ToArray(),
-            Value = decision.Record.ToArray(),
-            Timestamp = message.Timestamp,
-            Headers = [source],
-        });
-        _progress.AddDecision(decision.Outcome);
-        _options.OnStep?.Invoke(WorkerStep.DecisionSent, offset);
-        Route(decision, source, message);
-        _options.OnStep?.Invoke(WorkerStep.RoutesSent, offset);
+            Send(shadow.Decisions, other, source, message.Timestamp);
+        }
+
         NextOffset = offset + 1;
     }
 
@@ -120,34 +114,59 @@ internal sealed class PartitionDecider
     public void Reached(long offset) => NextOffset = Math.Max(NextOffset, offset);
 
     /// <summary>The group now holds the offset up to which events were taken in, and everything that follows from them is visible.</summary>
-    public void OnCommitted()
+    public void OnCommitted(LogReader log)
     {
         Committed = NextOffset;
         _progress.SetCommitted(_source.Partition.Value, Committed);
         _options.OnStep?.Invoke(WorkerStep.Committed, Committed);
-        if (Committed - Math.Max(0, _snapshotAt) >= _options.SnapshotEvents)
-        {
-            Snapshot();
-        }
+        Snapshot(_options.SnapshotEvents);
+        _shadow?.OnCommitted(log, Committed);
     }
 
-    /// <summary>
-    /// Sends a snapshot of the state as it is now, unless there is one or something is not committed. Not a part of the transaction: it is a pure
-    /// function of the events below its offset, and may be as large as many transactions.
-    /// </summary>
-    public void Snapshot()
+    /// <summary>The worker leaves in order: the next one has as little as possible to read again.</summary>
+    public void Close()
     {
-        if (Committed < NextOffset || _engine.NextOffset == _snapshotAt)
+        if (Committed == NextOffset)
         {
-            return;
+            Snapshot(1);
+        }
+    }
+
+    public void Dispose() => _shadow?.Dispose();
+
+    private void Snapshot(int afterEvents)
+    {
+        if (_fold.SnapshotAfter(afterEvents))
+        {
+            _options.OnStep?.Invoke(WorkerStep.SnapshotSent, _fold.NextOffset);
         }
 
-        _snapshots.Write(
-            _snapshotProducer, _slot, _engine.NextOffset, _engine.Snapshot(), error => _log.SnapshotFailed(_source.Topic, error.Reason));
-        _slot = 1 - _slot;
-        _snapshotAt = _engine.NextOffset;
-        _options.OnStep?.Invoke(WorkerStep.SnapshotSent, _snapshotAt);
+        _shadow?.Joined?.SnapshotAfter(afterEvents);
     }
+
+    private ShadowFold? Shadow(LogReader log)
+    {
+        if (_plan.Shadow is not { } policy)
+        {
+            return null;
+        }
+
+        var decisions = new TopicPartition(_plan.Manifest.ShadowTopic, _source.Partition);
+        var fold = new PolicyFold(_plan.Manifest.Name, policy, _source, decisions, _snapshots, _log);
+        long decideFrom = Math.Max(Committed, (DecisionTail.NewestSource(log, decisions) + 1) ?? 0);
+        fold.Restore(log, Committed);
+        return new ShadowFold(fold, decideFrom, _source, _connection, _log);
+    }
+
+    private void Send(TopicPartition decisions, Decision decision, Header source, Timestamp timestamp) => _transaction.Send(
+        decisions,
+        new Message<byte[]?, byte[]?>
+        {
+            Key = decision.RecordKey.ToArray(),
+            Value = decision.Record.ToArray(),
+            Timestamp = timestamp,
+            Headers = [source],
+        });
 
     private void Route(Decision decision, Header source, Message<byte[]?, byte[]?> message)
     {
@@ -178,25 +197,5 @@ internal sealed class PartitionDecider
         headers.Add(source);
         _transaction.Send(
             output, new Message<byte[]?, byte[]?> { Key = message.Key, Value = message.Value, Timestamp = message.Timestamp, Headers = headers });
-    }
-
-    private void Restore(LogReader log)
-    {
-        if (_snapshots.Newest(log, _decideFrom) is not { } stored)
-        {
-            return;
-        }
-
-        try
-        {
-            _engine = DecisionEngine.Restore(_plan.Policy, _source.Topic, _source.Partition.Value, stored.State);
-            _snapshotAt = stored.NextOffset;
-            _slot = 1 - stored.Slot;
-        }
-        catch (Exception error) when (error is CorruptSnapshotException or SnapshotException)
-        {
-            // The state can always be had from the events themselves; it only takes longer.
-            _log.SnapshotUnusable(_source.Topic, _source.Partition.Value, error.Message);
-        }
     }
 }

@@ -9,11 +9,20 @@ public sealed class WorkflowPlan
 {
     private readonly Dictionary<Outcome, string> _manifestRoutes = [];
 
-    /// <summary>Throws <see cref="WorkflowException"/> if the manifest routes an outcome that policies do not know.</summary>
-    public WorkflowPlan(WorkflowManifest manifest, PolicyBundle policy)
+    /// <summary>
+    /// Throws <see cref="WorkflowException"/> if the manifest routes an outcome that policies do not know, or if the shadow is the policy itself.
+    /// </summary>
+    public WorkflowPlan(WorkflowManifest manifest, PolicyBundle policy, PolicyBundle? shadow = null)
     {
         Manifest = manifest;
         Policy = policy;
+        Shadow = shadow;
+        if (shadow?.Hash == policy.Hash)
+        {
+            throw new WorkflowException(
+                $"workflow {manifest.Name}: the shadow policy is the one that decides ({policy.Name} {policy.Version}): name another version");
+        }
+
         foreach ((string name, string topic) in manifest.Routes)
         {
             if (!OutcomeNames.TryParse(name, out Outcome outcome))
@@ -38,6 +47,9 @@ public sealed class WorkflowPlan
 
     public PolicyBundle Policy { get; }
 
+    /// <summary>Decides the same events beside the policy, for comparison; nothing follows from it. Null for none.</summary>
+    public PolicyBundle? Shadow { get; }
+
     /// <summary>Every topic that a worker writes: the decision topic, then all topics to which the manifest or the policy routes.</summary>
     public IReadOnlyList<string> Outputs { get; }
 
@@ -54,11 +66,16 @@ public sealed class WorkflowPlan
             [
                 new TopicPlan(Manifest.SourceTopic, Manifest.Partitions) { Configs = keep },
                 .. Outputs.Select(topic => new TopicPlan(topic, Manifest.Partitions) { Configs = keep }),
+                .. Shadow is null ? Array.Empty<TopicPlan>() : [new TopicPlan(Manifest.ShadowTopic, Manifest.Partitions) { Configs = keep }],
                 new TopicPlan(Manifest.DeadLetterTopic, 1) { Configs = keep },
                 new TopicPlan(SnapshotStore.TopicName, 1) { Configs = compact },
             ];
         }
     }
+
+    /// <summary>Reads the policies that a manifest names. Throws what reading them throws.</summary>
+    public static WorkflowPlan Load(WorkflowManifest manifest) => new(
+        manifest, PolicyBundle.Load(manifest.PolicyFile), manifest.ShadowPolicyFile is { } shadow ? PolicyBundle.Load(shadow) : null);
 
     /// <summary>The topic that the manifest gives to an outcome, null for none.</summary>
     public string? ManifestRoute(Outcome outcome) => _manifestRoutes.GetValueOrDefault(outcome);

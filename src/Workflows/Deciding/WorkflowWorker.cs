@@ -23,6 +23,7 @@ public sealed class WorkflowWorker : IDisposable
     private readonly IProducer<byte[]?, byte[]?> _snapshots;
     private readonly IConsumer<byte[]?, byte[]?> _consumer;
     private readonly LogReader _reader;
+    private readonly KafkaConnection _connection;
     private readonly Dictionary<int, PartitionDecider> _deciders = [];
     private Exception? _failure;
     private int _uncommitted;
@@ -35,6 +36,7 @@ public sealed class WorkflowWorker : IDisposable
         _options = options;
         _progress = progress;
         _log = log;
+        _connection = connection;
         _transaction = new OutputTransaction(plan.Manifest.Name, connection, options, log);
         _snapshots = KafkaClients.Producer(connection.ProducerConfig("piperoll-snapshots"), log);
         _reader = new LogReader(connection, log);
@@ -81,9 +83,11 @@ public sealed class WorkflowWorker : IDisposable
     /// </summary>
     public void GiveUp()
     {
+        // Engines are ahead of what is committed: nothing of theirs may be committed on the way out.
+        _failure ??= new WorkflowException($"workflow {_plan.Manifest.Name}: given up");
+        Forget(_deciders.Keys.ToArray());
         try
         {
-            _deciders.Clear();
             _transaction.Abort();
         }
         catch (WorkflowException error)
@@ -103,6 +107,7 @@ public sealed class WorkflowWorker : IDisposable
 
     public void Dispose()
     {
+        Forget(_deciders.Keys.ToArray());
         _consumer.Dispose();
         _transaction.Dispose();
         _snapshots.Dispose();
@@ -156,7 +161,7 @@ public sealed class WorkflowWorker : IDisposable
             _transaction.Commit();
             foreach (PartitionDecider decider in due)
             {
-                decider.OnCommitted();
+                decider.OnCommitted(_reader);
             }
         }
 
@@ -173,7 +178,7 @@ public sealed class WorkflowWorker : IDisposable
             foreach (TopicPartitionOffset committed in CommittedOffsets(assigned))
             {
                 var decider = new PartitionDecider(
-                    _plan, committed.Partition.Value, _transaction, _snapshots, _options, _progress, _log);
+                    _plan, committed.Partition.Value, _transaction, _connection, _snapshots, _options, _progress, _log);
                 long? offset = committed.Offset.IsSpecial ? null : committed.Offset.Value;
                 starts.Add(new TopicPartitionOffset(committed.TopicPartition, decider.Recover(_reader, offset)));
                 _deciders[committed.Partition.Value] = decider;
@@ -223,9 +228,17 @@ public sealed class WorkflowWorker : IDisposable
             _failure ??= error;
         }
 
-        foreach (TopicPartitionOffset each in gone)
+        Forget(gone.Select(each => each.Partition.Value));
+    }
+
+    private void Forget(IEnumerable<int> partitions)
+    {
+        foreach (int partition in partitions)
         {
-            _deciders.Remove(each.Partition.Value);
+            if (_deciders.Remove(partition, out PartitionDecider? decider))
+            {
+                decider.Dispose();
+            }
         }
     }
 
@@ -234,7 +247,7 @@ public sealed class WorkflowWorker : IDisposable
         CommitAll();
         foreach (PartitionDecider decider in _deciders.Values)
         {
-            decider.Snapshot();
+            decider.Close();
         }
 
         _snapshots.Flush(TimeSpan.FromMilliseconds(_options.DrainTimeoutMs));

@@ -10,7 +10,7 @@ public static class ManifestReader
 {
     private const int BytesMax = 1 << 20;
     private const int PartitionsMax = 10_000;
-    private static readonly string[] TopFields = ["workflow", "source", "policy", "decisions", "routes", "deadLetters", "blocking"];
+    private static readonly string[] TopFields = ["workflow", "source", "policy", "decisions", "routes", "deadLetters", "blocking", "shadow"];
     private static readonly string[] SourceFields = ["topic", "partitions", "key", "time"];
     private static readonly string[] BlockingFields = ["deadline", "onDeadline"];
 
@@ -89,7 +89,8 @@ public static class ManifestReader
                 Partitions = partitions,
                 KeyField = source is null ? null : Text(source, "key", required: false, ""),
                 TimeField = source is null ? null : Text(source, "time", required: false, ""),
-                PolicyFile = Policy(root),
+                PolicyFile = Policy(root, "policy", required: true) ?? "",
+                ShadowPolicyFile = Policy(root, "shadow", required: false),
                 DecisionTopic = Topic(root, "decisions", name + ".decisions"),
                 Routes = Routes(root),
                 DeadLetterTopic = Topic(root, "deadLetters", name + ".dead-letters"),
@@ -113,19 +114,19 @@ public static class ManifestReader
             return name;
         }
 
-        private string Policy(YamlMappingNode root)
+        private string? Policy(YamlMappingNode root, string field, bool required)
         {
-            string? file = Text(root, "policy", required: true, "policy: ../policies/payments-v1.yaml");
+            string? file = Text(root, field, required, $"{field}: ../policies/payments-v1.yaml");
             if (file is null)
             {
-                return "";
+                return null;
             }
 
             string path = Path.GetFullPath(file, folder);
             if (!File.Exists(path))
             {
                 Problem(
-                    root.Children[new YamlScalarNode("policy")],
+                    root.Children[new YamlScalarNode(field)],
                     $"there is no policy file {path}: the path is taken from the manifest's folder");
             }
 

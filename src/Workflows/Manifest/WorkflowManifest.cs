@@ -24,12 +24,18 @@ public sealed record WorkflowManifest
     /// <summary>The policy file, absolute.</summary>
     public required string PolicyFile { get; init; }
 
+    /// <summary>The policy file that decides beside it for comparison, absolute; null for none.</summary>
+    public string? ShadowPolicyFile { get; init; }
+
     public required string DecisionTopic { get; init; }
 
     /// <summary>Outcome → topic that receives a copy of the event. An outcome without a route is only decided.</summary>
     public required IReadOnlyDictionary<string, string> Routes { get; init; }
 
     public required string DeadLetterTopic { get; init; }
+
+    /// <summary>Where decisions of the shadow policy go.</summary>
+    public string ShadowTopic => DecisionTopic + ".shadow";
 
     /// <summary>How long a blocking request waits for its decision, in milliseconds, unless it says otherwise.</summary>
     public int DeadlineMs { get; init; } = 1_000;

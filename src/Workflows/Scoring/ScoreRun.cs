@@ -28,7 +28,8 @@ public sealed record ScoreRequest
 /// Reads events and the decisions about them side by side and scores the decisions against labels. Owner: its creator; one thread.
 /// Memory: one entry per labelled subject.
 /// </summary>
-public sealed class ScoreRun(WorkflowManifest manifest, KafkaConnection connection, ILogger log)
+/// <param name="alsoDecidedIn">Count only events that have a decision in this topic too; null for all.</param>
+public sealed class ScoreRun(WorkflowManifest manifest, KafkaConnection connection, ILogger log, string? alsoDecidedIn = null)
 {
     private readonly Dictionary<string, bool> _flagged = new(StringComparer.Ordinal);
 
@@ -83,13 +84,14 @@ public sealed class ScoreRun(WorkflowManifest manifest, KafkaConnection connecti
         (long low, long high) = reader.Bounds(source);
         using var events = new LogCursor(connection, source, low, high, withHeaders: false, log);
         using var decisions = new DecisionCursor(connection, new TopicPartition(manifest.DecisionTopic, partition), reader, log);
+        using DecisionCursor? others = alsoDecidedIn is null
+            ? null
+            : new DecisionCursor(connection, new TopicPartition(alsoDecidedIn, partition), reader, log);
         while (events.MoveNext())
         {
-            while (decisions.SourceOffset < events.Offset && decisions.MoveNext())
-            {
-            }
-
-            if (decisions.SourceOffset == events.Offset)
+            decisions.MoveTo(events.Offset);
+            others?.MoveTo(events.Offset);
+            if (decisions.SourceOffset == events.Offset && (others is null || others.SourceOffset == events.Offset))
             {
                 yield return (events.Value.ToArray(), IsFlagged(decisions));
             }

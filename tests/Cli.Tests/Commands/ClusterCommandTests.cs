@@ -110,6 +110,9 @@ public sealed class ClusterCommandTests : IDisposable
         Assert.Contains("big: 500", explain.Output);
         Assert.Contains("outcome   block: rule big asks for it\n  score     0\n", explain.Output);
         Assert.EndsWith("recomputed from offset 0 on: equal, byte for byte\n", explain.Output);
+        CliResult compare = await Run($"workflow compare {manifest}");
+        Assert.NotEqual(0, compare.ExitCode);
+        Assert.Contains("workflow w has no shadow", compare.Error);
         CliResult none = await Run($"decision explain 0/9 -w {manifest}");
         Assert.Equal(1, none.ExitCode);
         Assert.Contains("has no decision (yet)", none.Error);

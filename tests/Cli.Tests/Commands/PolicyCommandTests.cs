@@ -78,6 +78,9 @@ public sealed class PolicyCommandTests : IDisposable
         CliResult show = await Cli.RunAsync($"policy show {_first}");
         Assert.Contains(hash, show.Output);
         Assert.Contains("windows.spent > 100.0", show.Output);
+        CliResult costs = await Cli.RunAsync($"policy show {_first} --output json");
+        using JsonDocument shown = JsonDocument.Parse(costs.Output);
+        Assert.All(shown.RootElement.GetProperty("ruleCosts").EnumerateObject(), cost => Assert.True(cost.Value.GetInt64() > 0));
     }
 
     private string Write(string name, string text)

@@ -81,6 +81,36 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
     }
 
     [Fact]
+    public async Task AWorkerThatFailsButLivesCommitsNothingOfWhatItCouldNotFinish()
+    {
+        WorkflowPlan plan = fixture.NewPlan("failing");
+        var events = fixture.Produce(plan, PerCrash, seed: 6);
+        int failuresLeft = 3;
+        WorkerOptions options = DecidingFixture.Fast with
+        {
+            CommitIntervalMs = 60_000,
+            CommitEvents = 4_000,
+            OnStep = (step, offset) =>
+            {
+                if (step == WorkerStep.DecisionSent && offset == 40 && Interlocked.Decrement(ref failuresLeft) >= 0)
+                {
+                    throw new WorkflowException("a topic is full");
+                }
+            },
+        };
+        using var progress = new WorkflowProgress();
+        using var stop = new CancellationTokenSource();
+        Task running = new WorkflowRunner(plan, fixture.Cluster.Connection, options, progress, NullLogger.Instance).RunAsync(1, stop.Token);
+        Assert.True(SpinWait.SpinUntil(
+            () => running.IsCompleted || progress.Committed.Values.Count(next => next == PerCrash) == DecidingFixture.Partitions,
+            DecidingFixture.HangsAfterMs));
+        await stop.CancelAsync();
+        await running;
+        Assert.True(failuresLeft < 0, "it did not fail");
+        fixture.AssertExactlyOnce(plan, events);
+    }
+
+    [Fact]
     public async Task NeitherForgottenNorResetOffsetsOfTheGroupMakeAnEventCountTwice()
     {
         WorkflowPlan plan = fixture.NewPlan("forgotten");
@@ -174,7 +204,7 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
 
     private void CrashThenFinish(WorkerStep step, int seed)
     {
-        WorkflowPlan plan = fixture.NewPlan($"crash-{step}");
+        WorkflowPlan plan = fixture.NewPlan($"crash-{step}", seed == 2 ? fixture.OtherPolicy : null);
         var events = fixture.Produce(plan, PerCrash, seed);
         var random = new Random(seed + (int)step);
         for (int crash = 0; crash < 2; crash++)
@@ -212,6 +242,10 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
 
         fixture.RunToEnd(plan, events[0].Count);
         fixture.AssertExactlyOnce(plan, events);
+        for (int partition = 0; plan.Shadow is { } shadow && partition < DecidingFixture.Partitions; partition++)
+        {
+            fixture.AssertShadowed(plan, shadow, partition, events[partition]);
+        }
     }
 
     private sealed class CrashException : Exception;

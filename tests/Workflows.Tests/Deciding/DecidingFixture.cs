@@ -54,7 +54,7 @@ public sealed class DecidingFixture : IDisposable
     public void Dispose() => Cluster.Dispose();
 
     /// <summary>A workflow of its own with its topics.</summary>
-    public WorkflowPlan NewPlan(string name)
+    public WorkflowPlan NewPlan(string name, PolicyBundle? shadow = null)
     {
         string topic = $"{name}-{Interlocked.Increment(ref _next)}";
         var manifest = new WorkflowManifest
@@ -67,7 +67,7 @@ public sealed class DecidingFixture : IDisposable
             Routes = new Dictionary<string, string> { ["allow"] = topic + ".allowed" },
             DeadLetterTopic = topic + ".dead",
         };
-        var plan = new WorkflowPlan(manifest, Policy);
+        var plan = new WorkflowPlan(manifest, Policy, shadow);
         lock (Cluster)
         {
             foreach (TopicPlan each in plan.Topics)
@@ -170,6 +170,21 @@ public sealed class DecidingFixture : IDisposable
             return true;
         });
         return found;
+    }
+
+    /// <summary>
+    /// The shadow's decisions of a partition are those of a pure fold over all events, each once, without a gap from the first on.
+    /// </summary>
+    /// <returns>The first event that it decided.</returns>
+    public long AssertShadowed(WorkflowPlan plan, PolicyBundle shadow, int partition, List<(byte[] Key, byte[] Value)> events)
+    {
+        using var reader = new DecisionReader(Cluster.Connection, plan.Manifest.ShadowTopic, NullLogger.Instance);
+        List<(long Offset, string Value)> found = Read(reader, partition);
+        Assert.NotEmpty(found);
+        var alone = new WorkflowPlan(plan.Manifest, shadow);
+        long first = found[0].Offset;
+        Assert.Equal(Expected(alone, partition, events)[plan.Manifest.DecisionTopic].Where(each => each.Offset >= first), found);
+        return first;
     }
 
     /// <summary>The decisions of a partition that are visible.</summary>

@@ -92,6 +92,16 @@ public sealed class ManifestReaderTests : IDisposable
     }
 
     [Fact]
+    public void A_shadow_is_a_policy_file_beside_the_one_that_decides()
+    {
+        const string Text = "workflow: w\nsource: { topic: t }\npolicy: p.yaml\n";
+        Assert.Null(Good(Text).ShadowPolicyFile);
+        Assert.Equal(Path.Combine(_folder, "p.yaml"), Good(Text + "shadow: p.yaml\n").ShadowPolicyFile);
+        ManifestResult wrong = ManifestReader.Parse(Text + "shadow: none.yaml\n", _folder);
+        Assert.Contains("there is no policy file", Assert.Single(wrong.Problems).Message);
+    }
+
+    [Fact]
     public void A_file_that_is_not_there_is_a_problem_and_no_exception() =>
         Assert.Contains("there is no file", ManifestReader.Load(Path.Combine(_folder, "none.yaml")).Problems[0].Message);
 
