@@ -52,7 +52,12 @@ public sealed class DecideTests : IAsyncDisposable
         JsonElement listed = (await _http!.GetFromJsonAsync<JsonElement>("/api/v1/workflows"))[0];
         Assert.Equal("payments", listed.GetProperty("workflow").GetString());
         Assert.Equal(JsonValueKind.Null, listed.GetProperty("problem").ValueKind);
+        using HttpResponseMessage following = await _http!.GetAsync(Path + "/decisions", HttpCompletionOption.ResponseHeadersRead);
+        Assert.Equal(HttpStatusCode.OK, following.StatusCode);
         Assert.Contains("piperoll_decide_requests", await _http!.GetStringAsync("/metrics"));
+
+        // A follower keeps nobody from stopping.
+        Assert.Equal(0, await _server.TerminateAsync(timeoutSeconds: 20));
     }
 
     [Fact]

@@ -42,8 +42,9 @@ internal sealed partial class HostedWorkflow(WorkflowPlan plan, string? slot, IL
                 Volatile.Write(ref _problem, null);
                 await new WorkflowRunner(plan, connection, new WorkerOptions { Slot = slot }, _progress, log).RunAsync(Workers, stop);
             }
-            catch (Exception error) when (error is WorkflowException or KafkaException)
+            catch (Exception error) when (error is not OperationCanceledException)
             {
+                // Whatever it was: the workflows beside it, and the broker, go on.
                 Volatile.Write(ref _problem, error.Message);
                 LogFailed(log, Manifest.Name, error.Message);
                 await Task.Delay(Pause, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

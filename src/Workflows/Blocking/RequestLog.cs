@@ -107,7 +107,7 @@ internal sealed class RequestLog : IDisposable
 
                 return;
             }
-            catch (Exception error) when (error is KafkaException or WorkflowException)
+            catch (Exception error)
             {
                 // Another server may have taken over, or a commit's answer was lost: what the topic says then is what counts.
                 Disown();
@@ -131,7 +131,6 @@ internal sealed class RequestLog : IDisposable
 
         ProducerConfig config = _connection.TransactionalConfig("piperoll-requests", "piperoll.requests." + _manifest.Name, 10_000);
         config.EnableDeliveryReports = true;
-        config.LingerMs = 0;
         _fatal = null;
         _producer = KafkaClients.Producer(config, _log, error => _fatal = error);
         _producer.InitTransactions(Patience);
@@ -213,9 +212,17 @@ internal sealed class RequestLog : IDisposable
 
     private void Learn(ConsumeResult<byte[]?, byte[]?> record)
     {
-        if (record.Message is { Key: { } key, Value: { } value } && JsonSerializer.Deserialize<KnownRequest>(value) is { } known)
+        try
         {
-            Remember(Encoding.UTF8.GetString(key), known);
+            if (record.Message is { Key: { } key, Value: { } value } && JsonSerializer.Deserialize<KnownRequest>(value) is { } known)
+            {
+                Remember(Encoding.UTF8.GetString(key), known);
+            }
+        }
+        catch (JsonException error)
+        {
+            // Something else wrote here; it stands for no event.
+            _log.ClientError(nameof(RequestLog), $"{_home.Topic} offset {record.Offset.Value}: {error.Message}");
         }
     }
 

@@ -34,17 +34,17 @@ public sealed class WorkflowRunner(
         while (!all.IsCancellationRequested)
         {
             long started = Environment.TickCount64;
-            using var worker = new WorkflowWorker(
-                plan, connection, own with { WorkerId = $"{own.WorkerId}-{starts++}" }, progress, log);
+            WorkflowWorker? worker = null;
             try
             {
+                worker = new WorkflowWorker(plan, connection, own with { WorkerId = $"{own.WorkerId}-{starts++}" }, progress, log);
                 worker.Run(all.Token);
             }
             catch (Exception error) when (error is not OperationCanceledException)
             {
                 failures = Environment.TickCount64 - started > HealthyMs ? 1 : failures + 1;
                 log.WorkerFailed(plan.Manifest.Name, error.Message);
-                worker.GiveUp();
+                worker?.GiveUp();
                 if (failures >= FailuresMax)
                 {
                     all.Cancel();
@@ -52,6 +52,10 @@ public sealed class WorkflowRunner(
                 }
 
                 all.Token.WaitHandle.WaitOne(200 * failures);
+            }
+            finally
+            {
+                worker?.Dispose();
             }
         }
     }

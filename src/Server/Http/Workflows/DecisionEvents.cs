@@ -47,7 +47,10 @@ internal sealed class DecisionEvents(IWorkflowDirectory workflows)
             // To find the ends of the partitions blocks, and the broker beside us needs the pool's threads to answer.
             using DecisionStream stream = await Task.Factory.StartNew(
                 () => workflow.Follow(position), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            await WriteAsync(stream, wanted, http);
+            // A stop of the server would wait for its followers otherwise.
+            using var end = CancellationTokenSource.CreateLinkedTokenSource(
+                http.RequestAborted, http.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
+            await WriteAsync(stream, wanted, http.Response, end.Token);
             return Results.Empty;
         }
         catch (WorkflowRequestException refused)
@@ -64,21 +67,21 @@ internal sealed class DecisionEvents(IWorkflowDirectory workflows)
         }
     }
 
-    private static async Task WriteAsync(DecisionStream stream, HashSet<string>? wanted, HttpContext http)
+    private static async Task WriteAsync(DecisionStream stream, HashSet<string>? wanted, HttpResponse response, CancellationToken end)
     {
-        http.Response.ContentType = "text/event-stream";
-        http.Response.Headers.CacheControl = "no-store";
-        await http.Response.StartAsync(http.RequestAborted);
+        response.ContentType = "text/event-stream";
+        response.Headers.CacheControl = "no-store";
+        await response.StartAsync(end);
         try
         {
-            Task<bool> more = stream.Decisions.WaitToReadAsync(http.RequestAborted).AsTask();
+            Task<bool> more = stream.Decisions.WaitToReadAsync(end).AsTask();
             while (true)
             {
-                if (await Task.WhenAny(more, Task.Delay(Heartbeat, http.RequestAborted)) != more)
+                if (await Task.WhenAny(more, Task.Delay(Heartbeat, end)) != more)
                 {
                     // A comment, so that whoever stands between does not take the stream for dead.
-                    await http.Response.WriteAsync(":\n\n", http.RequestAborted);
-                    await http.Response.Body.FlushAsync(http.RequestAborted);
+                    await response.WriteAsync(":\n\n", end);
+                    await response.Body.FlushAsync(end);
                     continue;
                 }
 
@@ -91,19 +94,19 @@ internal sealed class DecisionEvents(IWorkflowDirectory workflows)
                 {
                     if (wanted?.Contains(decision.Outcome) != false)
                     {
-                        await http.Response.WriteAsync(
+                        await response.WriteAsync(
                             $"id: {decision.Position}\nevent: {decision.Outcome}\ndata: {Encoding.UTF8.GetString(decision.Record)}\n\n",
-                            http.RequestAborted);
+                            end);
                     }
                 }
 
-                await http.Response.Body.FlushAsync(http.RequestAborted);
-                more = stream.Decisions.WaitToReadAsync(http.RequestAborted).AsTask();
+                await response.Body.FlushAsync(end);
+                more = stream.Decisions.WaitToReadAsync(end).AsTask();
             }
         }
         catch (OperationCanceledException)
         {
-            // The reader has gone.
+            // The reader has gone, or the server goes.
         }
     }
 }
