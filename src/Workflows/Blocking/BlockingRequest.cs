@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using PipeRoll.Policies;
 using PipeRoll.Workflows.Capture;
@@ -17,7 +18,6 @@ public sealed class BlockingRequest
         Key = key;
         Partition = partition;
         IdempotencyKey = idempotencyKey;
-        Digest = Convert.ToHexStringLower(SHA256.HashData(body));
     }
 
     /// <summary>The event as it was sent.</summary>
@@ -32,8 +32,8 @@ public sealed class BlockingRequest
     /// <summary>The caller's; null if he gave none.</summary>
     public string? IdempotencyKey { get; }
 
-    /// <summary>SHA-256 of the body, in hexadecimal.</summary>
-    public string Digest { get; }
+    /// <summary>SHA-256 of the body, in hexadecimal; reckoned when it is asked for, as most requests need none.</summary>
+    public string Digest => field ??= Convert.ToHexStringLower(SHA256.HashData(Body));
 
     /// <summary>Names the request in the event's header and in what is recorded about it.</summary>
     public string Id { get; } = Guid.NewGuid().ToString("N");
@@ -83,8 +83,8 @@ public sealed class BlockingRequest
 
         return element.ValueKind switch
         {
-            JsonValueKind.String when element.GetString() is { Length: > 0 } text => System.Text.Encoding.UTF8.GetBytes(text),
-            JsonValueKind.Number => System.Text.Encoding.UTF8.GetBytes(element.GetRawText()),
+            JsonValueKind.String when element.GetString() is { Length: > 0 } text => Encoding.UTF8.GetBytes(text),
+            JsonValueKind.Number => Encoding.UTF8.GetBytes(element.GetRawText()),
             _ => null,
         };
     }

@@ -197,7 +197,8 @@ internal sealed class RequestLog : IDisposable
             _producer.Produce(_home, new Message<byte[]?, byte[]?>
             {
                 Key = Encoding.UTF8.GetBytes(key),
-                Value = JsonSerializer.SerializeToUtf8Bytes(new KnownRequest(request.Partition, offsets[key], request.Digest)),
+                Value = JsonSerializer.SerializeToUtf8Bytes(
+                    new KnownRequest(request.Partition, offsets[key], request.Digest), JsonSerializerOptions.Web),
             });
         }
 
@@ -214,7 +215,8 @@ internal sealed class RequestLog : IDisposable
     {
         try
         {
-            if (record.Message is { Key: { } key, Value: { } value } && JsonSerializer.Deserialize<KnownRequest>(value) is { } known)
+            if (record.Message is { Key: { } key, Value: { } value }
+                && JsonSerializer.Deserialize<KnownRequest>(value, JsonSerializerOptions.Web) is { } known)
             {
                 Remember(Encoding.UTF8.GetString(key), known);
             }

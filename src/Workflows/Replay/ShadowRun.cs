@@ -1,3 +1,4 @@
+using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Policies;
@@ -20,6 +21,8 @@ public sealed record ShadowReport(ReplayReport Differences, Scores? Active, Scor
 /// </summary>
 public sealed class ShadowRun(WorkflowManifest manifest, PolicyBundle shadow, KafkaConnection connection, TimeProvider time, ILogger log)
 {
+    private readonly byte[] _shadowHash = Encoding.UTF8.GetBytes(shadow.Hash);
+
     /// <param name="labels">Where the known outcomes are; null for none.</param>
     /// <param name="samplesMax">Differences that are kept in full; all are counted.</param>
     public ShadowReport Run(ScoreRequest? labels, int samplesMax, CancellationToken stop)
@@ -53,7 +56,7 @@ public sealed class ShadowRun(WorkflowManifest manifest, PolicyBundle shadow, Ka
             stop.ThrowIfCancellationRequested();
 
             // The topic may hold decisions of shadows that came before this one.
-            if (other.Value.IndexOf(System.Text.Encoding.UTF8.GetBytes(shadow.Hash)) < 0)
+            if (other.Value.IndexOf(_shadowHash) < 0)
             {
                 continue;
             }

@@ -131,5 +131,30 @@ public sealed class DecisionDeskTests(DecidingFixture fixture) : IClassFixture<D
         Assert.Equal(4, workflow.Read(workflow.Plan.Manifest.SourceTopic, DecidingFixture.Partitions).Count);
     }
 
+    [Fact]
+    public async Task WhileTheClusterIsAwayNothingIsAnsweredThatIsNotRecorded()
+    {
+        using var alone = new DecidingFixture();
+        using var workflow = new DeskFixture(alone, "desk-away", deadlineMs: 100, onDeadline: "allow");
+        workflow.StartWorkers();
+        using DecisionDesk desk = workflow.NewDesk(new BlockingOptions { RecordingMs = 300 });
+        await desk.DecideAsync(DeskFixture.Event("a", 1), "before", TimeSpan.FromMinutes(1));
+        Task restart = Task.Factory.StartNew(
+            () => alone.Cluster.Restart(TimeSpan.FromSeconds(4)), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var answers = new List<BlockingAnswer>();
+        while (!restart.IsCompleted)
+        {
+            answers.Add(await desk.DecideAsync(DeskFixture.Event("a", 2), "away"));
+        }
+
+        await restart;
+        BlockingAnswer unavailable = answers.First(answer => answer.Result == BlockingResult.Unavailable);
+        Assert.Null(unavailable.Outcome);
+        Assert.Contains("repeat the request with the same idempotency key", unavailable.Problem);
+        BlockingAnswer decided = await desk.DecideAsync(DeskFixture.Event("a", 2), "away", TimeSpan.FromMinutes(1));
+        Assert.Equal(BlockingResult.Decided, decided.Result);
+        Assert.Equal(2, workflow.Read(workflow.Plan.Manifest.SourceTopic, DecidingFixture.Partitions).Count);
+    }
+
     private static string? Text(JsonDocument json, string member) => json.RootElement.GetProperty(member).GetString();
 }

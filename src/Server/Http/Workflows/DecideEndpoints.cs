@@ -11,67 +11,31 @@ internal sealed class DecideEndpoints(IWorkflowDirectory workflows)
     private const int BatchMax = 1_000;
     private const int DeadlineMsMax = 60_000;
 
-    public async Task<IResult> DecideAsync(string name, HttpContext http)
+    public Task<IResult> DecideAsync(string name, HttpContext http) => AtDeskAsync(name, http, async (workflow, desk) =>
     {
-        if (workflows.Find(name) is not { } workflow)
-        {
-            return WorkflowEndpoints.Unknown(name, workflows);
-        }
-
-        if (workflow.Desk is not { } desk)
+        byte[] body = await ReadAsync(http);
+        string? key = http.Request.Headers.TryGetValue("Idempotency-Key", out var given) ? given.ToString() : null;
+        BlockingAnswer answer = await desk.DecideAsync(body, key, Deadline(http));
+        int status = StatusOf(answer);
+        if (status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
         {
             http.Response.Headers.RetryAfter = "1";
-            return WorkflowEndpoints.NotReady(workflow);
         }
 
-        try
-        {
-            byte[] body = await ReadAsync(http);
-            string? key = http.Request.Headers.TryGetValue("Idempotency-Key", out var given) ? given.ToString() : null;
-            BlockingAnswer answer = await desk.DecideAsync(body, key, Deadline(http));
-            int status = StatusOf(answer);
-            if (status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
-            {
-                http.Response.Headers.RetryAfter = "1";
-            }
+        return answer.Outcome is null
+            ? Results.Problem(answer.Problem, statusCode: status)
+            : Results.Bytes(DecideAnswers.Write(workflow.Manifest, answer), "application/json");
+    });
 
-            return answer.Outcome is null
-                ? Results.Problem(answer.Problem, statusCode: status)
-                : Results.Bytes(DecideAnswers.Write(workflow.Manifest, answer), "application/json");
-        }
-        catch (WorkflowRequestException wrong)
-        {
-            return Results.Problem(wrong.Message, statusCode: StatusCodes.Status400BadRequest);
-        }
-    }
-
-    public async Task<IResult> DecideBatchAsync(string name, HttpContext http)
+    public Task<IResult> DecideBatchAsync(string name, HttpContext http) => AtDeskAsync(name, http, async (workflow, desk) =>
     {
-        if (workflows.Find(name) is not { } workflow)
-        {
-            return WorkflowEndpoints.Unknown(name, workflows);
-        }
+        List<(byte[] Event, string? Key)> requests = ReadBatch(await ReadAsync(http));
+        TimeSpan? deadline = Deadline(http);
 
-        if (workflow.Desk is not { } desk)
-        {
-            http.Response.Headers.RetryAfter = "1";
-            return WorkflowEndpoints.NotReady(workflow);
-        }
-
-        try
-        {
-            List<(byte[] Event, string? Key)> requests = ReadBatch(await ReadAsync(http));
-            TimeSpan? deadline = Deadline(http);
-
-            // Handed over one after the other, so that events of one key are decided in the order in which they stand.
-            Task<BlockingAnswer>[] answers = [.. requests.Select(request => AnswerAsync(desk, request.Event, request.Key, deadline))];
-            return Results.Bytes(DecideAnswers.WriteBatch(workflow.Manifest, await Task.WhenAll(answers), StatusOf), "application/json");
-        }
-        catch (WorkflowRequestException wrong)
-        {
-            return Results.Problem(wrong.Message, statusCode: StatusCodes.Status400BadRequest);
-        }
-    }
+        // Handed over one after the other, so that events of one key are decided in the order in which they stand.
+        Task<BlockingAnswer>[] answers = [.. requests.Select(request => AnswerAsync(desk, request.Event, request.Key, deadline))];
+        return Results.Bytes(DecideAnswers.WriteBatch(workflow.Manifest, await Task.WhenAll(answers), StatusOf), "application/json");
+    });
 
     internal static int StatusOf(BlockingAnswer answer) => answer.Result switch
     {
@@ -81,6 +45,29 @@ internal sealed class DecideEndpoints(IWorkflowDirectory workflows)
         BlockingResult.Refused => StatusCodes.Status400BadRequest,
         _ => StatusCodes.Status503ServiceUnavailable,
     };
+
+    private async Task<IResult> AtDeskAsync(string name, HttpContext http, Func<IHostedWorkflow, DecisionDesk, Task<IResult>> answer)
+    {
+        if (workflows.Find(name) is not { } workflow)
+        {
+            return WorkflowEndpoints.Unknown(name, workflows);
+        }
+
+        if (workflow.Desk is not { } desk)
+        {
+            http.Response.Headers.RetryAfter = "1";
+            return WorkflowEndpoints.NotReady(workflow);
+        }
+
+        try
+        {
+            return await answer(workflow, desk);
+        }
+        catch (WorkflowRequestException wrong)
+        {
+            return Results.Problem(wrong.Message, statusCode: StatusCodes.Status400BadRequest);
+        }
+    }
 
     private static async Task<BlockingAnswer> AnswerAsync(DecisionDesk desk, byte[] body, string? key, TimeSpan? deadline)
     {
