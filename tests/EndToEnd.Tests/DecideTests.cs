@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
@@ -81,6 +82,32 @@ public sealed class DecideTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task OnceThereAreUsersTheWorkflowLogsInAndWhoeverMayNotWriteMayNotDecide()
+    {
+        await StartAsync(
+            "--set", "security/admin.user=admin", "--set", "security/admin.password=s3cret",
+            "--set", "workflow-client/security.protocol=sasl_plaintext", "--set", "workflow-client/sasl.mechanisms=SCRAM-SHA-256",
+            "--set", "workflow-client/sasl.username=admin", "--set", "workflow-client/sasl.password=s3cret");
+        using HttpResponseMessage nobody = await _http!.PostAsync(Path + "/decide", new StringContent(Payment("A1", 1)));
+        Assert.Equal(HttpStatusCode.Unauthorized, nobody.StatusCode);
+
+        Be("admin", "s3cret");
+        Assert.True((await DecideAsync(Payment("A1", 1), "k")).GetProperty("decided").GetBoolean());
+
+        // Somebody who may read decisions, and nothing else.
+        string[] admin = ["--bootstrap", _server!.Bootstrap, "--user", "admin"];
+        Dictionary<string, string> password = new() { ["PIPEROLL_PASSWORD"] = "s3cret" };
+        (await Command.RunAsync(Checkout.Cli, ["user", "add", "reader", .. admin], input: "r3ad\n"u8.ToArray(), environment: password)).Succeeded();
+        (await Command.RunAsync(
+            Checkout.Cli, ["acl", "add", "User:reader", "-o", "read", "--topic", "payments.decisions", .. admin], input: null, environment: password)).Succeeded();
+        Be("reader", "r3ad");
+        using HttpResponseMessage denied = await _http!.PostAsync(Path + "/decide", new StringContent(Payment("A1", 2)));
+        Assert.Equal(HttpStatusCode.Forbidden, denied.StatusCode);
+        Assert.Contains("not allowed to Write Topic 'payments'", await denied.Content.ReadAsStringAsync());
+        Assert.Single(await FollowAsync("?from=earliest", null, 1));
+    }
+
+    [Fact]
     public async Task AWorkflowThatIsWrongStopsTheStart()
     {
         string manifest = System.IO.Path.Combine(_folder, "wrong.yaml");
@@ -94,10 +121,13 @@ public sealed class DecideTests : IAsyncDisposable
     private static string Payment(string account, int amount) =>
         $$"""{"paymentId":"p{{amount}}","account":"{{account}}","device":"d","country":"CH","amount":{{amount}}.5,"currency":"CHF","channel":"transfer","counterparty":"bob","counterpartyCountry":"CH","time":"2026-11-01T08:00:00Z"}""";
 
-    private async Task StartAsync()
+    private void Be(string user, string password) => _http!.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+        "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
+
+    private async Task StartAsync(params string[] flags)
     {
         string manifest = System.IO.Path.Combine(Checkout.Root, "samples", "workflows", "payments.yaml");
-        _server = await ServerProcess.StartAsync(System.IO.Path.Combine(_folder, "data"), "--set", "workflows/payments=" + manifest);
+        _server = await ServerProcess.StartAsync(System.IO.Path.Combine(_folder, "data"), ["--set", "workflows/payments=" + manifest, .. flags]);
         _http = new HttpClient { BaseAddress = _server.Http, Timeout = TimeSpan.FromMinutes(2) };
     }
 
