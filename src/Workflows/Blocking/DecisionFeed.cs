@@ -13,7 +13,7 @@ namespace PipeRoll.Workflows.Blocking;
 internal sealed class DecisionFeed : IDisposable
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<(int Partition, long Offset), TaskCompletionSource<byte[]>> _waiting = [];
+    private readonly Dictionary<(int Partition, long Offset), Waiter> _waiting = [];
     private readonly Dictionary<(int Partition, long Offset), byte[]> _recent = [];
     private readonly Queue<(int Partition, long Offset)> _order = new();
     private readonly IConsumer<byte[]?, byte[]?> _consumer;
@@ -48,7 +48,7 @@ internal sealed class DecisionFeed : IDisposable
     /// <summary>The decision about an event that was produced after the feed began, as soon as it is committed.</summary>
     public async Task<byte[]> WaitAsync(int partition, long offset, CancellationToken cancellation)
     {
-        Task<byte[]> decided;
+        Waiter? waiter;
         lock (_gate)
         {
             if (_recent.TryGetValue((partition, offset), out byte[]? record))
@@ -56,24 +56,27 @@ internal sealed class DecisionFeed : IDisposable
                 return record;
             }
 
-            if (!_waiting.TryGetValue((partition, offset), out TaskCompletionSource<byte[]>? waiter))
+            if (!_waiting.TryGetValue((partition, offset), out waiter))
             {
-                waiter = new TaskCompletionSource<byte[]>(TaskCreationOptions.RunContinuationsAsynchronously);
-                _waiting.Add((partition, offset), waiter);
+                _waiting.Add((partition, offset), waiter = new Waiter());
             }
 
-            decided = waiter.Task;
+            waiter.Count++;
         }
 
         try
         {
-            return await decided.WaitAsync(cancellation);
+            return await waiter.Decided.Task.WaitAsync(cancellation);
         }
         catch (OperationCanceledException)
         {
             lock (_gate)
             {
-                _waiting.Remove((partition, offset));
+                // Others may wait for the same event: requests that share an idempotency key.
+                if (--waiter.Count == 0)
+                {
+                    _waiting.Remove((partition, offset));
+                }
             }
 
             throw;
@@ -133,7 +136,7 @@ internal sealed class DecisionFeed : IDisposable
 
     private void Take((int, long) decision, byte[] record)
     {
-        TaskCompletionSource<byte[]>? waiter;
+        Waiter? waiter;
         lock (_gate)
         {
             _recent[decision] = record;
@@ -146,6 +149,14 @@ internal sealed class DecisionFeed : IDisposable
             _waiting.Remove(decision, out waiter);
         }
 
-        waiter?.TrySetResult(record);
+        waiter?.Decided.TrySetResult(record);
+    }
+
+    private sealed class Waiter
+    {
+        public TaskCompletionSource<byte[]> Decided { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>Who waits; under the gate.</summary>
+        public int Count { get; set; }
     }
 }
