@@ -67,12 +67,14 @@ internal sealed class MetadataHandler(BrokerServices services) : Handler<Metadat
     private async ValueTask<MetadataResponse.MetadataResponseTopic> FindAsync(
         MetadataRequest.MetadataRequestTopic wanted, MetadataRequest request, RequestContext context)
     {
-        if (wanted.Name is not { } name)
+        // The Java client asks by id with an empty name. A name that is not known has to be one before version 12.
+        if (wanted.Name is not { } name || wanted.TopicId != Guid.Empty)
         {
-            return services.Topics.Find(wanted.TopicId) is not { } byId ? Missing(null, wanted.TopicId, KafkaError.UnknownTopicId)
+            string? unknown = context.Version < 12 ? "" : null;
+            return services.Topics.Find(wanted.TopicId) is not { } byId ? Missing(unknown, wanted.TopicId, KafkaError.UnknownTopicId)
                 : context.Allows(AclOperation.Describe, ResourceType.Topic, byId.Name)
                 ? Describe(byId, request.IncludeTopicAuthorizedOperations, context)
-                : Missing(null, wanted.TopicId, KafkaError.TopicAuthorizationFailed);
+                : Missing(unknown, wanted.TopicId, KafkaError.TopicAuthorizationFailed);
         }
 
         if (!context.Allows(AclOperation.Describe, ResourceType.Topic, name))

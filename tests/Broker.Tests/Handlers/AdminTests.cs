@@ -89,9 +89,12 @@ public sealed class AdminTests
         Assert.Empty((await Metadata(client, new MetadataRequest { Topics = [] })).Topics);
         MetadataResponse byId = await Metadata(
             client,
-            new MetadataRequest { Topics = [new() { Name = null, TopicId = id }, new() { Name = null, TopicId = Guid.NewGuid() }] });
-        Assert.Equal([0, (short)KafkaError.UnknownTopicId], byId.Topics.Select(topic => topic.ErrorCode));
-        Assert.Equal("t", byId.Topics[0].Name);
+            new MetadataRequest { Topics = [new() { Name = null, TopicId = id }, new() { Name = "", TopicId = id }, new() { TopicId = Guid.NewGuid() }] });
+        Assert.Equal([0, 0, (short)KafkaError.UnknownTopicId], byId.Topics.Select(topic => topic.ErrorCode));
+        Assert.Equal(["t", "t"], byId.Topics.Take(2).Select(topic => topic.Name));
+        var unknown = new MetadataRequest { Topics = [new() { Name = "", TopicId = Guid.NewGuid() }] };
+        MetadataResponse old = await client.CallAsync<MetadataRequest, MetadataResponse>(unknown, 10);
+        Assert.Equal(("", (short)KafkaError.UnknownTopicId), (old.Topics[0].Name, old.Topics[0].ErrorCode));
 
         var wanted = new MetadataRequest
         {
