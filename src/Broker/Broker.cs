@@ -182,7 +182,7 @@ public sealed partial class Broker : IAsyncDisposable
             PartitionHost = new PartitionHost(_topics, _partitions, _rates);
             await _topics.LoadAsync(cancellation);
             Services = Compose(_topics, _partitions, transport.Port, cluster, configs, quotas);
-            _modules.AddRange(BrokerComposition.Modules(Services));
+            _modules.AddRange(BrokerComposition.Modules(Services, _decompressors));
             foreach (IBrokerModule module in _modules)
             {
                 await module.StartAsync(cancellation);

@@ -17,9 +17,9 @@ internal static class BrokerComposition
     }
 
     /// <summary>In the order in which they are started.</summary>
-    public static IEnumerable<IBrokerModule> Modules(BrokerServices services)
+    public static IEnumerable<IBrokerModule> Modules(BrokerServices services, DecompressorPool decompressors)
     {
-        var groups = new Groups.GroupModule(services, services.Options.Groups);
+        var groups = new Groups.GroupModule(services, services.Options.Groups, decompressors);
         return
         [
             groups,

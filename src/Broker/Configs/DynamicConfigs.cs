@@ -57,11 +57,6 @@ internal sealed class DynamicConfigs(
 
     public bool Has(string kind) => Records.Keys.Any(key => key.Kind == kind);
 
-    /// <summary>A setting of a group: what was set for it, else the default.</summary>
-    public int OfGroup(string group, string name) => int.Parse(
-        Find(ConfigKinds.Group, group).GetValueOrDefault(name) ?? GroupConfigs.Table.Find(name)!.Default!,
-        NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
-
     /// <param name="change">Makes the new settings of what they are; asked again when somebody else was faster.</param>
     public async ValueTask<(KafkaError Error, string? Message)> SetAsync(
         string kind, string entity, Func<IReadOnlyDictionary<string, string>, ConfigChangeResult> change, string principal,

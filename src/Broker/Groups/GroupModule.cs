@@ -1,9 +1,9 @@
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Groups.Consumer;
 using PipeRoll.Broker.Groups.Offsets;
 using PipeRoll.Broker.Handlers;
+using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Shares;
 using PipeRoll.Broker.Topics;
 
@@ -15,6 +15,7 @@ internal sealed class GroupModule : IBrokerModule, IAsyncDisposable
 {
     private readonly BrokerServices _services;
     private readonly GroupOptions _options;
+    private readonly GroupSettings _settings;
     private readonly BackgroundTasks _background = new();
     private readonly PartitionOffsetsLog _log;
     private readonly PartitionOffsetsLog _shareLog;
@@ -22,10 +23,11 @@ internal sealed class GroupModule : IBrokerModule, IAsyncDisposable
     private readonly ShareOffsets _shareOffsets;
     private readonly CancellationTokenSource _stopping = new();
 
-    public GroupModule(BrokerServices services, GroupOptions options)
+    public GroupModule(BrokerServices services, GroupOptions options, DecompressorPool decompressors)
     {
         _services = services;
         _options = options;
+        _settings = new GroupSettings(options, (group, name) => services.Configs.Find(ConfigKinds.Group, group).GetValueOrDefault(name));
         _log = new PartitionOffsetsLog(services.Topics, services.Partitions, options, services.Time);
         _shareLog = new PartitionOffsetsLog(
             services.Topics, services.Partitions, services.Time, ShareStateLog.TopicName, options.ShareStateTopicPartitions);
@@ -33,8 +35,7 @@ internal sealed class GroupModule : IBrokerModule, IAsyncDisposable
         Shares = new ShareBroker(new ShareServices(
             options, services.Topics,
             new ClusterShareStates(_shareStates, services.Topics, services.Cluster, services.Peers),
-            services.Time, new GroupClock(services.Time), _background,
-            LockMs, BeginsAtStart, _stopping.Token));
+            services.Time, new GroupClock(services.Time), _background, _settings, decompressors, _stopping.Token));
         Coordinator = new GroupCoordinator(new GroupServices(
             options, _log, services.Time, new GroupClock(services.Time),
             new GroupBudget(options.GroupsBytesMax), services.NewGuid, services.Topics.IsGoneAsync,
@@ -58,9 +59,9 @@ internal sealed class GroupModule : IBrokerModule, IAsyncDisposable
         new ListGroupsHandler(Coordinator),
         new DeleteGroupsHandler(Coordinator, Shares),
         new OffsetDeleteHandler(Coordinator, _services.Topics),
-        new ConsumerGroupHeartbeatHandler(Coordinator, _options, _services.NewGuid),
+        new ConsumerGroupHeartbeatHandler(Coordinator, _settings, _services.NewGuid),
         new ConsumerGroupDescribeHandler(Coordinator, _services.Topics),
-        new ShareGroupHeartbeatHandler(Coordinator, _options),
+        new ShareGroupHeartbeatHandler(Coordinator, _settings),
         new ShareGroupDescribeHandler(Coordinator, _services.Topics),
         new ShareFetchHandler(_services, Shares),
         new ShareAcknowledgeHandler(_services, Shares),
@@ -93,18 +94,6 @@ internal sealed class GroupModule : IBrokerModule, IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => StopAsync();
-
-    private int LockMs(string groupId) =>
-        int.TryParse(ConfigOf(groupId, GroupConfigs.ShareRecordLockDurationMs), CultureInfo.InvariantCulture, out int ms)
-            ? ms
-            : _options.ShareRecordLockMs;
-
-    private bool BeginsAtStart(string groupId) => ConfigOf(groupId, GroupConfigs.ShareAutoOffsetReset) is { } reset
-        ? reset == "earliest"
-        : _options.ShareBeginsAtStart;
-
-    private string? ConfigOf(string groupId, string name) =>
-        _services.Configs.Find(ConfigKinds.Group, groupId).GetValueOrDefault(name);
 
     /// <summary>A topic of the same name begins at offset 0: nobody may be told an offset of the old one.</summary>
     private void ForgetOffsets(Topic topic)

@@ -14,7 +14,7 @@ namespace PipeRoll.Broker.Handlers;
 /// a member that joins without an id is given one. The answer names partitions when they have changed, when the member joins, and when it
 /// says everything of itself.
 /// </remarks>
-internal sealed class ConsumerGroupHeartbeatHandler(GroupCoordinator groups, GroupOptions options, Func<Guid> newGuid)
+internal sealed class ConsumerGroupHeartbeatHandler(GroupCoordinator groups, GroupSettings settings, Func<Guid> newGuid)
     : Handler<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>
 {
     public override async ValueTask<ConsumerGroupHeartbeatResponse> HandleAsync(
@@ -44,7 +44,11 @@ internal sealed class ConsumerGroupHeartbeatHandler(GroupCoordinator groups, Gro
                 ? null
                 : [.. request.TopicPartitions.SelectMany(
                     static topic => topic.Partitions, static (topic, index) => new TopicIdPartition(topic.TopicId, index))],
-            context.ClientId ?? "", "/" + context.Client.RemoteAddress)));
+            context.ClientId ?? "", "/" + context.Client.RemoteAddress)
+        {
+            SessionTimeoutMs = settings.ConsumerSessionTimeoutMs(request.GroupId),
+            MayDescribe = context.WhatMayBeSeen(AclOperation.Describe, ResourceType.Topic),
+        }), settings.ConsumerHeartbeatIntervalMs(request.GroupId));
     }
 
     private static ConsumerHeartbeatResult? Refusal(ConsumerGroupHeartbeatRequest request, short version)
@@ -73,13 +77,13 @@ internal sealed class ConsumerGroupHeartbeatHandler(GroupCoordinator groups, Gro
             : null;
     }
 
-    private ConsumerGroupHeartbeatResponse Answer(ConsumerHeartbeatResult result) => new()
+    private static ConsumerGroupHeartbeatResponse Answer(ConsumerHeartbeatResult result, int intervalMs = 0) => new()
     {
         ErrorCode = (short)result.Error,
         ErrorMessage = result.Message,
         MemberId = result.MemberId,
         MemberEpoch = result.Epoch,
-        HeartbeatIntervalMs = result.Error == KafkaError.None ? options.ConsumerHeartbeatIntervalMs : 0,
+        HeartbeatIntervalMs = result.Error == KafkaError.None ? intervalMs : 0,
         Assignment = result.Assignment is null ? null : new ConsumerGroupHeartbeatResponse.MemberAssignment
         {
             TopicPartitions = [.. result.Assignment.GroupBy(static partition => partition.Topic).Select(static topic =>

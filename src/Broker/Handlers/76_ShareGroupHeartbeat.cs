@@ -9,7 +9,7 @@ namespace PipeRoll.Broker.Handlers;
 
 /// <summary>ShareGroupHeartbeat (76): joins, stays in and leaves a share group (KIP-932). Members make their ids.</summary>
 /// <remarks>Answered when what the answer tells is durable.</remarks>
-internal sealed class ShareGroupHeartbeatHandler(GroupCoordinator groups, GroupOptions options)
+internal sealed class ShareGroupHeartbeatHandler(GroupCoordinator groups, GroupSettings settings)
     : Handler<ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse>
 {
     public override async ValueTask<ShareGroupHeartbeatResponse> HandleAsync(ShareGroupHeartbeatRequest request, RequestContext context)
@@ -40,16 +40,17 @@ internal sealed class ShareGroupHeartbeatHandler(GroupCoordinator groups, GroupO
         await groups.WhenLoadedAsync(request.GroupId, context.Cancellation);
         return Answer(await groups.ShareHeartbeatAsync(request.GroupId, new ShareHeartbeatCall(
             request.MemberId, request.MemberEpoch, request.RackId, request.SubscribedTopicNames, context.ClientId ?? "",
-            "/" + context.Client.RemoteAddress)));
+            "/" + context.Client.RemoteAddress, settings.ShareSessionTimeoutMs(request.GroupId))),
+            settings.ShareHeartbeatIntervalMs(request.GroupId));
     }
 
-    private ShareGroupHeartbeatResponse Answer(ConsumerHeartbeatResult result) => new()
+    private static ShareGroupHeartbeatResponse Answer(ConsumerHeartbeatResult result, int intervalMs = 0) => new()
     {
         ErrorCode = (short)result.Error,
         ErrorMessage = result.Message,
         MemberId = result.MemberId,
         MemberEpoch = result.Epoch,
-        HeartbeatIntervalMs = result.Error == KafkaError.None ? options.ShareHeartbeatIntervalMs : 0,
+        HeartbeatIntervalMs = result.Error == KafkaError.None ? intervalMs : 0,
         Assignment = result.Assignment is null ? null : new ShareGroupHeartbeatResponse.MemberAssignment
         {
             TopicPartitions = [.. result.Assignment.GroupBy(static partition => partition.Topic).Select(static topic =>

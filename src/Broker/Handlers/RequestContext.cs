@@ -96,6 +96,13 @@ internal sealed class RequestContext
     public bool MaySee(AclOperation operation, ResourceType type, string name) =>
         Guard.Allows(Client, Api, operation, type, name, isAudited: false);
 
+    /// <summary><see cref="MaySee"/> by name, for longer than the request lasts.</summary>
+    public Func<string, bool> WhatMayBeSeen(AclOperation operation, ResourceType type)
+    {
+        (AccessGuard guard, ClientIdentity client, ApiKey api) = (Guard, Client, Api);
+        return name => guard.Allows(client, api, operation, type, name, isAudited: false);
+    }
+
     /// <summary>Bits of what the client may do to the resource (KIP-430).</summary>
     public int AuthorizedOperations(ResourceType type, string name)
     {

@@ -14,7 +14,9 @@ internal sealed class ShareBroker(ShareServices services) : IDisposable
 
     public IShareStates States => services.States;
 
-    public int LockMs(string groupId) => services.LockMs(groupId);
+    public bool OnlyCommitted(string groupId) => services.Settings.SharesOnlyCommitted(groupId);
+
+    public int LockMs(string groupId) => services.Settings.ShareRecordLockMs(groupId);
 
     public async Task<KafkaError> AcknowledgeAsync(
         SharePartitionKey key, string memberId, IReadOnlyList<ShareAckBatch> batches, CancellationToken cancellation)

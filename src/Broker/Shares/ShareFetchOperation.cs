@@ -11,7 +11,8 @@ namespace PipeRoll.Broker.Shares;
 /// <param name="WaitMsMax">How long to wait for the first record.</param>
 /// <param name="BytesMax">Of all records together; the first batch comes whatever its size.</param>
 /// <param name="RecordsMax">Of all partitions together.</param>
-internal readonly record struct ShareFetchLimits(int WaitMsMax, int BytesMax, int RecordsMax);
+/// <param name="OnlyCommitted">Records of transactions only once they are committed; those of aborted ones are done with unseen.</param>
+internal readonly record struct ShareFetchLimits(int WaitMsMax, int BytesMax, int RecordsMax, bool OnlyCommitted);
 
 /// <summary>One fetch of a member of a share group: acquires what there is, and waits when there is nothing.</summary>
 /// <remarks>One task. Waits are woken by the log and by records that come back, never by polling.</remarks>
@@ -78,7 +79,7 @@ internal sealed class ShareFetchOperation(
                 }
 
                 watched.Add(share.Log);
-                ends += share.Log.HighWatermark;
+                ends += EndOf(share.Log);
                 if (_recordsLeft > 0 && bytesLeft > 0)
                 {
                     bytesLeft -= await AcquireAsync(partition, share, bytesLeft, reads, cancellation);
@@ -97,32 +98,43 @@ internal sealed class ShareFetchOperation(
     private async Task<int> AcquireAsync(
         TopicIdPartition partition, SharePartition share, int bytesMax, FetchReads reads, CancellationToken cancellation)
     {
-        if (share.NextOffset() is not { } first || first >= share.Log.HighWatermark)
+        while (share.NextOffset() is { } first && first < EndOf(share.Log))
         {
-            return 0;
-        }
+            FetchedBatches batches;
+            IReadOnlyList<(long First, long Last)> aborted;
+            try
+            {
+                batches = await share.Log.ReadAsync(first, bytesMax, cancellation);
+                batches = limits.OnlyCommitted ? StableReads.Cut(batches, EndOf(share.Log)) : batches;
+                aborted = limits.OnlyCommitted ? await AbortedRanges.FindAsync(share.Log, first, batches, cancellation) : [];
+            }
+            catch (Exception error) when (error is OffsetOutOfRangeException or StreamUnavailableException)
+            {
+                _answers[partition] = Failed(partition, StreamErrors.ErrorOf(error));
+                return 0;
+            }
 
-        FetchedBatches batches;
-        try
-        {
-            batches = await share.Log.ReadAsync(first, bytesMax, cancellation);
-        }
-        catch (Exception error) when (error is OffsetOutOfRangeException or StreamUnavailableException)
-        {
-            _answers[partition] = Failed(partition, StreamErrors.ErrorOf(error));
-            return 0;
-        }
+            IReadOnlyList<AcquiredRange> acquired = batches.TotalBytes == 0
+                ? []
+                : share.Acquire(session.MemberId, first, batches.EndOffset - 1, _recordsLeft, aborted);
+            if (acquired.Count > 0)
+            {
+                return Give(partition, acquired, batches, reads);
+            }
 
-        IReadOnlyList<AcquiredRange> acquired = batches.TotalBytes == 0
-            ? []
-            : share.Acquire(session.MemberId, first, batches.EndOffset - 1, _recordsLeft);
-        if (acquired.Count == 0)
-        {
-            _wasBeaten = true;
             batches.Dispose();
-            return 0;
+            if (aborted.Count == 0 || share.NextOffset() == first)
+            {
+                _wasBeaten = true;
+                return 0;
+            }
         }
 
+        return 0;
+    }
+
+    private int Give(TopicIdPartition partition, IReadOnlyList<AcquiredRange> acquired, FetchedBatches batches, FetchReads reads)
+    {
         _recordsLeft -= (int)acquired.Sum(static range => range.Last - range.First + 1);
         _answers[partition] = new ShareFetchResponse.PartitionData
         {
@@ -152,7 +164,7 @@ internal sealed class ShareFetchOperation(
         try
         {
             // What was confirmed before the waiter was in place did not wake it.
-            if (watched.Sum(static partition => partition.HighWatermark) != endsBefore)
+            if (watched.Sum(EndOf) != endsBefore)
             {
                 return;
             }
@@ -168,6 +180,8 @@ internal sealed class ShareFetchOperation(
             watched.ForEach(partition => partition.Waiters.Remove(waiter));
         }
     }
+
+    private long EndOf(Partition log) => limits.OnlyCommitted ? log.LastStableOffset : log.HighWatermark;
 
     private double LeftMs() => limits.WaitMsMax - time.GetElapsedTime(_startedAt).TotalMilliseconds;
 }

@@ -76,7 +76,9 @@ internal sealed class SharePartition : IDisposable
         }
     }
 
-    public IReadOnlyList<AcquiredRange> Acquire(string memberId, long first, long last, int recordsMax)
+    /// <param name="left">Stretches that nobody may have: they are done with.</param>
+    public IReadOnlyList<AcquiredRange> Acquire(
+        string memberId, long first, long last, int recordsMax, IReadOnlyList<(long First, long Last)> left)
     {
         lock (_gate)
         {
@@ -85,7 +87,18 @@ internal sealed class SharePartition : IDisposable
                 return [];
             }
 
-            long until = _services.Clock.NowMs + _services.LockMs(Key.GroupId);
+            bool changes = false;
+            foreach ((long from, long to) in left)
+            {
+                changes |= _state.Archive(from, to);
+            }
+
+            if (changes)
+            {
+                Persist();
+            }
+
+            long until = _services.Clock.NowMs + _services.Settings.ShareRecordLockMs(Key.GroupId);
             IReadOnlyList<AcquiredRange> acquired = _state.Acquire(memberId, first, last, recordsMax, until);
             Arm();
             return acquired;

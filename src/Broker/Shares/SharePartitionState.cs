@@ -133,6 +133,48 @@ internal sealed class SharePartitionState
         }
     }
 
+    /// <summary>Records that nobody is to have, of those that nobody has: they count as done with. True when that was anything.</summary>
+    public bool Archive(long first, long last)
+    {
+        long lastWithRoom = Math.Min(last, StartOffset + _recordsMax - 1);
+        if (first > EndOffset && lastWithRoom >= first)
+        {
+            _ranges.Add(new ShareRange(EndOffset, first - 1, ShareRecordState.Available, 0));
+        }
+
+        long fresh = Math.Max(first, EndOffset);
+        List<ShareRange> after = new(_ranges.Count + 2);
+        bool changes = false;
+        foreach (ShareRange range in _ranges)
+        {
+            long from = Math.Max(range.First, first);
+            long to = Math.Min(range.Last, last);
+            if (range.State != ShareRecordState.Available || from > to)
+            {
+                after.Add(range);
+                continue;
+            }
+
+            Split(range, from, to, after, out ShareRange part, out ShareRange? rest);
+            after.Add(part with { State = ShareRecordState.Archived });
+            changes = true;
+            if (rest is { } remaining)
+            {
+                after.Add(remaining);
+            }
+        }
+
+        if (lastWithRoom >= fresh)
+        {
+            after.Add(new ShareRange(fresh, lastWithRoom, ShareRecordState.Archived, 0));
+            changes = true;
+        }
+
+        _ranges = after;
+        Tidy();
+        return changes;
+    }
+
     /// <summary>All of the batches take effect, or none.</summary>
     public KafkaError Acknowledge(string memberId, IReadOnlyList<ShareAckBatch> batches)
     {

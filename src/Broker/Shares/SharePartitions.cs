@@ -151,7 +151,7 @@ internal sealed class SharePartitions(ShareServices services) : IDisposable
 
         int deliveriesMax = services.Options.ShareDeliveriesMax;
         int recordsMax = services.Options.SharePartitionRecordsMax;
-        long begin = Math.Max(services.BeginsAtStart(key.GroupId) ? log.LogStartOffset : log.HighWatermark, 0);
+        long begin = snapshot is { StartOffset: >= 0 } ? snapshot.StartOffset : await BeginningAsync(key.GroupId, log, cancellation);
         SharePartition partition = new(
             key, log, epoch,
             snapshot is { StartOffset: >= 0 }
@@ -170,5 +170,24 @@ internal sealed class SharePartitions(ShareServices services) : IDisposable
         }
 
         return (KafkaError.None, partition);
+    }
+
+    /// <summary>Where a group without a state begins, as its settings say.</summary>
+    private async ValueTask<long> BeginningAsync(string group, Partition log, CancellationToken cancellation)
+    {
+        TimeSpan? back = services.Settings.BeginningOf(group).Back;
+        if (back is not { } time)
+        {
+            return Math.Max(log.HighWatermark, 0);
+        }
+
+        if (time > TimeSpan.Zero && log.ReadableStream is { } stream)
+        {
+            long since = (services.Time.GetUtcNow() - time).ToUnixTimeMilliseconds();
+            TimestampedOffset found = await TimestampSearch.FirstAtOrAfterAsync(stream, Math.Max(since, 0), services.Decompressors, cancellation);
+            return found.Offset >= 0 ? found.Offset : Math.Max(log.HighWatermark, 0);
+        }
+
+        return Math.Max(log.LogStartOffset, 0);
     }
 }

@@ -1,11 +1,10 @@
 using PipeRoll.Broker.Groups;
+using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Topics;
 
 namespace PipeRoll.Broker.Shares;
 
 /// <summary>What share groups need at the brokers that lead their partitions.</summary>
-/// <param name="LockMs">For how long a member of the group holds what it acquired.</param>
-/// <param name="BeginsAtStart">Whether a group without a state begins with the oldest record, else with the next one.</param>
 internal sealed record ShareServices(
     GroupOptions Options,
     TopicDirectory Topics,
@@ -13,6 +12,6 @@ internal sealed record ShareServices(
     TimeProvider Time,
     GroupClock Clock,
     BackgroundTasks Background,
-    Func<string, int> LockMs,
-    Func<string, bool> BeginsAtStart,
+    GroupSettings Settings,
+    DecompressorPool Decompressors,
     CancellationToken Stopping);

@@ -102,7 +102,7 @@ public sealed class CompactionModuleTests
 
         public static async Task<GroupCoordinatorLease> TakeAsync(BrokerHost host)
         {
-            GroupModule module = new(host.Services, host.Services.Options.Groups);
+            GroupModule module = new(host.Services, host.Services.Options.Groups, new());
             await module.StartAsync(CancellationToken.None);
             await BrokerHost.UntilAsync(() => Enumerable.Range(0, 20).All(group => module.Coordinator.Status($"group-{group}") == KafkaError.None));
             return new GroupCoordinatorLease(module);

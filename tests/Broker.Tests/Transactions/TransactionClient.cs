@@ -149,6 +149,19 @@ internal sealed class TransactionClient(RawClient client, string transactionalId
         return response.Topics[0].Partitions[0].Offset;
     }
 
+    /// <summary>The offset after the last batch that was fetched.</summary>
+    public static long EndOf(FetchResponse.PartitionData fetched)
+    {
+        long end = -1;
+        ReadOnlyMemory<byte> rest = fetched.Records is { } records ? records.ToArray() : default;
+        while (RecordBatches.TryTakeFirst(ref rest, out RecordBatchHeader header, out _))
+        {
+            end = header.LastOffset + 1;
+        }
+
+        return end;
+    }
+
     /// <summary>Offsets of the records that a client of that isolation would hand to its user: it leaves out markers and what was aborted.</summary>
     public static List<long> Visible(FetchResponse.PartitionData fetched)
     {

@@ -213,6 +213,7 @@ internal sealed partial class ConsumerGroupState
         _subscriptionsChanged |= !names.SetEquals(member.TopicNames) || member.TopicRegex is not null;
         member.TopicNames = names;
         member.TopicRegex = null;
+        member.MatchedTopics = member.MatchedTopics.Clear();
         member.ServerAssignor = null;
         member.RackId = subscription.RackId;
         member.ClientId = call.ClientId;

@@ -18,6 +18,12 @@ internal sealed record ConsumerHeartbeatCall(
     string ClientId,
     string ClientHost)
 {
+    /// <summary>How long the member may be silent after this.</summary>
+    public required int SessionTimeoutMs { get; init; }
+
+    /// <summary>Which topics whoever sends this may know of: an expression stands for no others.</summary>
+    public required Func<string, bool> MayDescribe { get; init; }
+
     /// <summary>The member says everything of itself, and wants to be told everything.</summary>
     public bool IsFull => RebalanceTimeoutMs != -1 && (TopicNames is not null || TopicRegex is not null) && Owned is not null;
 }

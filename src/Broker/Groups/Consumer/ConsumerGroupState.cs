@@ -118,7 +118,7 @@ internal sealed partial class ConsumerGroupState : IManagedGroup
         ImmutableSortedDictionary<TopicIdPartition, int> before = member.Assigned;
         Advance();
         Reconcile(member, call.Owned, nowMs);
-        member.SessionDeadlineMs = nowMs + _options.ConsumerSessionTimeoutMs;
+        member.SessionDeadlineMs = nowMs + call.SessionTimeoutMs;
         bool tells = call.Epoch == ConsumerEpochs.Join || call.IsFull || !ReferenceEquals(before, member.Assigned);
         return new ConsumerHeartbeatResult(KafkaError.None, null, member.Id, member.Epoch, tells ? [.. member.Assigned.Keys] : null);
     }
@@ -230,7 +230,7 @@ internal sealed partial class ConsumerGroupState : IManagedGroup
             member.State = MemberState.Stable;
             _owners.Add(member);
             member.RebalanceDeadlineMs = ConsumerMember.Never;
-            member.SessionDeadlineMs = nowMs + _options.ConsumerSessionTimeoutMs;
+            member.SessionDeadlineMs = nowMs + call.SessionTimeoutMs;
             Journal.Assignment(member.Id);
         }
         else
@@ -328,6 +328,7 @@ internal sealed partial class ConsumerGroupState : IManagedGroup
             ServerAssignor = before.ServerAssignor,
             TopicNames = before.TopicNames,
             TopicRegex = before.TopicRegex,
+            MatchedTopics = before.MatchedTopics,
             Assigned = before.Assigned,
             Target = before.Target,
         };
@@ -357,6 +358,9 @@ internal sealed partial class ConsumerGroupState : IManagedGroup
             member.TopicRegex = regex;
             subscribes = true;
         }
+
+        member.MayDescribe = call.MayDescribe;
+        subscribes |= _subscriptions.Resolve(member);
 
         if (call.RackId is not null && call.RackId != member.RackId)
         {

@@ -43,6 +43,12 @@ internal sealed class ConsumerMember(string id)
 
     public string? TopicRegex { get; set; }
 
+    /// <summary>What the expression stands for: topics that there are and that the member may know of.</summary>
+    public ImmutableSortedSet<string> MatchedTopics { get; set; } = ImmutableSortedSet.Create<string>(StringComparer.Ordinal);
+
+    /// <summary>Which topics it may know of, as its last heartbeat says; null before the first one here.</summary>
+    public Func<string, bool>? MayDescribe { get; set; }
+
     /// <summary>Null for a member that speaks the consumer protocol itself.</summary>
     public ClassicMembership? Classic { get; set; }
 

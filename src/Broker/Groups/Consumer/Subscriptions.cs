@@ -3,7 +3,10 @@ using System.Collections.Immutable;
 namespace PipeRoll.Broker.Groups.Consumer;
 
 /// <summary>Which topics the members of a group subscribe to, by name and by expression, of those that there are now.</summary>
-/// <remarks>Owner: one group, under its lock. Expressions are compared with the topics anew only when those have changed.</remarks>
+/// <remarks>
+/// Owner: one group, under its lock. Expressions are compared with the topics anew only when those have changed; what a member may know of
+/// is asked with each of its heartbeats, for rights change too.
+/// </remarks>
 internal sealed class Subscriptions(ITopicImage image)
 {
     private readonly Dictionary<string, (TopicPattern Pattern, ImmutableSortedSet<string> Topics, long Version)> _patterns =
@@ -26,10 +29,13 @@ internal sealed class Subscriptions(ITopicImage image)
         foreach (ConsumerMember member in members)
         {
             names.UnionWith(member.TopicNames);
-            if (member.TopicRegex is { Length: > 0 } regex && used.Add(regex))
+            if (member.TopicRegex is { Length: > 0 } regex)
             {
-                names.UnionWith(Matching(regex));
+                used.Add(regex);
+                Resolve(member);
             }
+
+            names.UnionWith(member.MatchedTopics);
         }
 
         foreach (string unused in _patterns.Keys.Where(pattern => !used.Contains(pattern)).ToArray())
@@ -45,13 +51,31 @@ internal sealed class Subscriptions(ITopicImage image)
     /// <summary>The topics of one member that exist, in the order of their names.</summary>
     public IReadOnlyList<TopicFacts> Of(ConsumerMember member)
     {
-        IEnumerable<string> names = member.TopicNames;
+        return [.. member.TopicNames.Union(member.MatchedTopics)
+            .Select(image.Find).Where(static topic => topic is not null).Select(static topic => topic!.Value)];
+    }
+
+    /// <summary>Finds out what the member's expression stands for now. True when that is something else than before.</summary>
+    public bool Resolve(ConsumerMember member)
+    {
+        ImmutableSortedSet<string> matched = ImmutableSortedSet.Create<string>(StringComparer.Ordinal);
         if (member.TopicRegex is { Length: > 0 } regex)
         {
-            names = member.TopicNames.Union(Matching(regex));
+            Func<string, bool> maySee = member.MayDescribe ?? WasGiven(member);
+            ImmutableSortedSet<string> all = Matching(regex);
+            matched = all.All(maySee) ? all : all.Where(maySee).ToImmutableSortedSet(StringComparer.Ordinal);
         }
 
-        return [.. names.Select(image.Find).Where(static topic => topic is not null).Select(static topic => topic!.Value)];
+        bool changes = !matched.SetEquals(member.MatchedTopics);
+        member.MatchedTopics = matched;
+        return changes;
+    }
+
+    /// <summary>Of a member that has not been heard of yet, here: it may know of what it has, or is to have.</summary>
+    private Func<string, bool> WasGiven(ConsumerMember member)
+    {
+        HashSet<Guid> given = [.. member.Target.Select(static partition => partition.Topic), .. member.Assigned.Keys.Select(static partition => partition.Topic)];
+        return name => image.Find(name) is { } topic && given.Contains(topic.Id);
     }
 
     private ImmutableSortedSet<string> Matching(string regex)

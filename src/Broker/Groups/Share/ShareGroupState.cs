@@ -8,7 +8,7 @@ namespace PipeRoll.Broker.Groups.Share;
 
 /// <summary>A heartbeat of a member of a share group; what is null has not changed since the last one.</summary>
 internal sealed record ShareHeartbeatCall(
-    string MemberId, int Epoch, string? RackId, IReadOnlyList<string>? TopicNames, string ClientId, string ClientHost);
+    string MemberId, int Epoch, string? RackId, IReadOnlyList<string>? TopicNames, string ClientId, string ClientHost, int SessionTimeoutMs);
 
 /// <summary>
 /// The members of one share group (KIP-932) and which partitions they consume together, as a deterministic state machine. Nothing has to be
@@ -91,7 +91,7 @@ internal sealed class ShareGroupState(string groupId, GroupOptions options, ITop
             Journal.Assignment(member.Id);
         }
 
-        member.SessionDeadlineMs = nowMs + options.ShareSessionTimeoutMs;
+        member.SessionDeadlineMs = nowMs + call.SessionTimeoutMs;
         return new ConsumerHeartbeatResult(KafkaError.None, null, member.Id, member.Epoch, changes ? [.. member.Assigned.Keys] : null);
     }
 

@@ -40,6 +40,7 @@ internal sealed class ConsumerGroupHarness
     public ConsumerGroupHarness(GroupOptions? options = null)
     {
         Options = options ?? new GroupOptions();
+        SessionTimeoutMs = Options.ConsumerSessionTimeoutMs;
         Group = new ConsumerGroupState("readers", Options, Topics);
     }
 
@@ -52,6 +53,11 @@ internal sealed class ConsumerGroupHarness
     public long NowMs { get; private set; } = 1_700_000_000_000;
 
     public List<PlayedMember> Members { get; } = [];
+
+    public int SessionTimeoutMs { get; set; }
+
+    /// <summary>Which members may not know of which topics.</summary>
+    public HashSet<(string Member, string Topic)> Hidden { get; } = [];
 
     public PlayedMember Member(string id, string topics = "t", string? instance = null, string? regex = null, string? assignor = null)
     {
@@ -71,7 +77,11 @@ internal sealed class ConsumerGroupHarness
         ConsumerHeartbeatResult result = Group.Heartbeat(
             new ConsumerHeartbeatCall(
                 member.Id, member.Epoch, member.Instance, null, 30_000, member.Topics, member.Regex, member.Assignor,
-                member.Epoch == 0 ? [] : [.. member.Owned, .. member.Revoking], "app", "/127.0.0.1"),
+                member.Epoch == 0 ? [] : [.. member.Owned, .. member.Revoking], "app", "/127.0.0.1")
+            {
+                SessionTimeoutMs = SessionTimeoutMs,
+                MayDescribe = topic => !Hidden.Contains((member.Id, topic)),
+            },
             NowMs);
         Settle();
         if (!losesAnswer)
@@ -86,7 +96,12 @@ internal sealed class ConsumerGroupHarness
     public ConsumerHeartbeatResult Leave(PlayedMember member, int epoch = ConsumerEpochs.Leave)
     {
         ConsumerHeartbeatResult result = Group.Heartbeat(
-            new ConsumerHeartbeatCall(member.Id, epoch, member.Instance, null, -1, null, null, null, null, "app", "/127.0.0.1"), NowMs);
+            new ConsumerHeartbeatCall(member.Id, epoch, member.Instance, null, -1, null, null, null, null, "app", "/127.0.0.1")
+            {
+                SessionTimeoutMs = SessionTimeoutMs,
+                MayDescribe = static _ => true,
+            },
+            NowMs);
         member.Epoch = 0;
         member.Owned.Clear();
         member.Revoking.Clear();

@@ -102,6 +102,51 @@ public sealed class ConsumerGroupTests
         Assert.Empty(member.Owned);
     }
 
+    [Fact]
+    public void AnExpressionStandsForNoTopicThatTheMemberMayNotKnowOf()
+    {
+        _harness.Topics.Put("t-1", 2);
+        _harness.Topics.Put("t-2", 2);
+        _harness.Hidden.Add(("a", "t-2"));
+        PlayedMember member = _harness.Member("a", topics: "", regex: "t-[0-9]+");
+        _harness.Beat(member);
+        Assert.Equal(["t-1"], NamesOf(member));
+
+        // Rights change without a topic that does.
+        _harness.Hidden.Clear();
+        _harness.Settled();
+        Assert.Equal(["t-1", "t-2"], NamesOf(member));
+        int before = Group.Epoch;
+        _harness.TakeOver();
+        Assert.Equal(KafkaError.None, _harness.Beat(member).Error);
+        Assert.Equal(before, Group.Epoch);
+        Assert.Equal(["t-1", "t-2"], NamesOf(member));
+        _harness.Hidden.Add(("a", "t-1"));
+        _harness.Settled();
+        Assert.Equal(["t-2"], NamesOf(member));
+
+        // A member that may know of everything takes what is left.
+        PlayedMember other = _harness.Member("b", topics: "", regex: "t-[0-9]+");
+        _harness.Beat(other);
+        _harness.Settled();
+        Assert.Contains("t-1", NamesOf(other));
+        Assert.DoesNotContain("t-1", NamesOf(member));
+    }
+
+    [Fact]
+    public void AMemberMayBeSilentForAsLongAsItsLastHeartbeatSays()
+    {
+        _harness.SessionTimeoutMs = 60_000;
+        PlayedMember member = _harness.Member("a");
+        _harness.Beat(member);
+        _harness.Pass(59_999);
+        Assert.Equal(1, Group.MemberCount);
+        _harness.SessionTimeoutMs = 45_000;
+        _harness.Beat(member);
+        _harness.Pass(45_000);
+        Assert.Equal(0, Group.MemberCount);
+    }
+
     [Theory]
     [InlineData("(")]
     [InlineData("(?=a)b")]
@@ -218,4 +263,7 @@ public sealed class ConsumerGroupTests
 
     private KafkaError Commit(string member, int epoch, params int[] partitions) =>
         Group.CheckCommit(member, null, epoch, partitions.Select(static index => new GroupPartition("t", index)), knowsEpochs: true);
+
+    private IEnumerable<string> NamesOf(PlayedMember member) =>
+        member.Owned.Select(partition => _harness.Topics.Find(partition.Topic)!.Value.Name).Distinct().Order(StringComparer.Ordinal);
 }

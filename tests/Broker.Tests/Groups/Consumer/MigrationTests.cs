@@ -98,7 +98,11 @@ public sealed class MigrationTests
             "", null, false, true, "worker", "/127.0.0.1", 1_000, 10_000, "connect", [new PipeRoll.Broker.Groups.GroupProtocol("sessioned", new byte[] { 1, 2, 3 })]));
         Assert.Equal(KafkaError.None, joined.Error);
         ConsumerHeartbeatResult refused = await host.Groups.ConsumerHeartbeatAsync("connect", new ConsumerHeartbeatCall(
-            "m", 0, null, null, 1_000, ["events"], null, null, [], "app", "/127.0.0.1"));
+            "m", 0, null, null, 1_000, ["events"], null, null, [], "app", "/127.0.0.1")
+        {
+            SessionTimeoutMs = 6_000,
+            MayDescribe = static _ => true,
+        });
         Assert.Equal(KafkaError.GroupIdNotFound, refused.Error);
         Assert.Equal(GroupPhase.CompletingRebalance, host.Groups.Describe("connect").Group!.Phase);
     }

@@ -10,7 +10,7 @@ public sealed class SharePartitionStateTests
     private const int RecordsMax = 20;
 
     private static readonly Gen<(int Action, int Member, int First, int Count, int Type)> Step =
-        Gen.Select(Gen.Int[0, 9], Gen.Int[0, 2], Gen.Int[0, 30], Gen.Int[1, 8], Gen.Int[0, 3]);
+        Gen.Select(Gen.Int[0, 10], Gen.Int[0, 2], Gen.Int[0, 30], Gen.Int[1, 8], Gen.Int[0, 3]);
 
     /// <summary>Compares ranges with a model that knows each record by itself.</summary>
     [Fact]
@@ -46,6 +46,10 @@ public sealed class SharePartitionStateTests
                     case 8:
                         nowMs += first;
                         Assert.Equal(model.Tick(nowMs), state.Tick(nowMs));
+                        break;
+                    case 9:
+                        long left = state.StartOffset + first;
+                        Assert.Equal(model.Archive(left, left + count - 1), state.Archive(left, left + count - 1));
                         break;
                     default:
                         SharePartitionState restored = SharePartitionState.Of(state.Snapshot(), DeliveriesMax, RecordsMax);
@@ -168,6 +172,31 @@ public sealed class SharePartitionStateTests
             }
 
             return KafkaError.None;
+        }
+
+        public bool Archive(long first, long last)
+        {
+            bool changes = false;
+            for (long offset = first; offset <= last; offset++)
+            {
+                if (offset >= End && offset < Start + RecordsMax)
+                {
+                    while (End < offset)
+                    {
+                        _records[End] = (ShareRecordState.Available, 0, null, 0);
+                    }
+
+                    _records[offset] = (ShareRecordState.Archived, 0, null, 0);
+                    changes = true;
+                }
+                else if (_records.TryGetValue(offset, out var record) && record.State == ShareRecordState.Available)
+                {
+                    _records[offset] = (ShareRecordState.Archived, record.Deliveries, null, 0);
+                    changes = true;
+                }
+            }
+
+            return changes;
         }
 
         public bool Release(string member) => ReleaseWhere(record => record.Member == member);
