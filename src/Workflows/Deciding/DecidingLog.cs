@@ -15,11 +15,14 @@ internal static partial class DecidingLog
         + "the start")]
     public static partial void SnapshotUnusable(this ILogger log, string topic, int partition, string reason);
 
-    [LoggerMessage(25, LogLevel.Information, "The shadow policy of {Topic}/{Partition} decides from offset {Offset} on")]
-    public static partial void ShadowJoined(this ILogger log, string topic, int partition, long offset);
+    [LoggerMessage(25, LogLevel.Information, "Policy {Policy} is up to {Topic}/{Partition}, offset {Offset}")]
+    public static partial void VersionJoined(this ILogger log, string policy, string topic, int partition, long offset);
 
-    [LoggerMessage(26, LogLevel.Warning, "The shadow policy of {Topic}/{Partition} is given up until the partition is taken over again: {Reason}")]
-    public static partial void ShadowGivenUp(this ILogger log, string topic, int partition, string reason);
+    [LoggerMessage(26, LogLevel.Warning, "Policy {Policy} is not brought up to {Topic}/{Partition} until that is taken over again: {Reason}")]
+    public static partial void VersionGivenUp(this ILogger log, string policy, string topic, int partition, string reason);
+
+    [LoggerMessage(27, LogLevel.Information, "{Topic}/{Partition}: policy {Active} decides from offset {Offset} on; canary: {Canary}")]
+    public static partial void Activated(this ILogger log, string topic, int partition, string active, long offset, string canary);
 
     [LoggerMessage(23, LogLevel.Information, "Offsets can't be read or a transaction not be ended ({Reason}): its coordinator is away")]
     public static partial void CoordinatorAway(this ILogger log, string reason);

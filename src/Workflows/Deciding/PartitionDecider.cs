@@ -2,6 +2,7 @@ using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using PipeRoll.Policies;
 using PipeRoll.Workflows.Kafka;
+using PipeRoll.Workflows.Versions;
 
 namespace PipeRoll.Workflows.Deciding;
 
@@ -21,8 +22,13 @@ internal sealed class PartitionDecider : IDisposable
     private readonly KafkaConnection _connection;
     private readonly IProducer<byte[]?, byte[]?> _snapshots;
     private readonly Dictionary<string, TopicPartition> _outputs;
-    private readonly PolicyFold _fold;
-    private ShadowFold? _shadow;
+    private PolicyFold? _active;
+    private PolicyFold? _canary;
+    private double _canaryShare;
+    private long _sequence;
+    private VersionSwitch? _coming;
+    private Activation? _unrecorded;
+    private JoiningFold? _shadow;
 
     public PartitionDecider(
         WorkflowPlan plan, int partition, OutputTransaction transaction, KafkaConnection connection, IProducer<byte[]?, byte[]?> snapshots,
@@ -37,10 +43,12 @@ internal sealed class PartitionDecider : IDisposable
         _progress = progress;
         _log = log;
         _outputs = plan.Outputs.ToDictionary(topic => topic, topic => new TopicPartition(topic, partition));
-        _fold = new PolicyFold(plan.Manifest.Name, plan.Policy, _source, _outputs[plan.Manifest.DecisionTopic], snapshots, log);
     }
 
     public TopicPartition Source => _source;
+
+    /// <summary>Something happened that is not committed.</summary>
+    public bool IsDue => NextOffset > Committed || _unrecorded is not null;
 
     /// <summary>The offset behind the last event that was taken in.</summary>
     public long NextOffset { get; private set; }
@@ -56,7 +64,7 @@ internal sealed class PartitionDecider : IDisposable
     {
         (long low, long high) = log.Bounds(_source);
         _options.OnStep?.Invoke(WorkerStep.Assigned, committed ?? low);
-        long decided = (DecisionTail.NewestSource(log, _fold.Decisions) + 1) ?? 0;
+        long decided = (DecisionTail.NewestSource(log, Decisions) + 1) ?? 0;
         _options.OnStep?.Invoke(WorkerStep.TailRead, decided);
         if (Math.Max(decided, committed ?? 0) > high)
         {
@@ -66,9 +74,10 @@ internal sealed class PartitionDecider : IDisposable
         }
 
         Committed = Math.Max(low, Math.Max(decided, committed ?? low));
-        _fold.Restore(log, Committed);
+        Begin(log);
+        long restored = Math.Min(_active!.NextOffset, _canary?.NextOffset ?? long.MaxValue);
         _shadow = Shadow(log);
-        NextOffset = Math.Max(_shadow?.TryJoin(_fold.NextOffset) ?? _fold.NextOffset, low);
+        NextOffset = Math.Max(_shadow?.TryJoin(restored) ?? restored, low);
         _progress.AddRecovery();
         _progress.SetCommitted(_source.Partition.Value, Committed);
         _log.Recovered(_source.Topic, _source.Partition.Value, committed, decided, NextOffset);
@@ -88,10 +97,10 @@ internal sealed class PartitionDecider : IDisposable
         Message<byte[]?, byte[]?> message = record.Message;
         _options.OnStep?.Invoke(WorkerStep.Consumed, offset);
         var source = new Header(OutputHeaders.SourceOffset, OutputHeaders.Encode(offset));
-        if (_fold.Take(offset, message) is { } decision)
+        if (Decide(offset, message) is { } decision)
         {
             _options.OnStep?.Invoke(WorkerStep.Decided, offset);
-            Send(_fold.Decisions, decision, source, message.Timestamp);
+            Send(Decisions, decision, source, message.Timestamp);
             _progress.AddDecision(decision.Outcome);
             _options.OnStep?.Invoke(WorkerStep.DecisionSent, offset);
             Route(decision, source, message);
@@ -102,6 +111,7 @@ internal sealed class PartitionDecider : IDisposable
             _progress.AddFolded();
         }
 
+        _coming?.Pass(offset, message);
         if (_shadow?.Joined is { } shadow && shadow.Take(offset, message) is { } other)
         {
             Send(shadow.Decisions, other, source, message.Timestamp);
@@ -117,10 +127,49 @@ internal sealed class PartitionDecider : IDisposable
     public void OnCommitted(LogReader log)
     {
         Committed = NextOffset;
+        _unrecorded = null;
         _progress.SetCommitted(_source.Partition.Value, Committed);
         _options.OnStep?.Invoke(WorkerStep.Committed, Committed);
         Snapshot(_options.SnapshotEvents);
         _shadow?.OnCommitted(log, Committed);
+    }
+
+    /// <summary>
+    /// After a commit, and when there is nothing to do: lets the versions that were ordered take over as soon as they stand where the partition does,
+    /// and everything before is committed.
+    /// </summary>
+    public void Advance(LogReader log)
+    {
+        PolicyOrder order = _plan.Versions.Current;
+        if (order.Sequence == _sequence || IsDue)
+        {
+            return;
+        }
+
+        if (_coming?.Order.Sequence != order.Sequence)
+        {
+            _coming?.Dispose();
+            _coming = new VersionSwitch(order, [.. Folds], Join);
+        }
+
+        if (_coming.IsReady(log, Committed))
+        {
+            (PolicyFold active, PolicyFold? canary) = (
+                _coming.Take(order.Active, Committed), order.Canary is { } version ? _coming.Take(version, Committed) : null);
+            TakeOver(order, active, canary);
+            _coming.Dispose();
+            _coming = null;
+            _unrecorded = Record(order);
+        }
+    }
+
+    /// <summary>Puts into the transaction from which offset on which version decides, if that is not known yet.</summary>
+    public void RecordActivation()
+    {
+        if (_unrecorded is { } activation)
+        {
+            ActivationLog.Send(_transaction.Send, activation);
+        }
     }
 
     /// <summary>The worker leaves in order: the next one has as little as possible to read again.</summary>
@@ -132,19 +181,88 @@ internal sealed class PartitionDecider : IDisposable
         }
     }
 
-    public void Dispose() => _shadow?.Dispose();
+    public void Dispose()
+    {
+        _shadow?.Dispose();
+        _coming?.Dispose();
+    }
+
+    private TopicPartition Decisions => _outputs[_plan.Manifest.DecisionTopic];
+
+    private IEnumerable<PolicyFold> Folds => new[] { _active, _canary }.OfType<PolicyFold>();
+
+    /// <summary>The versions that decided last here go on; where none has, those that are ordered now begin.</summary>
+    private void Begin(LogReader log)
+    {
+        PolicyOrder order = _plan.Versions.Current;
+        if (_plan.Versions.IsGoverned)
+        {
+            if (ActivationLog.Newest(log, _plan.Manifest.Name, _source) is { } last)
+            {
+                order = new PolicyOrder(last.Sequence, Known(last.Active), last.Canary is { } hash ? Known(hash) : null, last.CanaryShare);
+            }
+            else
+            {
+                _unrecorded = Record(order);
+            }
+        }
+
+        TakeOver(order, Restored(order.Active, log), order.Canary is { } canary ? Restored(canary, log) : null);
+    }
+
+    private PolicyBundle Known(string hash) => _plan.Versions.Find(hash) ?? throw new WorkflowException(
+        $"{_source.Topic}/{_source.Partition.Value} is decided by the policy version {hash}, which {Life.PolicyLog.TopicName} does not hold any more");
+
+    private PolicyFold Restored(PolicyBundle policy, LogReader log)
+    {
+        var fold = new PolicyFold(_plan.Manifest.Name, policy, _source, Decisions, _snapshots, _log);
+        fold.Restore(log, Committed);
+        return fold;
+    }
+
+    private void TakeOver(PolicyOrder order, PolicyFold active, PolicyFold? canary)
+    {
+        (_active, _canary, _canaryShare, _sequence) = (active, canary, order.CanaryShare, order.Sequence);
+        _log.Activated(_source.Topic, _source.Partition.Value, active.Name, Committed, canary?.Name ?? "none");
+    }
+
+    private Activation Record(PolicyOrder order) => new(
+        _plan.Manifest.Name, _source.Topic, _source.Partition.Value, Committed, order.Sequence, order.Active.Hash, order.Canary?.Hash, order.CanaryShare);
+
+    private JoiningFold Join(PolicyBundle version)
+    {
+        // It decides from wherever it takes over: until then it only takes in what others decide.
+        var fold = new PolicyFold(_plan.Manifest.Name, version, _source, Decisions, _snapshots, _log);
+        using (var log = new LogReader(_connection, _log))
+        {
+            fold.Restore(log, Committed);
+        }
+
+        return new JoiningFold(fold, long.MaxValue, _source, _connection, _log);
+    }
+
+    /// <summary>The version that the event's key belongs to decides; the other takes it in.</summary>
+    private Decision? Decide(long offset, Message<byte[]?, byte[]?> message)
+    {
+        bool isCanary = _canary is not null && CanaryShare.Has(message.Key, _canaryShare);
+        (isCanary ? _active : _canary)?.Pass(offset, message);
+        return (isCanary ? _canary : _active)!.Take(offset, message);
+    }
 
     private void Snapshot(int afterEvents)
     {
-        if (_fold.SnapshotAfter(afterEvents))
+        foreach (PolicyFold fold in Folds)
         {
-            _options.OnStep?.Invoke(WorkerStep.SnapshotSent, _fold.NextOffset);
+            if (fold.SnapshotAfter(afterEvents))
+            {
+                _options.OnStep?.Invoke(WorkerStep.SnapshotSent, fold.NextOffset);
+            }
         }
 
         _shadow?.Joined?.SnapshotAfter(afterEvents);
     }
 
-    private ShadowFold? Shadow(LogReader log)
+    private JoiningFold? Shadow(LogReader log)
     {
         if (_plan.Shadow is not { } policy)
         {
@@ -155,7 +273,7 @@ internal sealed class PartitionDecider : IDisposable
         var fold = new PolicyFold(_plan.Manifest.Name, policy, _source, decisions, _snapshots, _log);
         long decideFrom = Math.Max(Committed, (DecisionTail.NewestSource(log, decisions) + 1) ?? 0);
         fold.Restore(log, Committed);
-        return new ShadowFold(fold, decideFrom, _source, _connection, _log);
+        return new JoiningFold(fold, decideFrom, _source, _connection, _log);
     }
 
     private void Send(TopicPartition decisions, Decision decision, Header source, Timestamp timestamp) => _transaction.Send(
@@ -176,14 +294,25 @@ internal sealed class PartitionDecider : IDisposable
         {
             if (routes[index] != own)
             {
-                Copy(_outputs[routes[index]], source, message);
+                Copy(Output(routes[index]), source, message);
             }
         }
 
         if (own is not null)
         {
-            Copy(_outputs[own], source, message);
+            Copy(Output(own), source, message);
         }
+    }
+
+    /// <summary>Of a topic to which a version routes; a later one may have others than the first.</summary>
+    private TopicPartition Output(string topic)
+    {
+        if (!_outputs.TryGetValue(topic, out TopicPartition? output))
+        {
+            _outputs.Add(topic, output = new TopicPartition(topic, _source.Partition));
+        }
+
+        return output;
     }
 
     private void Copy(TopicPartition output, Header source, Message<byte[]?, byte[]?> message)

@@ -34,6 +34,12 @@ internal sealed class PolicyFold
 
     public TopicPartition Decisions { get; }
 
+    /// <summary>Of the policy version.</summary>
+    public string Hash => _engine.Policy.Hash;
+
+    /// <summary>The policy version as people call it.</summary>
+    public string Name => $"{_engine.Policy.Name} {_engine.Policy.Version}";
+
     /// <summary>The offset behind the last event in the state.</summary>
     public long NextOffset => _engine.NextOffset;
 
@@ -62,7 +68,7 @@ internal sealed class PolicyFold
         }
     }
 
-    /// <summary>Begins to decide later than it was told.</summary>
+    /// <summary>Begins to decide at another offset than it was told.</summary>
     public void DecideOnlyFrom(long offset) => DecideFrom = offset;
 
     /// <summary>Takes an event into the state. Null if it is there already or need not be decided.</summary>
@@ -80,6 +86,15 @@ internal sealed class PolicyFold
         }
 
         return _engine.Decide(offset, message.Timestamp.UnixTimestampMs, message.Key, message.Value);
+    }
+
+    /// <summary>Takes an event into the state that another version decides.</summary>
+    public void Pass(long offset, Message<byte[]?, byte[]?> message)
+    {
+        if (offset >= NextOffset)
+        {
+            _engine.Fold(offset, message.Timestamp.UnixTimestampMs, message.Key, message.Value);
+        }
     }
 
     /// <summary>

@@ -1,6 +1,7 @@
 using PipeRoll.Policies;
 using PipeRoll.Workflows.Kafka;
 using PipeRoll.Workflows.Manifest;
+using PipeRoll.Workflows.Versions;
 
 namespace PipeRoll.Workflows.Deciding;
 
@@ -12,11 +13,12 @@ public sealed class WorkflowPlan
     /// <summary>
     /// Throws <see cref="WorkflowException"/> if the manifest routes an outcome that policies do not know, or if the shadow is the policy itself.
     /// </summary>
-    public WorkflowPlan(WorkflowManifest manifest, PolicyBundle policy, PolicyBundle? shadow = null)
+    public WorkflowPlan(WorkflowManifest manifest, PolicyBundle policy, PolicyBundle? shadow = null, IPolicyVersions? versions = null)
     {
         Manifest = manifest;
         Policy = policy;
         Shadow = shadow;
+        Versions = versions ?? new FixedPolicy(policy);
         if (shadow?.Hash == policy.Hash)
         {
             throw new WorkflowException(
@@ -50,6 +52,9 @@ public sealed class WorkflowPlan
     /// <summary>Decides the same events beside the policy, for comparison; nothing follows from it. Null for none.</summary>
     public PolicyBundle? Shadow { get; }
 
+    /// <summary>Which versions decide, now and later.</summary>
+    public IPolicyVersions Versions { get; }
+
     /// <summary>Every topic that a worker writes: the decision topic, then all topics to which the manifest or the policy routes.</summary>
     public IReadOnlyList<string> Outputs { get; }
 
@@ -69,6 +74,7 @@ public sealed class WorkflowPlan
                 .. Shadow is null ? Array.Empty<TopicPlan>() : [new TopicPlan(Manifest.ShadowTopic, Manifest.Partitions) { Configs = keep }],
                 new TopicPlan(Manifest.DeadLetterTopic, 1) { Configs = keep },
                 new TopicPlan(SnapshotStore.TopicName, 1) { Configs = compact },
+                .. Versions.IsGoverned ? [ActivationLog.Plan] : Array.Empty<TopicPlan>(),
             ];
         }
     }

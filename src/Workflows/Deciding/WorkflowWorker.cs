@@ -152,9 +152,14 @@ public sealed class WorkflowWorker : IDisposable
 
     private void CommitAll()
     {
-        PartitionDecider[] due = [.. _deciders.Values.Where(decider => decider.NextOffset > decider.Committed)];
+        PartitionDecider[] due = [.. _deciders.Values.Where(decider => decider.IsDue)];
         if (due.Length > 0)
         {
+            foreach (PartitionDecider decider in due)
+            {
+                decider.RecordActivation();
+            }
+
             _transaction.SendOffsets(
                 due.Select(decider => new TopicPartitionOffset(decider.Source, decider.NextOffset)), _consumer.ConsumerGroupMetadata);
             _options.OnStep?.Invoke(WorkerStep.OffsetsSent, due[0].NextOffset);
@@ -163,6 +168,11 @@ public sealed class WorkflowWorker : IDisposable
             {
                 decider.OnCommitted(_reader);
             }
+        }
+
+        foreach (PartitionDecider decider in _deciders.Values)
+        {
+            decider.Advance(_reader);
         }
 
         _uncommitted = 0;

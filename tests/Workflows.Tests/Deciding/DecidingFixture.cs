@@ -4,8 +4,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 using PipeRoll.Policies;
 using PipeRoll.Workflows.Deciding;
 using PipeRoll.Workflows.Kafka;
+using PipeRoll.Workflows.Life;
 using PipeRoll.Workflows.Manifest;
 using PipeRoll.Workflows.Tests.Kafka;
+using PipeRoll.Workflows.Versions;
 
 namespace PipeRoll.Workflows.Tests.Deciding;
 
@@ -41,7 +43,12 @@ public sealed class DecidingFixture : IDisposable
 
     private int _next;
 
-    public DecidingFixture() => Cluster.CreateTopic(SnapshotStore.TopicName, 1);
+    public DecidingFixture()
+    {
+        Cluster.CreateTopic(SnapshotStore.TopicName, 1);
+        Cluster.CreateTopic(ActivationLog.TopicName, 1);
+        Cluster.CreateTopic(PolicyLog.TopicName, 1);
+    }
 
     public RealBroker Cluster { get; } = new();
 

@@ -5,14 +5,14 @@ using PipeRoll.Workflows.Kafka;
 namespace PipeRoll.Workflows.Deciding;
 
 /// <summary>
-/// A second policy version beside the one that decides. It may have years of events to catch up with first, and nobody shall wait for that: a
-/// thread of its own reads them, and the worker takes it over where both stand at nearly the same offset.
-/// Owner: a <see cref="PartitionDecider"/>; its calls come from one thread. Failure: a shadow that fails is given up until the partition is taken
-/// over again, and said in the log; decisions go on.
+/// A policy version that comes beside those that decide: a shadow, or one that is about to take over. It may have years of events to catch up with
+/// first, and nobody shall wait for that: a thread of its own reads them, and the worker takes it over where both stand at nearly the same offset.
+/// Owner: a <see cref="PartitionDecider"/>; its calls come from one thread. Failure: it is given up until the partition is taken over again, and
+/// said in the log; decisions go on.
 /// </summary>
 /// <param name="fold">Restored to whatever it is to begin with.</param>
 /// <param name="decideFrom">What is below is decided under it already.</param>
-internal sealed class ShadowFold(
+internal sealed class JoiningFold(
     PolicyFold fold, long decideFrom, TopicPartition source, KafkaConnection connection, ILogger log) : IDisposable
 {
     /// <summary>So few events the worker reads itself, between two commits.</summary>
@@ -20,7 +20,9 @@ internal sealed class ShadowFold(
 
     private readonly CancellationTokenSource _stop = new();
     private Task? _catchingUp;
-    private bool _isGivenUp;
+
+    /// <summary>It can't catch up.</summary>
+    public bool IsGivenUp { get; private set; }
 
     /// <summary>Decides with the worker; null before it has caught up.</summary>
     public PolicyFold? Joined { get; private set; }
@@ -38,22 +40,22 @@ internal sealed class ShadowFold(
 
         fold.DecideOnlyFrom(decideFrom);
         Joined = fold;
-        log.ShadowJoined(source.Topic, source.Partition.Value, decideFrom);
+        log.VersionJoined(fold.Name, source.Topic, source.Partition.Value, decideFrom);
         return Math.Min(otherNextOffset, fold.NextOffset);
     }
 
     /// <summary>Called when all events below an offset are committed: joins if it has caught up, else goes on catching up.</summary>
     public void OnCommitted(LogReader reader, long committed)
     {
-        if (Joined is not null || _isGivenUp || _catchingUp is { IsCompleted: false })
+        if (Joined is not null || IsGivenUp || _catchingUp is { IsCompleted: false })
         {
             return;
         }
 
         if (_catchingUp is { IsFaulted: true } failed)
         {
-            _isGivenUp = true;
-            log.ShadowGivenUp(source.Topic, source.Partition.Value, failed.Exception!.GetBaseException().Message);
+            IsGivenUp = true;
+            log.VersionGivenUp(fold.Name, source.Topic, source.Partition.Value, failed.Exception!.GetBaseException().Message);
             return;
         }
 
@@ -67,7 +69,7 @@ internal sealed class ShadowFold(
             });
             fold.DecideOnlyFrom(Math.Max(decideFrom, committed));
             Joined = fold;
-            log.ShadowJoined(source.Topic, source.Partition.Value, fold.DecideFrom);
+            log.VersionJoined(fold.Name, source.Topic, source.Partition.Value, fold.DecideFrom);
             return;
         }
 

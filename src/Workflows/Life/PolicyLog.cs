@@ -1,0 +1,187 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+using PipeRoll.Workflows.Deciding;
+using PipeRoll.Workflows.Kafka;
+
+namespace PipeRoll.Workflows.Life;
+
+/// <summary>
+/// The lives of a workflow's policy versions, kept in the compacted topic <c>_piperoll.policies</c> of its cluster (docs/formats/policies-topic.md).
+/// One writer at a time, by transactions: whoever begins to write fences off whoever did before, reads to the end, decides, and appends.
+/// </summary>
+/// <remarks>Owner: its creator. Any thread; one call at a time. Failure: <see cref="WorkflowException"/>; nothing was appended then.</remarks>
+public sealed class PolicyLog : IDisposable
+{
+    public const string TopicName = "_piperoll.policies";
+    private const int ChunkBytes = 512 * 1024;
+    private const int TriesMax = 5;
+    private const int TransactionMs = 15_000;
+    private static readonly TimeSpan Step = TimeSpan.FromSeconds(10);
+    private static readonly TopicPartition Partition = new(TopicName, 0);
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower) },
+    };
+
+    private readonly Lock _gate = new();
+    private readonly string _workflow;
+    private readonly KafkaConnection _connection;
+    private readonly ILogger _log;
+    private readonly LogReader _reader;
+    private readonly List<LifeEvent> _history = [];
+    private readonly Dictionary<string, SortedDictionary<string, byte[]>> _files = [];
+    private long _next;
+
+    public PolicyLog(string workflow, KafkaConnection connection, ILogger log)
+    {
+        _workflow = workflow;
+        _connection = connection;
+        _log = log;
+        _reader = new LogReader(connection, log);
+        Life = new WorkflowLife(workflow);
+    }
+
+    public static TopicPlan Plan { get; } = new(TopicName, 1) { Configs = new Dictionary<string, string> { ["cleanup.policy"] = "compact" } };
+
+    /// <summary>As of the last <see cref="Refresh"/> or <see cref="Append"/>.</summary>
+    public WorkflowLife Life { get; private set; }
+
+    /// <summary>Everything that happened, the oldest first.</summary>
+    public IReadOnlyList<LifeEvent> History
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _history];
+            }
+        }
+    }
+
+    /// <summary>Reads what was appended since.</summary>
+    public WorkflowLife Refresh()
+    {
+        lock (_gate)
+        {
+            (long low, long high) = _reader.Bounds(Partition);
+            _reader.Read(Partition, Math.Max(low, _next), high, record =>
+            {
+                Take(record.Message);
+                return true;
+            });
+            _next = Math.Max(_next, high);
+            return Life;
+        }
+    }
+
+    /// <summary>The files of a version; null if there is none of that hash.</summary>
+    public PolicyFiles? Files(string hash)
+    {
+        lock (_gate)
+        {
+            return _files.TryGetValue(hash, out SortedDictionary<string, byte[]>? chunks) ? PolicyFiles.Of(Assembled(chunks)) : null;
+        }
+    }
+
+    /// <summary>Appends what follows from the state as it is now. When it returns it is durable.</summary>
+    /// <param name="decide">What happens; its exception is passed on, and nothing is appended. Asked again when somebody else was faster.</param>
+    /// <param name="files">Of a submission: what the version is made of.</param>
+    public LifeEvent Append(Func<WorkflowLife, LifeEvent> decide, PolicyFiles? files = null)
+    {
+        lock (_gate)
+        {
+            for (int attempt = 1; ; attempt++)
+            {
+                try
+                {
+                    return TryAppend(decide, files);
+                }
+                catch (KafkaException error) when (attempt < TriesMax)
+                {
+                    // Somebody else writes, or the cluster was away for a moment: nothing of ours is visible, and what is now is looked at again.
+                    _log.CoordinatorAway(error.Error.Reason);
+                }
+                catch (KafkaException error)
+                {
+                    throw new WorkflowException($"{TopicName} does not take a record: {error.Error.Reason}; nothing was changed, try again", error);
+                }
+            }
+        }
+    }
+
+    public void Dispose() => _reader.Dispose();
+
+    private LifeEvent TryAppend(Func<WorkflowLife, LifeEvent> decide, PolicyFiles? files)
+    {
+        using IProducer<byte[]?, byte[]?> producer = KafkaClients.Producer(
+            _connection.TransactionalConfig("piperoll-policies", $"piperoll.policies.{_workflow}", TransactionMs), _log);
+        producer.InitTransactions(Step);
+        LifeEvent happened = decide(Refresh());
+        producer.BeginTransaction();
+        foreach ((string name, byte[] bytes) in files?.All ?? [])
+        {
+            int parts = Math.Max(1, (bytes.Length + ChunkBytes - 1) / ChunkBytes);
+            for (int part = 0; part < parts; part++)
+            {
+                byte[] chunk = bytes[(part * ChunkBytes)..Math.Min(bytes.Length, (part + 1) * ChunkBytes)];
+                producer.Produce(Partition, new Message<byte[]?, byte[]?> { Key = FileKey(happened.Subject, name, part), Value = chunk });
+            }
+        }
+
+        producer.Produce(Partition, new Message<byte[]?, byte[]?>
+        {
+            Key = Encoding.UTF8.GetBytes($"{_workflow}/events/{happened.Sequence:D10}"),
+            Value = JsonSerializer.SerializeToUtf8Bytes(happened, Json),
+        });
+        producer.CommitTransaction(Step);
+        Await(happened);
+        return happened;
+    }
+
+    /// <summary>What is committed is visible only when the mark of its transaction is written, a moment later.</summary>
+    private void Await(LifeEvent happened)
+    {
+        long giveUp = Environment.TickCount64 + (long)Step.TotalMilliseconds;
+        while (Refresh().Sequence < happened.Sequence && Environment.TickCount64 < giveUp)
+        {
+            Thread.Sleep(5);
+        }
+    }
+
+    private byte[] FileKey(string hash, string name, int part) => Encoding.UTF8.GetBytes($"{_workflow}/files/{hash}/{part:D5}/{name}");
+
+    private void Take(Message<byte[]?, byte[]?> message)
+    {
+        string[] key = Encoding.UTF8.GetString(message.Key ?? []).Split('/', 5);
+        if (key[0] != _workflow || message.Value is not { } value)
+        {
+            return;
+        }
+
+        if (key is [_, "events", _])
+        {
+            LifeEvent happened = JsonSerializer.Deserialize<LifeEvent>(value, Json)
+                ?? throw new WorkflowException($"{TopicName} holds an event of {_workflow} that is null");
+            Life = Life.Apply(happened);
+            _history.Add(happened);
+        }
+        else if (key is [_, "files", string hash, string part, string name])
+        {
+            if (!_files.TryGetValue(hash, out SortedDictionary<string, byte[]>? chunks))
+            {
+                _files.Add(hash, chunks = new SortedDictionary<string, byte[]>(StringComparer.Ordinal));
+            }
+
+            chunks[$"{name}\n{part}"] = value;
+        }
+    }
+
+    /// <summary>Files from their parts, which stand in order.</summary>
+    private static Dictionary<string, byte[]> Assembled(SortedDictionary<string, byte[]> chunks) => chunks
+        .GroupBy(static chunk => chunk.Key[..chunk.Key.LastIndexOf('\n')])
+        .ToDictionary(static file => file.Key, static file => file.SelectMany(static chunk => chunk.Value).ToArray());
+}

@@ -1,0 +1,60 @@
+using System.Text.Json;
+using Confluent.Kafka;
+using PipeRoll.Workflows.Kafka;
+
+namespace PipeRoll.Workflows.Versions;
+
+/// <summary>From which event on which versions decide on a partition (docs/formats/policies-topic.md).</summary>
+/// <param name="FromOffset">The first event that they decide.</param>
+/// <param name="Sequence">Of the <see cref="PolicyOrder"/>.</param>
+/// <param name="Active">Hash of the version that decides.</param>
+/// <param name="Canary">Hash of the version that decides for a share of the keys; null for none.</param>
+public sealed record Activation(
+    string Workflow, string Topic, int Partition, long FromOffset, long Sequence, string Active, string? Canary, double CanaryShare)
+{
+    /// <summary>Unique, so that compaction keeps them all.</summary>
+    public string Key => $"{Workflow}/{Topic}/{Partition}/{FromOffset}/{Sequence}";
+}
+
+/// <summary>The topic of activations. Each is written in the transaction of the first decisions that follow from it.</summary>
+public static class ActivationLog
+{
+    public const string TopicName = "_piperoll.activations";
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+    private static readonly TopicPartition Partition = new(TopicName, 0);
+
+    internal static TopicPlan Plan { get; } = new(TopicName, 1)
+    {
+        Configs = new Dictionary<string, string> { ["cleanup.policy"] = "compact" },
+    };
+
+    /// <summary>All activations of a workflow, in the order in which they were committed.</summary>
+    public static IReadOnlyList<Activation> Read(LogReader log, string workflow)
+    {
+        List<Activation> found = [];
+        (long low, long high) = log.Bounds(Partition);
+        log.Read(Partition, low, high, record =>
+        {
+            if (record.Message.Value is { } value && JsonSerializer.Deserialize<Activation>(value, Json) is { } activation && activation.Workflow == workflow)
+            {
+                found.Add(activation);
+            }
+
+            return true;
+        });
+        return found;
+    }
+
+    /// <summary>What was committed last for a partition of the source; null if nothing was.</summary>
+    internal static Activation? Newest(LogReader log, string workflow, TopicPartition source) =>
+        Read(log, workflow).LastOrDefault(each => each.Topic == source.Topic && each.Partition == source.Partition.Value);
+
+    internal static void Send(Action<TopicPartition, Message<byte[]?, byte[]?>> send, Activation activation) => send(
+        Partition,
+        new Message<byte[]?, byte[]?>
+        {
+            Key = System.Text.Encoding.UTF8.GetBytes(activation.Key),
+            Value = JsonSerializer.SerializeToUtf8Bytes(activation, Json),
+        });
+}

@@ -1,0 +1,26 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+
+namespace PipeRoll.Workflows.Versions;
+
+/// <summary>
+/// Which keys a canary decides about: the same for every partition, machine and time, so that all events of one key are decided by one version,
+/// and a share that grows keeps the keys that it had.
+/// </summary>
+internal static class CanaryShare
+{
+    private const uint Buckets = 10_000;
+
+    /// <param name="share">From 0 to 1, in steps of a ten-thousandth. Events without a key belong to none.</param>
+    public static bool Has(byte[]? key, double share)
+    {
+        if (key is null)
+        {
+            return false;
+        }
+
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(key, hash);
+        return BinaryPrimitives.ReadUInt64BigEndian(hash) % Buckets < (ulong)Math.Round(share * Buckets);
+    }
+}
