@@ -80,6 +80,11 @@ public sealed class HttpAccess
         return false;
     }
 
+    /// <summary>Something governed was changed over HTTP: an audit event.</summary>
+    /// <param name="detail">What, and why.</param>
+    public void Changed(string principal, string address, string route, string resourceType, string resourceName, string detail) =>
+        _security.Audit.Changed(new ClientIdentity("http", address) { Principal = principal }, route, resourceType, resourceName, detail);
+
     private static ClientIdentity Identity(string address) => new("http", address);
 
     /// <summary>Held back, so that guessing takes time.</summary>

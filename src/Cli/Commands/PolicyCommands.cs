@@ -2,22 +2,30 @@ using System.CommandLine;
 using System.Globalization;
 using PipeRoll.Policies;
 using PipeRoll.Workflows.Capture;
+using PipeRoll.Workflows.Life;
 using PipeRoll.Workflows.Replay;
 using PipeRoll.Workflows.Scoring;
 
 namespace PipeRoll.Cli.Commands;
 
-/// <summary><c>piperoll policy check|show|test|diff|agree</c>: everything about a policy that needs no cluster.</summary>
+/// <summary>
+/// <c>piperoll policy check|show|test|diff|agree</c>: everything about a policy that needs no cluster. Its life is in <see cref="PolicyLifeCommands"/>.
+/// </summary>
 internal static class PolicyCommands
 {
     public static Command Create(CliConsole console)
     {
-        var policy = new Command("policy", "Policies: check, show, test, diff, agree");
+        var policy = new Command("policy", "Policies: check, show, test, diff, agree; and the life of their versions: submit, approve, activate");
         policy.Subcommands.Add(Check(console));
         policy.Subcommands.Add(Show(console));
         policy.Subcommands.Add(Test(console));
         policy.Subcommands.Add(Diff(console));
         policy.Subcommands.Add(Agree(console));
+        foreach (Command step in PolicyLifeCommands.Create(console))
+        {
+            policy.Subcommands.Add(step);
+        }
+
         return policy;
     }
 
@@ -115,18 +123,22 @@ internal static class PolicyCommands
     private static Command Test(CliConsole console)
     {
         Argument<string> file = FileArgument();
-        var events = new Option<string>("--events", "-i")
+        var events = new Option<string?>("--events", "-i")
         {
-            Description = "CSV or JSON Lines of events",
-            Required = true,
+            Description = "CSV or JSON Lines of events; left out: the cases in NAME.cases.jsonl beside the policy",
             HelpName = "FILE",
         };
-        var command = new Command("test", "Decides a file of events under a policy, without any cluster") { file, events };
+        var command = new Command("test", "Decides a file of events, or unit cases, under a policy, without any cluster") { file, events };
         command.SetAction(parsed =>
         {
             PolicyBundle policy = Load(parsed.GetRequiredValue(file));
+            if (parsed.GetValue(events) is not { } input)
+            {
+                return TestCases(console, parsed, policy, PolicyFiles.Load(parsed.GetRequiredValue(file)));
+            }
+
             TrialReport report = PolicyTrial.Run(
-                CaptureSource.Open(parsed.GetRequiredValue(events), new CaptureHints { Policy = policy.Event }), policy);
+                CaptureSource.Open(input, new CaptureHints { Policy = policy.Event }), policy);
             if (parsed.IsJson())
             {
                 console.WriteJson(new { policy = policy.Hash, report });
@@ -147,6 +159,27 @@ internal static class PolicyCommands
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    private static int TestCases(CliConsole console, ParseResult parsed, PolicyBundle policy, PolicyFiles files)
+    {
+        if (files.Cases is not { } cases)
+        {
+            throw new UsageException("there are no cases beside the policy (NAME.cases.jsonl): write some, or give a file of events with --events");
+        }
+
+        (PolicyTestResult result, IReadOnlyList<string> failures) = PolicyCase.RunAll(policy, cases);
+        if (parsed.IsJson())
+        {
+            console.WriteJson(new { policy = policy.Hash, result, failures });
+        }
+        else
+        {
+            console.Output.WriteLine(result.Summary);
+            failures.ToList().ForEach(failure => console.Error.WriteLine($"  {failure}"));
+        }
+
+        return result.Passed ? ExitCode.Ok : ExitCode.Failed;
     }
 
     private static Command Agree(CliConsole console)

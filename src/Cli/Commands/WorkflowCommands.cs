@@ -6,8 +6,10 @@ using PipeRoll.Policies;
 using PipeRoll.Workflows.Capture;
 using PipeRoll.Workflows.Deciding;
 using PipeRoll.Workflows.Kafka;
+using PipeRoll.Workflows.Life;
 using PipeRoll.Workflows.Manifest;
 using PipeRoll.Workflows.Replay;
+using PipeRoll.Workflows.Versions;
 
 namespace PipeRoll.Cli.Commands;
 
@@ -136,6 +138,8 @@ internal static class WorkflowCommands
                 await admin.EnsureAsync(plan.Topics);
             }
 
+            using LivePolicies? versions = manifest.IsGoverned ? await FollowAsync(console, parsed, manifest, stop) : null;
+            plan = versions is null ? plan : new WorkflowPlan(manifest, versions.Current.Active, plan.Shadow, versions);
             using var progress = new WorkflowProgress();
             using var enough = CancellationTokenSource.CreateLinkedTokenSource(stop);
             Task running = new WorkflowRunner(plan, parsed.Connection(), new WorkerOptions(), progress, CommonOptions.Log).RunAsync(
@@ -163,6 +167,25 @@ internal static class WorkflowCommands
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    /// <summary>The versions that may decide; waits for the first.</summary>
+    private static async Task<LivePolicies> FollowAsync(CliConsole console, ParseResult parsed, WorkflowManifest manifest, CancellationToken stop)
+    {
+        using (TopicAdmin admin = parsed.Admin())
+        {
+            await admin.EnsureAsync([PolicyLog.Plan, ActivationLog.Plan]);
+        }
+
+        var versions = new LivePolicies(manifest, parsed.Connection(), CommonOptions.Log);
+        console.Error.WriteLine($"workflow {manifest.Name} is governed: it runs what is activated, and waits until something is");
+        if (!await Task.Run(() => versions.WaitForOrder(stop), CancellationToken.None))
+        {
+            versions.Dispose();
+            stop.ThrowIfCancellationRequested();
+        }
+
+        return versions;
     }
 
     private static async Task UntilEnd(

@@ -59,6 +59,11 @@ public sealed class ServerApi : IDisposable
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
                 "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
         }
+        else if (login?.User is { } name)
+        {
+            // Where nobody has to prove who he is, he may at least say so.
+            _http.DefaultRequestHeaders.Add("X-PipeRoll-As", name);
+        }
     }
 
     public Task<ClusterReport> ClusterAsync(CancellationToken cancellation = default) =>
@@ -117,7 +122,23 @@ public sealed class ServerApi : IDisposable
     public Task<SchemaGovernanceReport> FreeSchemasAsync(string? subject, CancellationToken cancellation = default) =>
         SendAsync<SchemaGovernanceReport>(HttpMethod.Delete, GovernancePath(subject), null, cancellation);
 
+    public Task<PolicyLifeReport> PoliciesAsync(string workflow, CancellationToken cancellation = default) =>
+        SendAsync<PolicyLifeReport>(HttpMethod.Get, PoliciesPath(workflow, null), null, cancellation);
+
+    public Task<IReadOnlyList<PolicyStepReport>> PolicyHistoryAsync(string workflow, CancellationToken cancellation = default) =>
+        SendAsync<IReadOnlyList<PolicyStepReport>>(HttpMethod.Get, PoliciesPath(workflow, "history"), null, cancellation);
+
+    /// <param name="workflow">Whose versions.</param>
+    /// <param name="step">Such as HASH/approve, or rollback; null hands a version in.</param>
+    /// <param name="order">What it takes.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public Task<PolicyStepReport> PolicyStepAsync(string workflow, string? step, PolicyStepOrder order, CancellationToken cancellation = default) =>
+        SendAsync<PolicyStepReport>(HttpMethod.Post, PoliciesPath(workflow, step), order, cancellation);
+
     public void Dispose() => _http.Dispose();
+
+    private static string PoliciesPath(string workflow, string? step) =>
+        $"api/v1/workflows/{Uri.EscapeDataString(workflow)}/policies" + (step is null ? "" : "/" + step);
 
     private static string GovernancePath(string? subject) =>
         "api/v1/schemas/governance" + (subject is null ? "" : "/" + Uri.EscapeDataString(subject));

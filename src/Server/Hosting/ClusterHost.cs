@@ -71,7 +71,7 @@ internal sealed partial class ClusterHost : IPipeRollServer
         HealthEndpoints.Map(_web, () => HealthEndpoints.Of(
             _broker?.Status, _member.Epoch.IsNone ? null : _member.Status, _store.AwaySince, TimeProvider.System.GetUtcNow()));
         ClusterEndpoints.Map(_web, new MemberControl(_member, () => _broker?.ClusterId ?? ""));
-        WorkflowEndpoints.Map(_web, _workflows);
+        WorkflowEndpoints.Map(_web, _workflows, () => _broker?.Access);
         _schemaForwarder = new SchemaForwarder(HttpAddressOf, _certificates);
         SchemaEndpoints.Map(_web, new SchemaDesk(() => _broker?.Schemas, _schemaForwarder), () => _broker?.ClusterId ?? "");
         StorageEndpoints.Map(_web, (isRepair, cancellation) => StorageAudits.RunAsync(

@@ -64,7 +64,7 @@ internal sealed class ServerHost : IPipeRollServer
         StorageEndpoints.Map(web, (isRepair, cancellation) => StorageAudits.RunAsync(
             storage.Objects, storage.Metadata, 2 * settings.Storage.PreparedTimeToLive, isRepair, cancellation));
         SchemaEndpoints.Map(web, new SchemaDesk(() => broker.Schemas, forward: null), () => broker.ClusterId);
-        WorkflowEndpoints.Map(web, workflows);
+        WorkflowEndpoints.Map(web, workflows, () => broker.Access);
         await ListenAsync(settings.Server, broker, web);
         workflows.Start(HttpHost.ClientAddress(settings.Server, broker.Port));
         string address = settings.Server.Listen.ToString();

@@ -74,6 +74,11 @@ internal static class HttpSecurity
     {
         bool isOrder = !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method);
         string[] path = (request.Path.Value ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries);
+        if (path is ["api", "v1", "workflows", string governed, "policies", ..] && workflows.Find(governed)?.Manifest is { } own)
+        {
+            return (isOrder ? AclOperation.Alter : AclOperation.Describe, ResourceType.Topic, own.DecisionTopic);
+        }
+
         if (path is ["api", "v1", "workflows", string workflow, string what] && workflows.Find(workflow)?.Manifest is { } manifest)
         {
             return what == "decisions"
@@ -105,7 +110,14 @@ internal static class HttpSecurity
     /// <summary>Who asks: a principal, or the address where nobody has to say who he is.</summary>
     public static string Principal(HttpContext http) => Proven(http) ?? $"http:{AddressOf(http)}";
 
-    private static string AddressOf(HttpContext http) =>
+    /// <summary>Who does something that is kept with a name: a principal, or whoever says to be one, where nobody has to prove it.</summary>
+    public static string Actor(HttpContext http) => Proven(http)
+        ?? (http.Request.Headers.TryGetValue("X-PipeRoll-As", out StringValues name) && name.ToString().Trim() is { Length: > 0 and <= 100 } said
+            ? $"{said} (not authenticated)"
+            : Principal(http));
+
+    /// <summary>Where from.</summary>
+    public static string AddressOf(HttpContext http) =>
         http.Connection.RemoteIpAddress is not { } address ? "unknown"
         : address.IsIPv4MappedToIPv6 ? address.MapToIPv4().ToString()
         : new IPAddress(address.GetAddressBytes()).ToString();

@@ -46,10 +46,10 @@ public static class LifeRules
         PolicyLife policy = Open(life, hash);
         if (life.Control.NeedsTest && !policy.IsTested)
         {
-            throw new LifeRefusedException($"{Say(policy)} has not been tested, or failed: test it before it is approved");
+            throw new LifeRefusedException($"{Name(policy)} has not been tested, or failed: test it before it is approved");
         }
 
-        CheckApprover(life, act, Say(policy), policy.Author, policy.Approvers);
+        CheckApprover(life, act, Name(policy), policy.Author, policy.Approvers);
         return Event(life, act, LifeStep.Approved, policy.Hash);
     }
 
@@ -143,7 +143,8 @@ public static class LifeRules
     private static ProposedControl? FindControl(WorkflowLife life, string hash) => hash.Length < HashDigitsMin ? null
         : life.Proposed.Values.FirstOrDefault(proposed => proposed.Hash.StartsWith(hash, StringComparison.Ordinal));
 
-    private static PolicyLife Find(WorkflowLife life, string hash)
+    /// <summary>The version whose hash begins so.</summary>
+    public static PolicyLife Find(WorkflowLife life, string hash)
     {
         PolicyLife[] found = [.. life.Policies.Values.Where(policy => hash.Length >= HashDigitsMin && policy.Hash.StartsWith(hash, StringComparison.Ordinal))];
         return found.Length == 1 ? found[0] : throw new LifeRefusedException(found.Length == 0
@@ -159,8 +160,9 @@ public static class LifeRules
             : throw new LifeRefusedException($"{Say(policy)}: this is done before a version decides");
     }
 
-    private static string Say(PolicyLife policy) =>
-        $"{policy.Name} {policy.Version} ({policy.Hash[..12]}) is {policy.Stage.ToString().ToLowerInvariant()}";
+    private static string Name(PolicyLife policy) => $"{policy.Name} {policy.Version} ({policy.Hash[..12]})";
+
+    private static string Say(PolicyLife policy) => $"{Name(policy)} is {policy.Stage.ToString().ToLowerInvariant()}";
 
     private static LifeEvent Event(WorkflowLife life, LifeAct act, LifeStep step, string subject) =>
         string.IsNullOrWhiteSpace(act.Reason)

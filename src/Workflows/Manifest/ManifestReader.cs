@@ -10,7 +10,7 @@ public static class ManifestReader
 {
     private const int BytesMax = 1 << 20;
     private const int PartitionsMax = 10_000;
-    private static readonly string[] TopFields = ["workflow", "source", "policy", "decisions", "routes", "deadLetters", "blocking", "shadow"];
+    private static readonly string[] TopFields = ["workflow", "source", "policy", "decisions", "routes", "deadLetters", "blocking", "shadow", "governed"];
     private static readonly string[] SourceFields = ["topic", "partitions", "key", "time"];
     private static readonly string[] BlockingFields = ["deadline", "onDeadline"];
 
@@ -91,6 +91,7 @@ public static class ManifestReader
                 TimeField = source is null ? null : Text(source, "time", required: false, ""),
                 PolicyFile = Policy(root, "policy", required: true) ?? "",
                 ShadowPolicyFile = Policy(root, "shadow", required: false),
+                IsGoverned = Flag(root, "governed"),
                 DecisionTopic = Topic(root, "decisions", name + ".decisions"),
                 Routes = Routes(root),
                 DeadLetterTopic = Topic(root, "deadLetters", name + ".dead-letters"),
@@ -160,6 +161,17 @@ public static class ManifestReader
             }
 
             return routes;
+        }
+
+        private bool Flag(YamlMappingNode root, string field)
+        {
+            string? text = Text(root, field, required: false, "");
+            if (text is not (null or "true" or "false"))
+            {
+                Problem(root.Children[new YamlScalarNode(field)], $"'{field}' is true or false, not '{text}'");
+            }
+
+            return text == "true";
         }
 
         private WorkflowManifest Blocking(YamlMappingNode root, WorkflowManifest manifest)

@@ -27,6 +27,12 @@ public sealed record WorkflowManifest
     /// <summary>The policy file that decides beside it for comparison, absolute; null for none.</summary>
     public string? ShadowPolicyFile { get; init; }
 
+    /// <summary>
+    /// Whether versions have a life (docs/POLICY-LIFE.md): then what decides is what was approved and activated, and the policy file only says what events
+    /// look like.
+    /// </summary>
+    public bool IsGoverned { get; init; }
+
     public required string DecisionTopic { get; init; }
 
     /// <summary>Outcome → topic that receives a copy of the event. An outcome without a route is only decided.</summary>

@@ -24,7 +24,7 @@ public static class ActivationLog
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
     private static readonly TopicPartition Partition = new(TopicName, 0);
 
-    internal static TopicPlan Plan { get; } = new(TopicName, 1)
+    public static TopicPlan Plan { get; } = new(TopicName, 1)
     {
         Configs = new Dictionary<string, string> { ["cleanup.policy"] = "compact" },
     };

@@ -1,5 +1,6 @@
 using PipeRoll.Workflows.Blocking;
 using PipeRoll.Workflows.Deciding;
+using PipeRoll.Workflows.Life;
 using PipeRoll.Workflows.Manifest;
 
 namespace PipeRoll.Server.Http.Workflows;
@@ -26,6 +27,9 @@ internal interface IHostedWorkflow
 
     /// <summary>Why it does not run; null if it does.</summary>
     string? Problem { get; }
+
+    /// <summary>The versions of its policy; null until the workflow has reached its cluster.</summary>
+    PolicyDesk? Policies { get; }
 
     /// <summary>Its decisions from a position on (<see cref="DecisionStream"/>).</summary>
     DecisionStream Follow(string? position);

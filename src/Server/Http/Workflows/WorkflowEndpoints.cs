@@ -1,3 +1,4 @@
+using PipeRoll.Broker.Security;
 using PipeRoll.Workflows.Deciding;
 
 namespace PipeRoll.Server.Http.Workflows;
@@ -13,7 +14,7 @@ internal sealed record WorkflowView(
 /// <summary>The server's workflows: <c>/api/v1/workflows</c> (docs/formats/blocking.md).</summary>
 internal static class WorkflowEndpoints
 {
-    public static void Map(IEndpointRouteBuilder web, IWorkflowDirectory workflows)
+    public static void Map(IEndpointRouteBuilder web, IWorkflowDirectory workflows, Func<HttpAccess?> access)
     {
         RouteGroupBuilder group = web.MapGroup("/api/v1/workflows").WithTags("workflows");
         group.MapGet("", () => workflows.All.Select(View)).WithName("ListWorkflows");
@@ -22,6 +23,7 @@ internal static class WorkflowEndpoints
         var decide = new DecideEndpoints(workflows);
         group.MapPost("/{name}/decide", decide.DecideAsync).WithName("Decide");
         group.MapPost("/{name}/decide-batch", decide.DecideBatchAsync).WithName("DecideBatch");
+        new PolicyEndpoints(workflows, access).Map(group);
         group.MapGet("/{name}/decisions", new DecisionEvents(workflows).StreamAsync).WithName("StreamDecisions");
     }
 

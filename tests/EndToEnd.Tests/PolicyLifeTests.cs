@@ -1,0 +1,184 @@
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using PipeRoll.EndToEnd.Tests.Support;
+
+namespace PipeRoll.EndToEnd.Tests;
+
+/// <summary>A version's way to deciding and back, as people take it: git, the command line, users of a secured server, an application that asks.</summary>
+public sealed class PolicyLifeTests : IAsyncDisposable
+{
+    private const string Policy = """
+        name: payments
+        version: "1"
+        event:
+          key: account
+          time: { field: time, format: unix-ms }
+          fields: { account: string, amount: double, time: timestamp }
+        rules:
+          - id: big
+            when: event.amount > 200.0
+            outcome: block
+            reason: "${event.amount} is much"
+        fallback: { outcome: hold }
+
+        """;
+
+    private const string Cases =
+        """{"name":"small","events":[{"account":"a","amount":1,"time":1700000000000}],"expect":{"outcome":"allow","rules":[]}}""" + "\n";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("life").FullName;
+    private ServerProcess? _server;
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task AVersionFromGitIsTestedApprovedByAnotherTriedActivatedAndRolledBack()
+    {
+        await StartAsync();
+        await CommitAsync(Policy, "First rules");
+        string first = await HandInAsync();
+        Assert.Contains("\"decided\":false", await DecideAsync(300, deadlineMs: 1_000));
+
+        // What is not tested is not approved, what is one's own neither, and what is not approved decides nothing.
+        await RefusedAsync("ann", "has not been tested", "approve", first);
+        await DoneAsync("ann", "try", first);
+        await RefusedAsync("ann", "nobody approves what is his own", "approve", first);
+        await RefusedAsync("ann", "only what is approved may decide", "activate", first);
+        await DoneAsync("ben", "approve", first);
+        await DoneAsync("ann", "activate", first);
+        Assert.Contains("\"outcome\":\"block\"", await DecideAsync(300));
+        Assert.Contains("\"outcome\":\"allow\"", await DecideAsync(100));
+
+        // A second one, stricter; a change that is not committed stands for nothing.
+        string stricter = Policy.Replace("\"1\"", "\"2\"", StringComparison.Ordinal).Replace("200.0", "50.0", StringComparison.Ordinal);
+        await File.WriteAllTextAsync(Path.Combine(_folder, "policies", "payments", "policy.yaml"), stricter);
+        CommandResult uncommitted = await CliAsync("ann", "policy", "sync", Path.Combine(_folder, "policies"));
+        Assert.Equal(2, uncommitted.ExitCode);
+        Assert.Contains("commit first", uncommitted.Error);
+        await CommitAsync(stricter, "Stricter");
+        string second = await HandInAsync();
+        await DoneAsync("ann", "try", second);
+        await DoneAsync("ann", "try", second, "--traffic");
+        await DoneAsync("ben", "approve", second);
+        await DoneAsync("ann", "canary", second, "--share", "0.5");
+        await TakenUpAsync();
+        await DoneAsync("ann", "activate", second);
+        await TakenUpAsync();
+        Assert.Contains("\"outcome\":\"block\"", await DecideAsync(100));
+
+        // Killed and back: it goes on with what was activated.
+        await _server!.KillAsync();
+        await _server.StartAgainAsync();
+        Assert.Contains("\"outcome\":\"block\"", await DecideAsync(100));
+        Assert.Equal(0, (await CliAsync("ben", "policy", "rollback", "-w", "payments", "-m", "too strict")).ExitCode);
+        await TakenUpAsync();
+        Assert.Contains("\"outcome\":\"allow\"", await DecideAsync(100));
+
+        JsonElement history = JsonDocument.Parse((await CliAsync("ann", "policy", "history", "-w", "payments", "--output", "json")).Succeeded().Output).RootElement;
+        Assert.Equal(
+            ["submitted", "tested", "approved", "activated", "submitted", "tested", "tested", "approved", "canary-started", "activated", "rolled-back"],
+            history.EnumerateArray().Select(static step => step.GetProperty("step").GetString()));
+        Assert.Equal("First rules", history[0].GetProperty("reason").GetString());
+        Assert.Equal("User:ben", history[10].GetProperty("by").GetString());
+
+        // Every step is an audit event.
+        string audit = (await CliAsync("admin", "record", "consume", "_piperoll.audit", "--exit")).Succeeded().Output;
+        Assert.Contains("rolled-back #11: too strict", audit);
+    }
+
+    private async Task StartAsync()
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, "policies", "payments"));
+        await File.WriteAllTextAsync(Path.Combine(_folder, "policies", "payments", "policy.yaml"), Policy);
+        await File.WriteAllTextAsync(Path.Combine(_folder, "policies", "payments", "policy.cases.jsonl"), Cases);
+        string manifest = Path.Combine(_folder, "payments.yaml");
+        await File.WriteAllTextAsync(
+            manifest, "workflow: payments\nsource: { topic: payments, partitions: 2 }\npolicy: policies/payments/policy.yaml\ngoverned: true\n");
+        _server = await ServerProcess.StartAsync(
+            Path.Combine(_folder, "data"), "--set", "workflows/payments=" + manifest,
+            "--set", "security/admin.user=admin", "--set", "security/admin.password=admin-pass",
+            "--set", "workflow-client/security.protocol=sasl_plaintext", "--set", "workflow-client/sasl.mechanisms=SCRAM-SHA-256",
+            "--set", "workflow-client/sasl.username=admin", "--set", "workflow-client/sasl.password=admin-pass");
+        foreach (string user in new[] { "ann", "ben" })
+        {
+            (await TypeAsync("admin", user + "-pass\n", "user", "add", user)).Succeeded();
+            (await CliAsync("admin", "acl", "add", "User:" + user, "-o", "alter", "-o", "describe", "--topic", "payments.decisions")).Succeeded();
+        }
+
+        await Eventually.TrueAsync(async () => (await CliAsync("ann", "policy", "status", "-w", "payments")).ExitCode == 0, "the workflow is there");
+    }
+
+    private async Task CommitAsync(string policy, string subject)
+    {
+        string folder = Path.Combine(_folder, "policies");
+        await File.WriteAllTextAsync(Path.Combine(folder, "payments", "policy.yaml"), policy);
+        foreach (string[] arguments in new[]
+        {
+            ["init", "-q", "."], ["add", "-A"],
+            new[] { "-c", "user.name=Ann", "-c", "user.email=ann@example.org", "commit", "-q", "-m", subject },
+        })
+        {
+            (await Command.RunAsync("git", ["-C", folder, .. arguments])).Succeeded();
+        }
+    }
+
+    private async Task<string> HandInAsync()
+    {
+        string output = (await CliAsync("ann", "policy", "sync", Path.Combine(_folder, "policies"), "--output", "json")).Succeeded().Output;
+        JsonElement handedIn = JsonDocument.Parse(output).RootElement[0];
+        Assert.StartsWith("handed in from", handedIn.GetProperty("what").GetString());
+        return handedIn.GetProperty("hash").GetString()!;
+    }
+
+    private async Task DoneAsync(string user, string verb, string hash, params string[] more) =>
+        (await CliAsync(user, ["policy", verb, hash[..12], "-w", "payments", "-m", "because", .. more])).Succeeded();
+
+    private async Task RefusedAsync(string user, string why, string verb, string hash)
+    {
+        CommandResult refused = await CliAsync(user, "policy", verb, hash, "-w", "payments", "-m", "because");
+        Assert.NotEqual(0, refused.ExitCode);
+        Assert.Contains(why, refused.Error);
+    }
+
+    private Task TakenUpAsync() => Eventually.TrueAsync(
+        async () => JsonDocument.Parse((await CliAsync("ann", "policy", "status", "-w", "payments", "--output", "json")).Succeeded().Output)
+            .RootElement.GetProperty("pending").GetInt32() == 0,
+        "the newest order is taken up on every partition");
+
+    private async Task<string> DecideAsync(int amount, int deadlineMs = 60_000)
+    {
+        using var http = new HttpClient { BaseAddress = _server!.Http, Timeout = TimeSpan.FromMinutes(2) };
+        http.DefaultRequestHeaders.Authorization = new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes("admin:admin-pass")));
+        http.DefaultRequestHeaders.Add("X-Deadline-Ms", $"{deadlineMs}");
+        for (int attempt = 1; ; attempt++)
+        {
+            using HttpResponseMessage answer = await http.PostAsJsonAsync(
+                "/api/v1/workflows/payments/decide", new { account = "a", amount, time = 1_700_000_000_000 });
+            if (answer.IsSuccessStatusCode || attempt == 600)
+            {
+                return await answer.Content.ReadAsStringAsync();
+            }
+
+            await Task.Delay(100);
+        }
+    }
+
+    private Task<CommandResult> CliAsync(string user, params string[] arguments) => TypeAsync(user, null, arguments);
+
+    private Task<CommandResult> TypeAsync(string user, string? input, params string[] arguments)
+    {
+        string[] where = arguments[0] is "policy" ? ["--http", _server!.Http.ToString()] : ["--bootstrap", _server!.Bootstrap];
+        return Command.RunAsync(
+            Checkout.Cli, [.. arguments, .. where, "--user", user], input: input is null ? null : Encoding.UTF8.GetBytes(input),
+            environment: new Dictionary<string, string> { ["PIPEROLL_PASSWORD"] = user + "-pass" });
+    }
+}
