@@ -118,7 +118,8 @@ internal sealed class ShareFetchHandler(BrokerServices services, ShareBroker sha
         await context.WhenNextInLineAsync();
         ShareFetchOperation operation = new(
             shares.Partitions, services.FetchBytes, services.Time, session, denied,
-            new ShareFetchLimits(waitMs, Math.Min(request.MaxBytes, services.Options.FetchBytesMax), request.MaxRecords, shares.OnlyCommitted(request.GroupId!)));
+            new ShareFetchLimits(waitMs, Math.Min(request.MaxBytes, services.Options.FetchBytesMax), request.MaxRecords,
+                shares.OnlyCommitted(request.GroupId!)));
         await operation.RunAsync(context.Cancellation);
         foreach ((TopicIdPartition partition, ShareFetchResponse.PartitionData fetched) in operation.Answers)
         {

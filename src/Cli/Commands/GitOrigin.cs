@@ -7,7 +7,9 @@ namespace PipeRoll.Cli.Commands;
 internal static class GitOrigin
 {
     /// <summary>The last commit that touched a policy's folder.</summary>
-    /// <exception cref="UsageException">It is in no work tree, there is no git, or something there is not committed: then nobody could tell later what was handed in.</exception>
+    /// <exception cref="UsageException">
+    /// It is in no work tree, there is no git, or something there is not committed: then nobody could tell later what was handed in.
+    /// </exception>
     public static (PolicyCommit Commit, string Subject) Of(string file)
     {
         string folder = Path.GetDirectoryName(Path.GetFullPath(file))!;

@@ -132,12 +132,12 @@ internal static class PolicyLifeCommands
                     each.Canary is { } canary ? string.Create(CultureInfo.InvariantCulture, $"{canary[..12]} for {each.CanaryShare:0.##%}") : "",
                 }));
             console.Output.WriteLine(
-                "needs " + string.Join(" and ", life.Control.Approvals.Select(static each => $"{each.Count} × {each.Role ?? "anybody"}"))
+                "needs " + Say(life.Control)
                 + (life.Control.NeedsTest == true ? ", and a test" : "")
                 + (life.Pending > 0 ? $"; {life.Pending} partitions have yet to take up the newest order" : ""));
             foreach ((string hash, PolicyControl control) in life.ProposedControls)
             {
-                console.Output.WriteLine($"proposed control {hash[..12]}: {string.Join(" and ", control.Approvals.Select(static each => $"{each.Count} × {each.Role ?? "anybody"}"))}");
+                console.Output.WriteLine($"proposed control {hash[..12]}: {Say(control)}");
             }
 
             return ExitCode.Ok;
@@ -162,7 +162,8 @@ internal static class PolicyLifeCommands
                 ["#", "WHEN", "WHO", "WHAT", "VERSION", "DETAIL", "WHY"],
                 steps.Select(step => new[]
                 {
-                    $"{step.Sequence}", step.At.ToString("u", CultureInfo.InvariantCulture), step.By, step.Step, step.Subject[..12], step.Detail ?? "", step.Reason,
+                    $"{step.Sequence}", step.At.ToString("u", CultureInfo.InvariantCulture), step.By, step.Step, step.Subject[..12],
+                    step.Detail ?? "", step.Reason,
                 }));
             return ExitCode.Ok;
         });
@@ -200,6 +201,9 @@ internal static class PolicyLifeCommands
         return command;
     }
 
+    private static string Say(PolicyControl control) =>
+        string.Join(" and ", control.Approvals.Select(static each => $"{each.Count} × {each.Role ?? "anybody"}"));
+
     private static PolicyApproval Approval(string text)
     {
         string[] parts = text.Split('=', 2);
@@ -210,7 +214,10 @@ internal static class PolicyLifeCommands
 
     private static Command Sync(CliConsole console)
     {
-        var folder = new Argument<string>("folder") { Description = "In a git work tree: FOLDER/WORKFLOW/policy.yaml, with lists and policy.cases.jsonl beside it" };
+        var folder = new Argument<string>("folder")
+        {
+            Description = "In a git work tree: FOLDER/WORKFLOW/policy.yaml, with lists and policy.cases.jsonl beside it",
+        };
         Command command = Over("sync", "Hands in every version of a policy directory that is not there yet; the reason is the commit's", folder);
         command.SetAction(async (parsed, stop) =>
         {

@@ -76,7 +76,8 @@ public sealed class LivePolicies : IPolicyVersions, IDisposable
 
         PolicyBundle bundle = files.Parse();
         return bundle.Hash == hash ? _bundles.GetOrAdd(hash, bundle) : throw new WorkflowException(
-            $"the files of policy version {hash} in {PolicyLog.TopicName} have the hash {bundle.Hash}: they were changed, or this program compiles them otherwise");
+            $"the files of policy version {hash} in {PolicyLog.TopicName} have the hash {bundle.Hash}: they were changed, or this program compiles "
+            + "them otherwise");
     }
 
     public void Dispose()

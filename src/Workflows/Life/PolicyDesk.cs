@@ -58,14 +58,17 @@ public sealed class PolicyDesk(WorkflowManifest manifest, KafkaConnection connec
         if (files.Cases is not { } cases)
         {
             throw new LifeRefusedException(
-                $"{policy.Name} {policy.Version} came without cases: put NAME.cases.jsonl beside the policy and hand in the next version, or test it against past traffic");
+                $"{policy.Name} {policy.Version} came without cases: put NAME.cases.jsonl beside the policy and hand in the next version, "
+                + "or test it against past traffic");
         }
 
         (PolicyTestResult result, IReadOnlyList<string> failures) = PolicyCase.RunAll(files.Parse(), cases);
         return (_policies.Append(life => LifeRules.Test(life, Act(by, reason), policy.Hash, result)), failures);
     }
 
-    /// <summary>Decides past traffic under a version, beside what was decided; the differences are kept in a sentence, and by the digest of the report.</summary>
+    /// <summary>
+    /// Decides past traffic under a version, beside what was decided; the differences are kept in a sentence, and by the digest of the report.
+    /// </summary>
     public (LifeEvent Event, ReplayReport Report) TestTraffic(string by, string reason, string hash, CancellationToken stop)
     {
         PolicyLife policy = Resolve(hash);

@@ -74,7 +74,7 @@ internal sealed class Subscriptions(ITopicImage image)
     /// <summary>Of a member that has not been heard of yet, here: it may know of what it has, or is to have.</summary>
     private Func<string, bool> WasGiven(ConsumerMember member)
     {
-        HashSet<Guid> given = [.. member.Target.Select(static partition => partition.Topic), .. member.Assigned.Keys.Select(static partition => partition.Topic)];
+        HashSet<Guid> given = [.. member.Target.Concat(member.Assigned.Keys).Select(static partition => partition.Topic)];
         return name => image.Find(name) is { } topic && given.Contains(topic.Id);
     }
 

@@ -42,7 +42,8 @@ internal sealed class PolicyEndpoints(IWorkflowDirectory workflows, Func<HttpAcc
                 name, http, (desk, by) => (take(desk, by, body.Reason, hash), null))).WithName($"{verb}Policy");
     }
 
-    private static (LifeEvent, IReadOnlyList<string>?) Test(PolicyDesk desk, string by, string hash, PolicyTestOrder order, CancellationToken stop) => order.Kind switch
+    private static (LifeEvent, IReadOnlyList<string>?) Test(
+        PolicyDesk desk, string by, string hash, PolicyTestOrder order, CancellationToken stop) => order.Kind switch
     {
         "cases" => desk.TestCases(by, order.Reason, hash),
         "traffic" => (desk.TestTraffic(by, order.Reason, hash, stop).Event, null),
@@ -100,7 +101,10 @@ internal sealed class PolicyEndpoints(IWorkflowDirectory workflows, Func<HttpAcc
     private static PolicyLifeReport View(string name, PolicyDesk desk)
     {
         WorkflowLife life = desk.Look();
-        Activation[] newest = [.. desk.Activations().GroupBy(static each => each.Partition).Select(static partition => partition.Last()).OrderBy(static each => each.Partition)];
+        Activation[] newest =
+        [
+            .. desk.Activations().GroupBy(static each => each.Partition).Select(static partition => partition.Last()).OrderBy(static each => each.Partition),
+        ];
         return new PolicyLifeReport(
             name, life.Active, life.Canary, life.CanaryShare,
             [.. life.Policies.Values.Select(static policy => new PolicyVersionReport(
