@@ -67,6 +67,9 @@ public sealed class PolicyBundle
     /// <summary>What is decided when there is an error.</summary>
     public PolicyFallback Fallback => Model.Fallback;
 
+    /// <summary>What becomes of held events about which nobody says anything; null: they are held for ever.</summary>
+    public PolicyHolds? Holds => Model.Holds;
+
     /// <summary>Where events go by outcome; an outcome that is not there goes nowhere.</summary>
     public IReadOnlyDictionary<Outcome, PolicyRoute> Routes => Model.Routes;
 

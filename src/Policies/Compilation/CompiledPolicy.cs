@@ -36,9 +36,9 @@ internal sealed record CompiledWindow(
     PolicyWindow Window, CelProgram Key, CelProgram? Value, CelProgram? Where, int KeyField, int ValueField);
 
 /// <summary>A rule with its expressions.</summary>
-internal sealed record CompiledRule(PolicyRule Rule, CelProgram When, ReasonTemplate Reason);
+internal sealed record CompiledRule(PolicyRule Rule, CelProgram When, ReasonTemplate Reason, ReasonTemplate Case);
 
-/// <summary>A reason in words: texts and expressions in turn.</summary>
+/// <summary>A reason in words, or the name of a case: texts and expressions in turn.</summary>
 /// <param name="Parts">Empty if the rule gives no reason.</param>
 internal sealed record ReasonTemplate(IReadOnlyList<ReasonPart> Parts);
 

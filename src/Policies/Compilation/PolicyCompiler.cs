@@ -110,10 +110,9 @@ internal sealed class PolicyCompiler
     {
         PolicyRule rule = placed.Value;
         CelProgram? when = Compile(_overAll, placed, "when", rule.When, $"`when` of rule '{rule.Id}'", [CelTypeKind.Bool]);
-        ReasonTemplate reason = placed.Places.TryGetValue("reason", out YamlText? place)
-            ? CompileReason(place, rule)
-            : new ReasonTemplate([]);
-        return when is null ? null : new CompiledRule(rule, when, reason);
+        ReasonTemplate reason = CompileText(placed, "reason");
+        ReasonTemplate caseName = CompileText(placed, "case");
+        return when is null ? null : new CompiledRule(rule, when, reason, caseName);
     }
 
     private static CelProgram? Compile<T>(
@@ -122,8 +121,14 @@ internal sealed class PolicyCompiler
             ? compiler.Compile(place, 0, text, what, types)
             : null;
 
-    private ReasonTemplate CompileReason(YamlText place, PolicyRule rule)
+    private ReasonTemplate CompileText(Placed<PolicyRule> placed, string key)
     {
+        if (!placed.Places.TryGetValue(key, out YamlText? place))
+        {
+            return new ReasonTemplate([]);
+        }
+
+        string what = $"the {key} of rule '{placed.Value.Id}'";
         string text = place.Text.TrimEnd('\n');
         var parts = new List<ReasonPart>();
         int from = 0;
@@ -137,12 +142,12 @@ internal sealed class PolicyCompiler
             int close = EndOfExpression(text, open + 2);
             if (close < 0)
             {
-                _problems.Add(place, $"the reason of rule '{rule.Id}' opens a placeholder and does not close it", "Write `${expression}`.");
+                _problems.Add(place, $"{what} opens a placeholder and does not close it", "Write `${expression}`.");
                 return new ReasonTemplate([]);
             }
             AddText(parts, text[from..open]);
             string expression = text[(open + 2)..close];
-            CelProgram? program = _overAll.Compile(place, open + 2, expression, $"the reason of rule '{rule.Id}'", []);
+            CelProgram? program = _overAll.Compile(place, open + 2, expression, what, []);
             if (program is not null)
             {
                 parts.Add(new ReasonPart([], program));

@@ -166,6 +166,10 @@ internal static class PolicyCanonicalForm
             Member(json, ",\"reason\":"u8, rule.Reason);
             Member(json, ",\"severity\":"u8, rule.Severity.ToText());
             WriteRoute(json, ",\"route\":"u8, rule.Route);
+            if (rule.Case.Length > 0)
+            {
+                Member(json, ",\"case\":"u8, rule.Case);
+            }
             json.Raw("}"u8);
         }
         json.Raw("]"u8);
@@ -193,6 +197,12 @@ internal static class PolicyCanonicalForm
             first = false;
         }
         json.Raw("}"u8);
+        if (model.Holds is { } holds)
+        {
+            Member(json, ",\"holds\":{\"expireAfterMs\":"u8, holds.ExpireAfterMs);
+            Member(json, ",\"onExpiry\":"u8, holds.OnExpiry.ToText());
+            json.Raw("}"u8);
+        }
     }
 
     private static void WriteLabels(CanonicalJson json, IReadOnlyList<string> labels)

@@ -23,6 +23,8 @@ internal sealed class PolicyModel
 
     public PolicyFallback Fallback { get; set; } = new(Outcome.Hold, [], null);
 
+    public PolicyHolds? Holds { get; set; }
+
     public Dictionary<Outcome, PolicyRoute> Routes { get; } = [];
 }
 

@@ -19,7 +19,19 @@ public sealed record PolicyRule(
     IReadOnlyList<string> Labels,
     string Reason,
     Severity Severity,
-    PolicyRoute? Route);
+    PolicyRoute? Route)
+{
+    /// <summary>
+    /// Names the case to which what the rule finds belongs, with <c>${CEL}</c> placeholders: decisions with the same name are one matter to whoever looks
+    /// into them. Empty for none.
+    /// </summary>
+    public string Case { get; init; } = "";
+}
+
+/// <summary>What becomes of held events about which nobody says anything.</summary>
+/// <param name="ExpireAfterMs">So long after the event's record.</param>
+/// <param name="OnExpiry">What then happens to them: <see cref="Outcome.Allow"/> or <see cref="Outcome.Block"/>.</param>
+public sealed record PolicyHolds(long ExpireAfterMs, Outcome OnExpiry);
 
 /// <summary>A place to which a decided event goes.</summary>
 /// <param name="Name">A topic's name, or its last part.</param>

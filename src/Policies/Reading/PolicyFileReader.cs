@@ -71,6 +71,10 @@ internal static class PolicyFileReader
         {
             ReadRoutes(routes, model, problems);
         }
+        if (section.Find("holds") is { } holds)
+        {
+            ReadHolds(holds, model, problems);
+        }
         if (section.Require("fallback", "Say what is decided when an event cannot be read: `fallback: { outcome: hold }`.") is { } fallback)
         {
             ReadFallback(fallback, model, problems);
@@ -127,6 +131,25 @@ internal static class PolicyFileReader
             }
         }
         section.Close();
+    }
+
+    private static void ReadHolds(YamlNode node, PolicyModel model, ProblemList problems)
+    {
+        const string Hint = "Write `holds: { expireAfter: 24h, onExpiry: block }`.";
+        if (YamlSection.Of(node, "`holds`", problems, Hint) is not { } section)
+        {
+            return;
+        }
+        section.Require("expireAfter", Hint);
+        section.Require("onExpiry", Hint);
+        long? expireAfterMs = section.DurationMs("expireAfter");
+        Outcome onExpiry = RuleSectionReader.OutcomeUnder(section, "onExpiry") ?? Outcome.Block;
+        if (onExpiry is not (Outcome.Allow or Outcome.Block))
+        {
+            problems.Add(section.Find("onExpiry")!, $"`onExpiry` is '{onExpiry.ToText()}'", "Write allow or block: a hold ends with one of them.");
+        }
+        section.Close();
+        model.Holds = expireAfterMs is { } length ? new PolicyHolds(length, onExpiry) : null;
     }
 
     private static void ReadFallback(YamlNode node, PolicyModel model, ProblemList problems)

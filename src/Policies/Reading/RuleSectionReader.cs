@@ -97,14 +97,17 @@ internal static class RuleSectionReader
             LabelsUnder(section),
             section.Text("reason"),
             section.Word("severity", Severity.None, Severities),
-            RouteOf(section.Find("route"), section.Problems));
+            RouteOf(section.Find("route"), section.Problems))
+        {
+            Case = section.Text("case"),
+        };
         if (rule.Outcome is null && rule.Score == 0 && rule.Labels.Count == 0 && rule.Route is null && !section.Problems.Any)
         {
             section.Problems.Add(section.Map, $"rule '{id}' does nothing", "Give it an `outcome`, a `score`, `labels` or a `route`.");
         }
         section.Close();
         var places = new Dictionary<string, YamlText>();
-        foreach (string expression in (string[])["when", "reason"])
+        foreach (string expression in (string[])["when", "reason", "case"])
         {
             if (section.Find(expression) is YamlText place)
             {

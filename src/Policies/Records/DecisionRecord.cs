@@ -17,6 +17,9 @@ public sealed record WindowValue(string Window, double? Value, string? Error);
 /// <summary>Why a rule held, in words.</summary>
 public sealed record DecisionReason(string Rule, string Text);
 
+/// <summary>The case to which what a rule found belongs.</summary>
+public sealed record DecisionCase(string Rule, string Case);
+
 /// <summary>A list as the decision saw it.</summary>
 public sealed record ListVersion(string List, string Version, string Hash);
 
@@ -90,6 +93,9 @@ public sealed class DecisionRecord
     /// <summary>The reasons in words.</summary>
     public required IReadOnlyList<DecisionReason> Reasons { get; init; }
 
+    /// <summary>The cases to which the decision belongs; empty where the policy names none.</summary>
+    public IReadOnlyList<DecisionCase> Cases { get; init; } = [];
+
     /// <summary>The topics to which the event goes.</summary>
     public required IReadOnlyList<string> Routes { get; init; }
 
@@ -150,6 +156,9 @@ public sealed class DecisionRecord
             Clipped = Texts(root, "clipped"),
             Labels = Texts(root, "labels"),
             Reasons = [.. root.GetProperty("reasons").EnumerateArray().Select(r => new DecisionReason(Text(r, "rule"), Text(r, "text")))],
+            Cases = root.TryGetProperty("cases", out JsonElement cases)
+                ? [.. cases.EnumerateArray().Select(each => new DecisionCase(Text(each, "rule"), Text(each, "case")))]
+                : [],
             Routes = Texts(root, "routes"),
             Error = root.GetProperty("error").GetString(),
         };

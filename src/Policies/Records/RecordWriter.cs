@@ -23,9 +23,12 @@ internal sealed class RecordWriter
     private readonly byte[] _allFalse;
     private readonly int[] _falseAt;
     private readonly byte[][] _reasonNames;
+    private readonly byte[][] _caseNames;
 
     /// <summary>The reasons' texts, escaped; null where an expression stands.</summary>
     private readonly byte[]?[][] _reasonTexts;
+    private readonly byte[]?[][] _caseTexts;
+    private readonly bool _hasCases;
     private readonly byte[][] _windowNames;
     private readonly byte[][] _outcomes;
     private readonly byte[][] _severities;
@@ -57,12 +60,10 @@ internal sealed class RecordWriter
             _falseAt[i + 1] = _falseAt[i] + ruleFalse[i].Length;
         }
         _reasonTexts = [.. _rules.Select(rule => rule.Reason.Parts.Select(EscapedText).ToArray())];
-        _reasonNames = [.. policy.Rules.Select(rule => Fragment(json =>
-        {
-            json.Raw("{\"rule\":"u8);
-            json.String(rule.Id);
-            json.Raw(",\"text\":\""u8);
-        }))];
+        _caseTexts = [.. _rules.Select(rule => rule.Case.Parts.Select(EscapedText).ToArray())];
+        _hasCases = _rules.Any(static rule => rule.Case.Parts.Count > 0);
+        _reasonNames = [.. policy.Rules.Select(static rule => Opening(rule, ",\"text\":\""))];
+        _caseNames = [.. policy.Rules.Select(static rule => Opening(rule, ",\"case\":\""))];
         _windowNames = [.. policy.Windows.Select((window, i) => Name(window.Name, i == 0))];
         _outcomes = [.. OutcomeNames.Outcomes.Select(name => Encoding.UTF8.GetBytes($",\"outcome\":\"{name}\",\"score\":"))];
         _severities = [.. OutcomeNames.Severities.Select(name => Encoding.UTF8.GetBytes($",\"severity\":\"{name}\",\"rules\":{{"))];
@@ -138,7 +139,12 @@ internal sealed class RecordWriter
         _json.Raw("],\"reasons\":["u8);
         if (decision.HeldList.Count > 0)
         {
-            WriteReasons(results, variables);
+            WriteTexts(results, variables, _reasonNames, _reasonTexts, static rule => rule.Reason);
+        }
+        if (_hasCases)
+        {
+            _json.Raw("],\"cases\":["u8);
+            WriteTexts(results, variables, _caseNames, _caseTexts, static rule => rule.Case);
         }
         _json.Raw("],\"routes\":["u8);
         combined.Routes.Write(_json);
@@ -161,6 +167,13 @@ internal sealed class RecordWriter
         write(json);
         return json.Written.ToArray();
     }
+
+    private static byte[] Opening(PolicyRule rule, string member) => Fragment(json =>
+    {
+        json.Raw("{\"rule\":"u8);
+        json.String(rule.Id);
+        json.Raw(Encoding.UTF8.GetBytes(member));
+    });
 
     private static byte[]? EscapedText(ReasonPart part) => part.Expression is null ? Fragment(json => json.Escape(part.Utf8)) : null;
 
@@ -286,12 +299,13 @@ internal sealed class RecordWriter
         }
     }
 
-    private void WriteReasons(RuleResults results, ReadOnlySpan<CelValue> variables)
+    private void WriteTexts(
+        RuleResults results, ReadOnlySpan<CelValue> variables, byte[][] names, byte[]?[][] texts, Func<CompiledRule, ReasonTemplate> template)
     {
         bool first = true;
         for (int i = results.NextHeld(0); i >= 0; i = results.NextHeld(i + 1))
         {
-            if (_reasonTexts[i].Length == 0)
+            if (texts[i].Length == 0)
             {
                 continue;
             }
@@ -299,8 +313,8 @@ internal sealed class RecordWriter
             {
                 _json.Raw(","u8);
             }
-            _json.Raw(_reasonNames[i]);
-            WriteReason(_reasonTexts[i], _rules[i].Reason.Parts, variables);
+            _json.Raw(names[i]);
+            WriteReason(texts[i], template(_rules[i]).Parts, variables);
             _json.Raw("\"}"u8);
             first = false;
         }

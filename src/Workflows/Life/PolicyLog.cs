@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
-using PipeRoll.Workflows.Deciding;
 using PipeRoll.Workflows.Kafka;
 
 namespace PipeRoll.Workflows.Life;
@@ -17,10 +16,6 @@ public sealed class PolicyLog : IDisposable
 {
     public const string TopicName = "_piperoll.policies";
     private const int ChunkBytes = 512 * 1024;
-    private const int TriesMax = 5;
-    private const int TransactionMs = 15_000;
-    private static readonly TimeSpan Step = TimeSpan.FromSeconds(10);
-    private static readonly TopicPartition Partition = new(TopicName, 0);
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -29,19 +24,14 @@ public sealed class PolicyLog : IDisposable
 
     private readonly Lock _gate = new();
     private readonly string _workflow;
-    private readonly KafkaConnection _connection;
-    private readonly ILogger _log;
-    private readonly LogReader _reader;
+    private readonly FencedTopic _topic;
     private readonly List<LifeEvent> _history = [];
     private readonly Dictionary<string, SortedDictionary<string, byte[]>> _files = [];
-    private long _next;
 
     public PolicyLog(string workflow, KafkaConnection connection, ILogger log)
     {
         _workflow = workflow;
-        _connection = connection;
-        _log = log;
-        _reader = new LogReader(connection, log);
+        _topic = new FencedTopic(TopicName, $"piperoll.policies.{workflow}", connection, Take, log);
         Life = new WorkflowLife(workflow);
     }
 
@@ -67,13 +57,7 @@ public sealed class PolicyLog : IDisposable
     {
         lock (_gate)
         {
-            (long low, long high) = _reader.Bounds(Partition);
-            _reader.Read(Partition, Math.Max(low, _next), high, record =>
-            {
-                Take(record.Message);
-                return true;
-            });
-            _next = Math.Max(_next, high);
+            _topic.Refresh();
             return Life;
         }
     }
@@ -94,61 +78,34 @@ public sealed class PolicyLog : IDisposable
     {
         lock (_gate)
         {
-            for (int attempt = 1; ; attempt++)
+            LifeEvent? happened = null;
+            _topic.Append(() =>
             {
-                try
-                {
-                    return TryAppend(decide, files);
-                }
-                catch (KafkaException error) when (attempt < TriesMax)
-                {
-                    // Somebody else writes, or the cluster was away for a moment: nothing of ours is visible, and what is now is looked at again.
-                    _log.CoordinatorAway(error.Error.Reason);
-                }
-                catch (KafkaException error)
-                {
-                    throw new WorkflowException($"{TopicName} does not take a record: {error.Error.Reason}; nothing was changed, try again", error);
-                }
-            }
+                happened = decide(Life);
+                return [.. FileRecords(happened.Subject, files), Record(happened)];
+            });
+            return happened!;
         }
     }
 
-    public void Dispose() => _reader.Dispose();
+    public void Dispose() => _topic.Dispose();
 
-    private LifeEvent TryAppend(Func<WorkflowLife, LifeEvent> decide, PolicyFiles? files)
+    private Addressed Record(LifeEvent happened) => new(_topic.Partition, new Message<byte[]?, byte[]?>
     {
-        using IProducer<byte[]?, byte[]?> producer = KafkaClients.Producer(
-            _connection.TransactionalConfig("piperoll-policies", $"piperoll.policies.{_workflow}", TransactionMs), _log);
-        producer.InitTransactions(Step);
-        LifeEvent happened = decide(Refresh());
-        producer.BeginTransaction();
+        Key = Encoding.UTF8.GetBytes($"{_workflow}/events/{happened.Sequence:D10}"),
+        Value = JsonSerializer.SerializeToUtf8Bytes(happened, Json),
+    });
+
+    private IEnumerable<Addressed> FileRecords(string hash, PolicyFiles? files)
+    {
         foreach ((string name, byte[] bytes) in files?.All ?? [])
         {
             int parts = Math.Max(1, (bytes.Length + ChunkBytes - 1) / ChunkBytes);
             for (int part = 0; part < parts; part++)
             {
                 byte[] chunk = bytes[(part * ChunkBytes)..Math.Min(bytes.Length, (part + 1) * ChunkBytes)];
-                producer.Produce(Partition, new Message<byte[]?, byte[]?> { Key = FileKey(happened.Subject, name, part), Value = chunk });
+                yield return new Addressed(_topic.Partition, new Message<byte[]?, byte[]?> { Key = FileKey(hash, name, part), Value = chunk });
             }
-        }
-
-        producer.Produce(Partition, new Message<byte[]?, byte[]?>
-        {
-            Key = Encoding.UTF8.GetBytes($"{_workflow}/events/{happened.Sequence:D10}"),
-            Value = JsonSerializer.SerializeToUtf8Bytes(happened, Json),
-        });
-        producer.CommitTransaction(Step);
-        Await(happened);
-        return happened;
-    }
-
-    /// <summary>What is committed is visible only when the mark of its transaction is written, a moment later.</summary>
-    private void Await(LifeEvent happened)
-    {
-        long giveUp = Environment.TickCount64 + (long)Step.TotalMilliseconds;
-        while (Refresh().Sequence < happened.Sequence && Environment.TickCount64 < giveUp)
-        {
-            Thread.Sleep(5);
         }
     }
 

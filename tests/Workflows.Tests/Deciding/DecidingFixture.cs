@@ -3,6 +3,7 @@ using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using PipeRoll.Policies;
 using PipeRoll.Workflows.Deciding;
+using PipeRoll.Workflows.Holding;
 using PipeRoll.Workflows.Kafka;
 using PipeRoll.Workflows.Life;
 using PipeRoll.Workflows.Manifest;
@@ -48,6 +49,7 @@ public sealed class DecidingFixture : IDisposable
         Cluster.CreateTopic(SnapshotStore.TopicName, 1);
         Cluster.CreateTopic(ActivationLog.TopicName, 1);
         Cluster.CreateTopic(PolicyLog.TopicName, 1);
+        Cluster.CreateTopic(HoldDesk.TopicName, 1);
     }
 
     public RealBroker Cluster { get; } = new();
