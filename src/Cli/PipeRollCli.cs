@@ -32,6 +32,7 @@ public static class PipeRollCli
         root.Subcommands.Add(RecordCommands.Create(console));
         root.Subcommands.Add(WorkflowCommands.Create(console));
         root.Subcommands.Add(DecisionCommands.Create(console));
+        root.Subcommands.Add(HoldCommands.Create(console));
         root.Subcommands.Add(PolicyCommands.Create(console));
         root.Subcommands.Add(CelCommands.Create(console));
         root.Subcommands.Add(ListCommands.Create(console));

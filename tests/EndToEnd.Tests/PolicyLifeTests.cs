@@ -20,6 +20,13 @@ public sealed class PolicyLifeTests : IAsyncDisposable
             when: event.amount > 200.0
             outcome: block
             reason: "${event.amount} is much"
+          - id: watched
+            when: event.account == 'w'
+            outcome: hold
+            case: "watch/${event.account}"
+            reason: watched
+        routes: { allow: passed }
+        holds: { expireAfter: 1h, onExpiry: block }
         fallback: { outcome: hold }
 
         """;
@@ -90,9 +97,31 @@ public sealed class PolicyLifeTests : IAsyncDisposable
         Assert.Equal("First rules", history[0].GetProperty("reason").GetString());
         Assert.Equal("User:ben", history[10].GetProperty("by").GetString());
 
+        await HoldAsync();
+
         // Every step is an audit event.
         string audit = (await CliAsync("admin", "record", "consume", "_piperoll.audit", "--exit")).Succeeded().Output;
         Assert.Contains("rolled-back #11: too strict", audit);
+    }
+
+    /// <summary>A held event that somebody releases, once, and that then goes where allowed events go.</summary>
+    private async Task HoldAsync()
+    {
+        string decided = await DecideAsync(1, account: "w");
+        Assert.Contains("\"outcome\":\"hold\"", decided);
+        string id = JsonDocument.Parse(decided).RootElement.GetProperty("id").GetString()!;
+        await Eventually.TrueAsync(
+            async () => (await CliAsync("ann", "hold", "list", "-w", "payments")).Output.Contains(id, StringComparison.Ordinal), "it is listed");
+        string listed = (await CliAsync("ann", "hold", "list", "-w", "payments")).Succeeded().Output;
+        Assert.Contains("watch/w", listed);
+        Assert.Contains("(block)", listed);
+        CommandResult denied = await CliAsync("ben", "hold", "release", id, "-w", "payments", "-m", "fine");
+        Assert.Contains("not allowed to Write Topic 'payments.decisions'", denied.Error);
+        (await CliAsync("ann", "hold", "release", id, "-w", "payments", "-m", "fine")).Succeeded();
+        CommandResult again = await CliAsync("ann", "hold", "refuse", id, "-w", "payments", "-m", "not fine");
+        Assert.Contains("was released by User:ann", again.Error);
+        string passed = (await CliAsync("admin", "record", "consume", "payments.passed", "--exit")).Succeeded().Output;
+        Assert.Equal(1, passed.Split("\"w\"").Length - 1);
     }
 
     private async Task StartAsync()
@@ -108,6 +137,7 @@ public sealed class PolicyLifeTests : IAsyncDisposable
             "--set", "security/admin.user=admin", "--set", "security/admin.password=admin-pass",
             "--set", "workflow-client/security.protocol=sasl_plaintext", "--set", "workflow-client/sasl.mechanisms=SCRAM-SHA-256",
             "--set", "workflow-client/sasl.username=admin", "--set", "workflow-client/sasl.password=admin-pass");
+        (await CliAsync("admin", "acl", "add", "User:ann", "-o", "write", "-o", "read", "--topic", "payments.decisions")).Succeeded();
         foreach (string user in new[] { "ann", "ben" })
         {
             (await TypeAsync("admin", user + "-pass\n", "user", "add", user)).Succeeded();
@@ -154,7 +184,7 @@ public sealed class PolicyLifeTests : IAsyncDisposable
             .RootElement.GetProperty("pending").GetInt32() == 0,
         "the newest order is taken up on every partition");
 
-    private async Task<string> DecideAsync(int amount, int deadlineMs = 60_000)
+    private async Task<string> DecideAsync(int amount, int deadlineMs = 60_000, string account = "a")
     {
         using var http = new HttpClient { BaseAddress = _server!.Http, Timeout = TimeSpan.FromMinutes(2) };
         http.DefaultRequestHeaders.Authorization = new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes("admin:admin-pass")));
@@ -162,7 +192,7 @@ public sealed class PolicyLifeTests : IAsyncDisposable
         for (int attempt = 1; ; attempt++)
         {
             using HttpResponseMessage answer = await http.PostAsJsonAsync(
-                "/api/v1/workflows/payments/decide", new { account = "a", amount, time = 1_700_000_000_000 });
+                "/api/v1/workflows/payments/decide", new { account, amount, time = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() });
             if (answer.IsSuccessStatusCode || attempt == 600)
             {
                 return await answer.Content.ReadAsStringAsync();
@@ -176,7 +206,7 @@ public sealed class PolicyLifeTests : IAsyncDisposable
 
     private Task<CommandResult> TypeAsync(string user, string? input, params string[] arguments)
     {
-        string[] where = arguments[0] is "policy" ? ["--http", _server!.Http.ToString()] : ["--bootstrap", _server!.Bootstrap];
+        string[] where = arguments[0] is "policy" or "hold" ? ["--http", _server!.Http.ToString()] : ["--bootstrap", _server!.Bootstrap];
         return Command.RunAsync(
             Checkout.Cli, [.. arguments, .. where, "--user", user], input: input is null ? null : Encoding.UTF8.GetBytes(input),
             environment: new Dictionary<string, string> { ["PIPEROLL_PASSWORD"] = user + "-pass" });

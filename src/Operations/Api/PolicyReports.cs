@@ -1,5 +1,20 @@
 namespace PipeRoll.Operations.Api;
 
+/// <summary>A held event.</summary>
+/// <param name="Id">topic/partition/offset of the event.</param>
+/// <param name="State"><c>open</c>, <c>released</c>, <c>refused</c> or <c>expired</c>.</param>
+/// <param name="Due">When it expires; null: never.</param>
+/// <param name="OnExpiry">What then happens.</param>
+/// <param name="Reasons">Why it is held.</param>
+/// <param name="Reason">Why its hold ended.</param>
+public sealed record HoldReport(
+    string Id, string State, DateTimeOffset HeldAt, DateTimeOffset? Due, string? OnExpiry, IReadOnlyList<string> Reasons, IReadOnlyList<string> Cases,
+    string? By, DateTimeOffset? At, string? Reason);
+
+/// <summary>Ends a hold.</summary>
+/// <param name="Id">topic/partition/offset of the event.</param>
+public sealed record HoldOrder(string Id, string Reason);
+
 /// <summary>Why something is done about a policy version.</summary>
 public record PolicyStepOrder(string Reason);
 

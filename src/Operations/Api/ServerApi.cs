@@ -135,6 +135,17 @@ public sealed class ServerApi : IDisposable
     public Task<PolicyStepReport> PolicyStepAsync(string workflow, string? step, PolicyStepOrder order, CancellationToken cancellation = default) =>
         SendAsync<PolicyStepReport>(HttpMethod.Post, PoliciesPath(workflow, step), order, cancellation);
 
+    public Task<IReadOnlyList<HoldReport>> HoldsAsync(string workflow, CancellationToken cancellation = default) =>
+        SendAsync<IReadOnlyList<HoldReport>>(HttpMethod.Get, $"api/v1/workflows/{Uri.EscapeDataString(workflow)}/holds", null, cancellation);
+
+    /// <param name="workflow">Whose.</param>
+    /// <param name="isRelease">Lets the event pass, else stops it for good.</param>
+    /// <param name="order">Which, and why.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public Task<HoldReport> EndHoldAsync(string workflow, bool isRelease, HoldOrder order, CancellationToken cancellation = default) =>
+        SendAsync<HoldReport>(
+            HttpMethod.Post, $"api/v1/workflows/{Uri.EscapeDataString(workflow)}/holds/{(isRelease ? "release" : "refuse")}", order, cancellation);
+
     public void Dispose() => _http.Dispose();
 
     private static string PoliciesPath(string workflow, string? step) =>

@@ -2,6 +2,7 @@ using Confluent.Kafka;
 using PipeRoll.Server.Http.Workflows;
 using PipeRoll.Workflows.Blocking;
 using PipeRoll.Workflows.Deciding;
+using PipeRoll.Workflows.Holding;
 using PipeRoll.Workflows.Kafka;
 using PipeRoll.Workflows.Life;
 using PipeRoll.Workflows.Manifest;
@@ -19,6 +20,8 @@ internal sealed partial class HostedWorkflow(WorkflowPlan planned, string? slot,
     private DecisionDesk? _desk;
     private PolicyDesk? _policies;
     private LivePolicies? _versions;
+    private HoldDesk? _holds;
+    private HoldKeeper? _keeper;
     private WorkflowPlan? _governed;
     private string? _problem = "it starts";
 
@@ -26,6 +29,8 @@ internal sealed partial class HostedWorkflow(WorkflowPlan planned, string? slot,
 
     /// <summary>With the version that decides; before one does, with that of the policy file.</summary>
     public WorkflowPlan Plan => Volatile.Read(ref _governed) ?? planned;
+
+    public HoldDesk? Holds => Volatile.Read(ref _holds);
 
     public PolicyDesk? Policies => Volatile.Read(ref _policies);
 
@@ -68,6 +73,8 @@ internal sealed partial class HostedWorkflow(WorkflowPlan planned, string? slot,
     public void Dispose()
     {
         _desk?.Dispose();
+        _keeper?.Dispose();
+        _holds?.Dispose();
         _policies?.Dispose();
         _versions?.Dispose();
         _progress.Dispose();
@@ -83,10 +90,12 @@ internal sealed partial class HostedWorkflow(WorkflowPlan planned, string? slot,
             {
                 using (var admin = new TopicAdmin(connection, log))
                 {
-                    admin.EnsureAsync([.. planned.Topics, .. BlockingTopics.Plan(Manifest), PolicyLog.Plan, ActivationLog.Plan]).GetAwaiter().GetResult();
+                    admin.EnsureAsync([.. planned.Topics, .. BlockingTopics.Plan(Manifest), PolicyLog.Plan, ActivationLog.Plan, HoldDesk.Plan]).GetAwaiter().GetResult();
                 }
 
                 _connection = connection;
+                Volatile.Write(ref _holds, new HoldDesk(() => Plan, connection, TimeProvider.System, log));
+                _keeper = new HoldKeeper(Manifest, _holds!, connection, log);
                 Volatile.Write(ref _policies, new PolicyDesk(Manifest, connection, TimeProvider.System, log));
                 Volatile.Write(
                     ref _desk, new DecisionDesk(Manifest, planned.Policy.Event, connection, new BlockingOptions(), TimeProvider.System, log));

@@ -79,6 +79,11 @@ internal static class HttpSecurity
             return (isOrder ? AclOperation.Alter : AclOperation.Describe, ResourceType.Topic, own.DecisionTopic);
         }
 
+        if (path is ["api", "v1", "workflows", string holding, "holds", ..] && workflows.Find(holding)?.Manifest is { } held)
+        {
+            return (isOrder ? AclOperation.Write : AclOperation.Read, ResourceType.Topic, held.DecisionTopic);
+        }
+
         if (path is ["api", "v1", "workflows", string workflow, string what] && workflows.Find(workflow)?.Manifest is { } manifest)
         {
             return what == "decisions"

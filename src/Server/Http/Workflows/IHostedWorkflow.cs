@@ -1,5 +1,6 @@
 using PipeRoll.Workflows.Blocking;
 using PipeRoll.Workflows.Deciding;
+using PipeRoll.Workflows.Holding;
 using PipeRoll.Workflows.Life;
 using PipeRoll.Workflows.Manifest;
 
@@ -30,6 +31,9 @@ internal interface IHostedWorkflow
 
     /// <summary>The versions of its policy; null until the workflow has reached its cluster.</summary>
     PolicyDesk? Policies { get; }
+
+    /// <summary>Its held events; null until the workflow has reached its cluster.</summary>
+    HoldDesk? Holds { get; }
 
     /// <summary>Its decisions from a position on (<see cref="DecisionStream"/>).</summary>
     DecisionStream Follow(string? position);

@@ -24,6 +24,7 @@ internal static class WorkflowEndpoints
         group.MapPost("/{name}/decide", decide.DecideAsync).WithName("Decide");
         group.MapPost("/{name}/decide-batch", decide.DecideBatchAsync).WithName("DecideBatch");
         new PolicyEndpoints(workflows, access).Map(group);
+        new HoldEndpoints(workflows, access).Map(group);
         group.MapGet("/{name}/decisions", new DecisionEvents(workflows).StreamAsync).WithName("StreamDecisions");
     }
 
