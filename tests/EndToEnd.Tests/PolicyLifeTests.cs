@@ -115,6 +115,11 @@ public sealed class PolicyLifeTests : IAsyncDisposable
         string listed = (await CliAsync("ann", "hold", "list", "-w", "payments")).Succeeded().Output;
         Assert.Contains("watch/w", listed);
         Assert.Contains("(block)", listed);
+        string explained = (await CliAsync(
+            "admin", "decision", "explain", id, "-w", Path.Combine(_folder, "payments.yaml"), "--recompute")).Succeeded().Output;
+        Assert.Contains("watch/w (watched)", explained);
+        Assert.Contains("until somebody releases or refuses it; blocked at", explained);
+        Assert.Contains("equal, byte for byte", explained);
         CommandResult denied = await CliAsync("ben", "hold", "release", id, "-w", "payments", "-m", "fine");
         Assert.Contains("not allowed to Write Topic 'payments.decisions'", denied.Error);
         (await CliAsync("ann", "hold", "release", id, "-w", "payments", "-m", "fine")).Succeeded();

@@ -2,6 +2,7 @@ using System.CommandLine;
 using PipeRoll.Policies;
 using PipeRoll.Workflows.Explain;
 using PipeRoll.Workflows.Kafka;
+using PipeRoll.Workflows.Life;
 using PipeRoll.Workflows.Manifest;
 
 namespace PipeRoll.Cli.Commands;
@@ -45,6 +46,12 @@ internal static class DecisionCommands
             }
 
             List<PolicyBundle> known = Known(parsed.GetValue(policies) ?? [], manifest.PolicyFile, console);
+            if (manifest.IsGoverned)
+            {
+                using var log = new PolicyLog(manifest.Name, parsed.Connection(), CommonOptions.Log);
+                known.AddRange(log.Versions());
+            }
+
             Explanation explanation = new DecisionExplainer(manifest, parsed.Connection(), CommonOptions.Log, known).Explain(partition, offset)
                 ?? throw new WorkflowException($"{manifest.SourceTopic}/{partition} offset {offset} has no decision (yet): 'piperoll "
                     + $"workflow status' shows how far deciding is");

@@ -80,6 +80,8 @@ public static class DecisionWords
         }
 
         Add(lines, "because", decision.Reasons.Select(reason => $"{reason.Rule}: {reason.Text}"));
+        Add(lines, "cases", decision.Cases.Select(each => $"{each.Case} ({each.Rule})"));
+        Add(lines, "hold", decision.Outcome == Outcome.Hold && policy is not null ? [OutcomeWords.Hold(decision, policy)] : []);
         Add(lines, "no rule", decision.Reasons.Count == 0 && decision.Error is null ? ["held, so the event passes"] : []);
         Add(lines, "windows", decision.Windows.Select(window => $"{window.Window} = {Value(window)}"));
         Add(lines, "held", decision.Rules.Where(rule => rule.Held == true).Select(rule => rule.Rule));

@@ -49,6 +49,14 @@ public static class OutcomeWords
         return text.ToString();
     }
 
+    /// <summary>How long a held event waits, and for what.</summary>
+    /// <param name="decision">The record, of an event that is held.</param>
+    /// <param name="policy">The version whose hash the record has.</param>
+    public static string Hold(DecisionRecord decision, PolicyBundle policy) => policy.Holds is { } holds
+        ? $"until somebody releases or refuses it; {(holds.OnExpiry == Outcome.Allow ? "let go" : "blocked")} at "
+            + $"{DateTimeOffset.FromUnixTimeMilliseconds(decision.TimestampMs + holds.ExpireAfterMs):u} if nobody does"
+        : "until somebody releases or refuses it";
+
     private static string Mildest(DecisionRecord decision, PolicyBundle policy) => policy.Thresholds.Count == 0
         ? "no rule asks for more"
         : $"no rule asks for more, and the score of {decision.Score} is below {policy.Thresholds[0].Score}";

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
+using PipeRoll.Policies;
 using PipeRoll.Workflows.Kafka;
 
 namespace PipeRoll.Workflows.Life;
@@ -70,6 +71,9 @@ public sealed class PolicyLog : IDisposable
             return _files.TryGetValue(hash, out SortedDictionary<string, byte[]>? chunks) ? PolicyFiles.Of(Assembled(chunks)) : null;
         }
     }
+
+    /// <summary>Every version whose files are there, compiled.</summary>
+    public IReadOnlyList<PolicyBundle> Versions() => [.. Refresh().Policies.Keys.Select(Files).OfType<PolicyFiles>().Select(static files => files.Parse())];
 
     /// <summary>Appends what follows from the state as it is now. When it returns it is durable.</summary>
     /// <param name="decide">What happens; its exception is passed on, and nothing is appended. Asked again when somebody else was faster.</param>

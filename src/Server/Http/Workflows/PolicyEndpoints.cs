@@ -44,11 +44,11 @@ internal sealed class PolicyEndpoints(IWorkflowDirectory workflows, Func<HttpAcc
 
     private static (LifeEvent, IReadOnlyList<string>?) Test(
         PolicyDesk desk, string by, string hash, PolicyTestOrder order, CancellationToken stop) => order.Kind switch
-    {
-        "cases" => desk.TestCases(by, order.Reason, hash),
-        "traffic" => (desk.TestTraffic(by, order.Reason, hash, stop).Event, null),
-        _ => throw new FormatException($"a test is of cases or traffic, not '{order.Kind}'"),
-    };
+        {
+            "cases" => desk.TestCases(by, order.Reason, hash),
+            "traffic" => (desk.TestTraffic(by, order.Reason, hash, stop).Event, null),
+            _ => throw new FormatException($"a test is of cases or traffic, not '{order.Kind}'"),
+        };
 
     private Task<IResult> StepAsync(string name, HttpContext http, Func<PolicyDesk, string, (LifeEvent Event, IReadOnlyList<string>? Failures)> take) =>
         AtDeskAsync(name, http, desk =>
