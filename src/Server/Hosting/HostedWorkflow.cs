@@ -90,7 +90,8 @@ internal sealed partial class HostedWorkflow(WorkflowPlan planned, string? slot,
             {
                 using (var admin = new TopicAdmin(connection, log))
                 {
-                    admin.EnsureAsync([.. planned.Topics, .. BlockingTopics.Plan(Manifest), PolicyLog.Plan, ActivationLog.Plan, HoldDesk.Plan]).GetAwaiter().GetResult();
+                    TopicPlan[] own = [.. BlockingTopics.Plan(Manifest), PolicyLog.Plan, ActivationLog.Plan, HoldDesk.Plan];
+                    admin.EnsureAsync([.. planned.Topics.UnionBy(own, static plan => plan.Name)]).GetAwaiter().GetResult();
                 }
 
                 _connection = connection;
