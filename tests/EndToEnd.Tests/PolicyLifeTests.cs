@@ -99,6 +99,13 @@ public sealed class PolicyLifeTests : IAsyncDisposable
 
         await HoldAsync();
 
+        // Every decision again, each under the version that made it.
+        JsonElement replayed = JsonDocument.Parse((await CliAsync(
+            "admin", "workflow", "replay", Path.Combine(_folder, "payments.yaml"), "--output", "json")).Succeeded().Output).RootElement;
+        Assert.Equal(2, replayed.GetArrayLength());
+        Assert.All(replayed.EnumerateArray(), static report => Assert.Equal(
+            report.GetProperty("events").GetInt64(), report.GetProperty("equal").GetInt64()));
+
         // Every step is an audit event.
         string audit = (await CliAsync("admin", "record", "consume", "_piperoll.audit", "--exit")).Succeeded().Output;
         Assert.Contains("rolled-back #11: too strict", audit);

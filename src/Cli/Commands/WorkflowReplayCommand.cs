@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using PipeRoll.Policies;
+using PipeRoll.Workflows.Life;
 using PipeRoll.Workflows.Manifest;
 using PipeRoll.Workflows.Replay;
 
@@ -12,7 +13,11 @@ internal static class WorkflowReplayCommand
     public static Command Create(CliConsole console)
     {
         Argument<string> file = WorkflowCommands.ManifestArgument;
-        var policy = new Option<string?>("--policy") { Description = "Policy to replay under (else the manifest's)", HelpName = "FILE" };
+        var policy = new Option<string?>("--policy")
+        {
+            Description = "Policy to replay under (else the manifest's; in a governed workflow each decision under the version that made it)",
+            HelpName = "FILE",
+        };
         var ranges = new Option<string[]>("--range")
         {
             Description = "PARTITION:FROM-TO, TO exclusive; may be repeated (else everything)",
@@ -25,12 +30,22 @@ internal static class WorkflowReplayCommand
         {
             Dictionary<int, OffsetRange>? wanted = Ranges(parsed.GetValue(ranges) ?? []);
             WorkflowManifest manifest = WorkflowCommands.Manifest(parsed.GetRequiredValue(file));
-            PolicyBundle bundle = PolicyCommands.Load(parsed.GetValue(policy) ?? manifest.PolicyFile);
             using (parsed.Admin())
             {
                 // Only to fail with the right words if nobody answers.
             }
 
+            if (manifest.IsGoverned && parsed.GetValue(policy) is null)
+            {
+                return await EachAsync(console, parsed, manifest, new ReplayRequest
+                {
+                    Ranges = wanted,
+                    SamplesMax = parsed.GetValue(samples),
+                    OnlyOwn = true,
+                }, stop);
+            }
+
+            PolicyBundle bundle = PolicyCommands.Load(parsed.GetValue(policy) ?? manifest.PolicyFile);
             var run = new ReplayRun(manifest, bundle, parsed.Connection(), TimeProvider.System, CommonOptions.Log);
             var request = new ReplayRequest { Ranges = wanted, SamplesMax = parsed.GetValue(samples) };
             ReplayReport report = await Task.Run(() => run.Run(request, stop), CancellationToken.None);
@@ -46,6 +61,34 @@ internal static class WorkflowReplayCommand
             return report.IsSameVersion && !report.IsFaithful ? ExitCode.Failed : ExitCode.Ok;
         });
         return command;
+    }
+
+    /// <summary>Every decision under the version that made it.</summary>
+    private static async Task<int> EachAsync(
+        CliConsole console, ParseResult parsed, WorkflowManifest manifest, ReplayRequest request, CancellationToken stop)
+    {
+        using var log = new PolicyLog(manifest.Name, parsed.Connection(), CommonOptions.Log);
+        List<(PolicyBundle Version, ReplayReport Report)> reports = [];
+        foreach (PolicyBundle version in log.Versions())
+        {
+            var run = new ReplayRun(manifest, version, parsed.Connection(), TimeProvider.System, CommonOptions.Log);
+            ReplayReport report = await Task.Run(() => run.Run(request, stop), CancellationToken.None);
+            if (report.Events > 0)
+            {
+                reports.Add((version, report));
+            }
+        }
+
+        if (parsed.IsJson())
+        {
+            console.WriteJson(reports.Select(static each => each.Report));
+        }
+        else
+        {
+            reports.ForEach(each => Write(console, each.Version, each.Report));
+        }
+
+        return reports.All(static each => each.Report.IsFaithful) ? ExitCode.Ok : ExitCode.Failed;
     }
 
     /// <summary>"0:100-200" and so on; null for none.</summary>

@@ -21,6 +21,9 @@ public sealed class HoldDesk : IDisposable
     /// <summary>Header of an event that goes on after it was held: how its hold ended.</summary>
     public const string ResolutionHeader = "pr-hold";
 
+    /// <summary>So many ended holds are remembered, to say who ended them; the others are in the topic only.</summary>
+    private const int EndedMax = 50_000;
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -33,7 +36,10 @@ public sealed class HoldDesk : IDisposable
     private readonly FencedTopic _topic;
     private readonly LogReader _events;
     private readonly string _workflow;
+
+    /// <summary>All that are open, and the newest of those that have ended.</summary>
     private readonly Dictionary<string, Hold> _holds = new(StringComparer.Ordinal);
+    private readonly Queue<string> _ended = new();
     private readonly Dictionary<int, long> _seen = [];
 
     /// <param name="plan">The workflow as it is now: its versions say what becomes of what they held.</param>
@@ -150,7 +156,7 @@ public sealed class HoldDesk : IDisposable
             {
                 if (!_holds.TryGetValue(id, out Hold? hold))
                 {
-                    throw new HoldRefusedException($"{id} is not held: give the id as the list of holds shows it");
+                    throw new HoldRefusedException($"{id} is not held, or its hold ended long ago: give the id as the list of holds shows it");
                 }
 
                 return hold.State == HoldState.Open ? Ended(hold, state, by, reason.Trim()) : throw new HoldRefusedException(
@@ -222,6 +228,14 @@ public sealed class HoldDesk : IDisposable
         if (key[1] == "holds" && JsonSerializer.Deserialize<Hold>(value, Json) is { } hold)
         {
             _holds[hold.Id] = hold;
+            if (hold.State != HoldState.Open)
+            {
+                _ended.Enqueue(hold.Id);
+                if (_ended.Count > EndedMax)
+                {
+                    _holds.Remove(_ended.Dequeue());
+                }
+            }
         }
         else if (key[1] == "seen")
         {

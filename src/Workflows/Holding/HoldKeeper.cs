@@ -14,7 +14,9 @@ namespace PipeRoll.Workflows.Holding;
 /// <remarks>Owner: its creator. A thread of its own. Failure: said in the log; it goes on from where the topic says, so nothing is left out.</remarks>
 public sealed class HoldKeeper : IDisposable
 {
-    private const int SeenEvery = 5_000;
+    /// <summary>Decisions of a partition between two notes of how far was read, where nothing is held.</summary>
+    private const int SeenEvery = 100_000;
+    private const int BeatMax = 20_000;
     private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private readonly WorkflowManifest _manifest;
@@ -22,6 +24,7 @@ public sealed class HoldKeeper : IDisposable
     private readonly KafkaConnection _connection;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stop = new();
+    private readonly Dictionary<int, int> _unnoted = [];
     private readonly Thread _thread;
 
     public HoldKeeper(WorkflowManifest manifest, HoldDesk desk, KafkaConnection connection, ILogger log)
@@ -83,7 +86,7 @@ public sealed class HoldKeeper : IDisposable
     {
         var batches = new Dictionary<int, (List<DecisionRecord> Held, long Next, int Count)>();
         long end = Environment.TickCount64 + (long)Beat.TotalMilliseconds;
-        int left = SeenEvery;
+        int left = BeatMax;
         while (left > 0 && Environment.TickCount64 < end && !_stop.IsCancellationRequested
             && consumer.Consume((int)Math.Max(1, end - Environment.TickCount64)) is { } result)
         {
@@ -99,10 +102,14 @@ public sealed class HoldKeeper : IDisposable
 
         foreach ((int partition, (List<DecisionRecord> held, long next, int count)) in batches)
         {
-            if (held.Count > 0 || count >= SeenEvery / 2)
+            int unnoted = _unnoted.GetValueOrDefault(partition) + count;
+            if (held.Count > 0 || unnoted >= SeenEvery)
             {
                 _desk.TakeIn(partition, held, next);
+                unnoted = 0;
             }
+
+            _unnoted[partition] = unnoted;
         }
     }
 

@@ -40,6 +40,13 @@ internal sealed class FencedTopic(
         _next = Math.Max(_next, high);
     }
 
+    /// <summary>Reads everything that was read before once more.</summary>
+    public void ReadAgain(Action<Message<byte[]?, byte[]?>> look) => _reader.Read(Partition, _reader.Bounds(Partition).Low, _next, record =>
+    {
+        look(record.Message);
+        return true;
+    });
+
     /// <summary>Appends what follows from the state as it is now; when it returns it is durable, and in the state.</summary>
     /// <param name="decide">
     /// What to write, the last of it here; also to other topics. Nothing for nothing. Its exception is passed on. Asked again when somebody else was faster.

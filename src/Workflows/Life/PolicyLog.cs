@@ -27,7 +27,6 @@ public sealed class PolicyLog : IDisposable
     private readonly string _workflow;
     private readonly FencedTopic _topic;
     private readonly List<LifeEvent> _history = [];
-    private readonly Dictionary<string, SortedDictionary<string, byte[]>> _files = [];
 
     public PolicyLog(string workflow, KafkaConnection connection, ILogger log)
     {
@@ -63,17 +62,15 @@ public sealed class PolicyLog : IDisposable
         }
     }
 
-    /// <summary>The files of a version; null if there is none of that hash.</summary>
-    public PolicyFiles? Files(string hash)
-    {
-        lock (_gate)
-        {
-            return _files.TryGetValue(hash, out SortedDictionary<string, byte[]>? chunks) ? PolicyFiles.Of(Assembled(chunks)) : null;
-        }
-    }
+    /// <summary>The files of a version; null if there is none of that hash. Reads the topic.</summary>
+    public PolicyFiles? Files(string hash) => Files(each => each == hash).GetValueOrDefault(hash);
 
-    /// <summary>Every version whose files are there, compiled.</summary>
-    public IReadOnlyList<PolicyBundle> Versions() => [.. Refresh().Policies.Keys.Select(Files).OfType<PolicyFiles>().Select(static files => files.Parse())];
+    /// <summary>Every version whose files are there, compiled. Reads the topic.</summary>
+    public IReadOnlyList<PolicyBundle> Versions()
+    {
+        WorkflowLife life = Refresh();
+        return [.. Files(life.Policies.ContainsKey).Values.Select(static files => files.Parse())];
+    }
 
     /// <summary>Appends what follows from the state as it is now. When it returns it is durable.</summary>
     /// <param name="decide">What happens; its exception is passed on, and nothing is appended. Asked again when somebody else was faster.</param>
@@ -130,15 +127,30 @@ public sealed class PolicyLog : IDisposable
             Life = Life.Apply(happened);
             _history.Add(happened);
         }
-        else if (key is [_, "files", string hash, string part, string name])
-        {
-            if (!_files.TryGetValue(hash, out SortedDictionary<string, byte[]>? chunks))
-            {
-                _files.Add(hash, chunks = new SortedDictionary<string, byte[]>(StringComparer.Ordinal));
-            }
+    }
 
-            chunks[$"{name}\n{part}"] = value;
+    /// <summary>The files of some versions. They are not kept: with lists of names they may be large, and are seldom asked for.</summary>
+    private Dictionary<string, PolicyFiles> Files(Func<string, bool> isWanted)
+    {
+        Dictionary<string, SortedDictionary<string, byte[]>> chunks = [];
+        lock (_gate)
+        {
+            _topic.ReadAgain(message =>
+            {
+                string[] key = Encoding.UTF8.GetString(message.Key ?? []).Split('/', 5);
+                if (key is [var workflow, "files", var hash, var part, var name] && workflow == _workflow && isWanted(hash) && message.Value is { } value)
+                {
+                    if (!chunks.TryGetValue(hash, out SortedDictionary<string, byte[]>? own))
+                    {
+                        chunks.Add(hash, own = new SortedDictionary<string, byte[]>(StringComparer.Ordinal));
+                    }
+
+                    own[$"{name}\n{part}"] = value;
+                }
+            });
         }
+
+        return chunks.ToDictionary(static version => version.Key, static version => PolicyFiles.Of(Assembled(version.Value)));
     }
 
     /// <summary>Files from their parts, which stand in order.</summary>

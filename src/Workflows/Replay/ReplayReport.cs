@@ -12,6 +12,9 @@ public sealed record ReplayRequest
     /// <summary>Partitions worked on at the same time.</summary>
     public int Parallelism { get; init; } = Environment.ProcessorCount;
 
+    /// <summary>Only what this very version decided is compared: for workflows in which several did, one after the other or side by side.</summary>
+    public bool OnlyOwn { get; init; }
+
     /// <summary>Differences that are kept in full; all are counted.</summary>
     public int SamplesMax { get; init; } = 20;
 }

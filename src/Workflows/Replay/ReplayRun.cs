@@ -30,7 +30,7 @@ public sealed class ReplayRun(WorkflowManifest manifest, PolicyBundle policy, Ka
         Parallel.ForEach(partitions, options, partition =>
         {
             OffsetRange? range = request.Ranges is { } ranges ? ranges[partition] : null;
-            ReplayTally tally = Replay(partition, range, request.SamplesMax, stop);
+            ReplayTally tally = Replay(partition, range, request, stop);
             lock (gate)
             {
                 total.Add(tally);
@@ -39,9 +39,9 @@ public sealed class ReplayRun(WorkflowManifest manifest, PolicyBundle policy, Ka
         return total.Report(policy.Hash, time);
     }
 
-    private ReplayTally Replay(int partition, OffsetRange? wanted, int samplesMax, CancellationToken stop)
+    private ReplayTally Replay(int partition, OffsetRange? wanted, ReplayRequest request, CancellationToken stop)
     {
-        var tally = new ReplayTally(samplesMax);
+        var tally = new ReplayTally(request.SamplesMax);
         var source = new TopicPartition(manifest.SourceTopic, partition);
         using var reader = new LogReader(connection, log);
         (long low, long high) = reader.Bounds(source);
@@ -53,7 +53,7 @@ public sealed class ReplayRun(WorkflowManifest manifest, PolicyBundle policy, Ka
         bool hasRecord = Skip(recorded, from);
         while (events.MoveNext())
         {
-            if (events.Offset < from)
+            if (events.Offset < from || (request.OnlyOwn && IsOthers(recorded, ref hasRecord, events.Offset)))
             {
                 engine.Fold(events.Offset, events.TimestampMs, events.Key, events.Value);
                 continue;
@@ -82,6 +82,14 @@ public sealed class ReplayRun(WorkflowManifest manifest, PolicyBundle policy, Ka
         }
 
         return tally;
+    }
+
+    /// <summary>Whether another version decided the event; then its record is passed over.</summary>
+    private bool IsOthers(DecisionCursor recorded, ref bool hasRecord, long offset)
+    {
+        bool isOthers = hasRecord && recorded.SourceOffset == offset && recorded.Value.IndexOf(_policyHash) < 0;
+        hasRecord = isOthers ? recorded.MoveNext() : hasRecord;
+        return isOthers;
     }
 
     private static bool Skip(DecisionCursor recorded, long from)

@@ -4,6 +4,8 @@ using PipeRoll.Server.Http;
 using PipeRoll.Server.Http.Workflows;
 using PipeRoll.Workflows.Blocking;
 using PipeRoll.Workflows.Deciding;
+using PipeRoll.Workflows.Holding;
+using PipeRoll.Workflows.Life;
 using PipeRoll.Workflows.Manifest;
 
 namespace PipeRoll.Server.Tests.Http;
@@ -22,6 +24,12 @@ public sealed class HttpSecurityTests
     [InlineData("POST", "/api/v1/workflows/pay/decide", AclOperation.Write, ResourceType.Topic, "payments")]
     [InlineData("POST", "/api/v1/workflows/pay/decide-batch", AclOperation.Write, ResourceType.Topic, "payments")]
     [InlineData("GET", "/api/v1/workflows/pay/decisions", AclOperation.Read, ResourceType.Topic, "payments.decisions")]
+    [InlineData("GET", "/api/v1/workflows/pay/policies", AclOperation.Describe, ResourceType.Topic, "payments.decisions")]
+    [InlineData("GET", "/api/v1/workflows/pay/policies/history", AclOperation.Describe, ResourceType.Topic, "payments.decisions")]
+    [InlineData("POST", "/api/v1/workflows/pay/policies", AclOperation.Alter, ResourceType.Topic, "payments.decisions")]
+    [InlineData("POST", "/api/v1/workflows/pay/policies/315485/approve", AclOperation.Alter, ResourceType.Topic, "payments.decisions")]
+    [InlineData("GET", "/api/v1/workflows/pay/holds", AclOperation.Read, ResourceType.Topic, "payments.decisions")]
+    [InlineData("POST", "/api/v1/workflows/pay/holds/release", AclOperation.Write, ResourceType.Topic, "payments.decisions")]
     [InlineData("POST", "/api/v1/workflows/other/decide", AclOperation.Alter, ResourceType.Cluster, "kafka-cluster")]
     [InlineData("GET", "/api/v1/workflows", AclOperation.Describe, ResourceType.Cluster, "kafka-cluster")]
     public void A_request_takes_a_right(string method, string path, AclOperation operation, ResourceType type, string name) =>
@@ -62,6 +70,10 @@ public sealed class HttpSecurityTests
         public WorkflowProgress Progress => throw new NotSupportedException();
 
         public DecisionDesk? Desk => null;
+
+        public PolicyDesk? Policies => null;
+
+        public HoldDesk? Holds => null;
 
         public string? Problem => null;
 
