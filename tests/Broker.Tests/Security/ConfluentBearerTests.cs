@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using System.Text;
 using Confluent.Kafka;
@@ -36,7 +37,9 @@ public sealed class ConfluentBearerTests : IDisposable
     public async Task WhoeverHasASignedTokenProducesAndLogsInAgainWhenItEnds()
     {
         await using BrokerHost host = await StartAsync();
-        using IProducer<Null, string> producer = Client(host, _known, lifeMs: 3_000);
+        int logins = 0;
+        using MeterListener listener = Watch(host, () => Interlocked.Increment(ref logins));
+        using IProducer<Null, string> producer = Client(host, _known, lifeMs: 4_000);
         List<long> offsets = [];
         await BrokerHost.UntilAsync(async () =>
         {
@@ -44,8 +47,8 @@ public sealed class ConfluentBearerTests : IDisposable
             offsets.Add(sent.Offset.Value);
             await Task.Delay(50);
 
-            // Three tokens: the connection has outlived two of them.
-            return Volatile.Read(ref _tokens) >= 3;
+            // One for each of two connections, and at least two when a token was about to end.
+            return Volatile.Read(ref logins) >= 4 && Volatile.Read(ref _tokens) >= 2;
         });
         Assert.Equal(Enumerable.Range(0, offsets.Count).Select(static number => (long)number), offsets);
         DeliveryResult<Null, string> denied = await Record(() => producer.ProduceAsync("salaries", new Message<Null, string> { Value = "x" }));
@@ -63,6 +66,51 @@ public sealed class ConfluentBearerTests : IDisposable
         Error error = await refused.Task.WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Contains(error.Code, new[] { ErrorCode.Local_Authentication, ErrorCode.Local_AllBrokersDown });
         await BrokerHost.UntilAsync(() => host.Logs.Lines.Any(static line => line.Contains("AuthenticationFailed: User:alice", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task WhatAUserWroteHeReadsWithATokenToo()
+    {
+        await using BrokerHost host = await StartAsync();
+        await host.AllowAsync("alice", AclOperation.Read, ResourceType.Topic, Topic);
+        await host.AllowAsync("alice", AclOperation.Read, ResourceType.Group, "readers");
+        using (IProducer<Null, string> producer = Client(host, _known, 60_000))
+        {
+            await producer.ProduceAsync(Topic, new Message<Null, string> { Value = "paid" });
+        }
+
+        using IConsumer<Ignore, string> consumer = new ConsumerBuilder<Ignore, string>(new ConsumerConfig(Config(host)) { GroupId = "readers" })
+            .SetOAuthBearerTokenRefreshHandler((client, _) => Refresh(client, _known, 60_000))
+            .Build();
+        consumer.Assign(new TopicPartitionOffset(Topic, 0, Offset.Beginning));
+        Assert.Equal("paid", consumer.Consume(TimeSpan.FromSeconds(30)).Message.Value);
+    }
+
+    /// <summary>Counts the logins that the broker was asked for.</summary>
+    private static MeterListener Watch(BrokerHost host, Action login)
+    {
+        var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (host.Broker.Metrics.Owns(instrument) && instrument.Name == "piperoll.broker.requests")
+                {
+                    self.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, count, tags, _) =>
+        {
+            foreach (KeyValuePair<string, object?> tag in tags)
+            {
+                if (tag is { Key: "api", Value: "SaslAuthenticate" })
+                {
+                    login();
+                }
+            }
+        });
+        listener.Start();
+        return listener;
     }
 
     private static async Task<DeliveryResult<Null, string>> Record(Func<Task<DeliveryResult<Null, string>>> produce)
@@ -87,22 +135,25 @@ public sealed class ConfluentBearerTests : IDisposable
         return host;
     }
 
+    private static ClientConfig Config(BrokerHost host) => new()
+    {
+        BootstrapServers = host.Bootstrap,
+        SecurityProtocol = SecurityProtocol.SaslPlaintext,
+        SaslMechanism = SaslMechanism.OAuthBearer,
+    };
+
     private IProducer<Null, string> Client(BrokerHost host, ECDsa key, long lifeMs, Action<Error>? onError = null) =>
-        new ProducerBuilder<Null, string>(new ProducerConfig
-        {
-            BootstrapServers = host.Bootstrap,
-            SecurityProtocol = SecurityProtocol.SaslPlaintext,
-            SaslMechanism = SaslMechanism.OAuthBearer,
-            LingerMs = 0,
-        })
+        new ProducerBuilder<Null, string>(new ProducerConfig(Config(host)) { LingerMs = 0 })
             .SetErrorHandler((_, error) => onError?.Invoke(error))
-            .SetOAuthBearerTokenRefreshHandler((client, _) =>
-            {
-                long ends = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() + lifeMs;
-                Interlocked.Increment(ref _tokens);
-                client.OAuthBearerSetToken(Token(key, ends / 1000), ends, "alice");
-            })
+            .SetOAuthBearerTokenRefreshHandler((client, _) => Refresh(client, key, lifeMs))
             .Build();
+
+    private void Refresh(IClient client, ECDsa key, long lifeMs)
+    {
+        long ends = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() + lifeMs;
+        Interlocked.Increment(ref _tokens);
+        client.OAuthBearerSetToken(Token(key, ends / 1000), ends, "alice");
+    }
 
     private static string Token(ECDsa key, long endsAt)
     {

@@ -1,7 +1,6 @@
 using PipeRoll.Broker.Security;
 using PipeRoll.Operations.Api;
 using PipeRoll.Workflows.Holding;
-using PipeRoll.Workflows.Kafka;
 
 namespace PipeRoll.Server.Http.Workflows;
 
@@ -27,39 +26,8 @@ internal sealed class HoldEndpoints(IWorkflowDirectory workflows, Func<HttpAcces
         return Results.Ok(Of(ended));
     });
 
-    /// <summary>Waits for the cluster on a thread of its own: the broker beside us needs the pool's to answer.</summary>
-    private Task<IResult> AtDeskAsync(string name, HttpContext http, Func<HoldDesk, IResult> answer)
-    {
-        if (workflows.Find(name) is not { } workflow)
-        {
-            return Task.FromResult(WorkflowEndpoints.Unknown(name, workflows));
-        }
-
-        if (workflow.Holds is not { } desk)
-        {
-            http.Response.Headers.RetryAfter = "1";
-            return Task.FromResult(WorkflowEndpoints.NotReady(workflow));
-        }
-
-        return Task.Factory.StartNew(
-            () => Answer(desk, answer), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-    }
-
-    private static IResult Answer(HoldDesk desk, Func<HoldDesk, IResult> answer)
-    {
-        try
-        {
-            return answer(desk);
-        }
-        catch (HoldRefusedException refused)
-        {
-            return Results.Problem(refused.Message, statusCode: StatusCodes.Status409Conflict);
-        }
-        catch (WorkflowException away)
-        {
-            return Results.Problem(away.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
-        }
-    }
+    private Task<IResult> AtDeskAsync(string name, HttpContext http, Func<HoldDesk, IResult> answer) =>
+        DeskCalls.AtAsync(workflows, name, http, static workflow => workflow.Holds, answer);
 
     private static HoldReport Of(Hold hold) => new(
         hold.Id, hold.State.ToString().ToLowerInvariant(), DateTimeOffset.FromUnixTimeMilliseconds(hold.HeldAtMs),

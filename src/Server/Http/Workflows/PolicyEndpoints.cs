@@ -1,7 +1,5 @@
 using PipeRoll.Broker.Security;
 using PipeRoll.Operations.Api;
-using PipeRoll.Policies;
-using PipeRoll.Workflows.Kafka;
 using PipeRoll.Workflows.Life;
 using PipeRoll.Workflows.Versions;
 
@@ -60,43 +58,8 @@ internal sealed class PolicyEndpoints(IWorkflowDirectory workflows, Func<HttpAcc
             return Results.Ok(Of(happened, failures));
         });
 
-    /// <summary>Steps wait for the cluster, and the broker beside us needs the pool's threads to answer.</summary>
-    private Task<IResult> AtDeskAsync(string name, HttpContext http, Func<PolicyDesk, IResult> answer)
-    {
-        if (workflows.Find(name) is not { } workflow)
-        {
-            return Task.FromResult(WorkflowEndpoints.Unknown(name, workflows));
-        }
-
-        if (workflow.Policies is not { } desk)
-        {
-            http.Response.Headers.RetryAfter = "1";
-            return Task.FromResult(WorkflowEndpoints.NotReady(workflow));
-        }
-
-        return Task.Factory.StartNew(
-            () => Answer(desk, answer), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-    }
-
-    private static IResult Answer(PolicyDesk desk, Func<PolicyDesk, IResult> answer)
-    {
-        try
-        {
-            return answer(desk);
-        }
-        catch (LifeRefusedException refused)
-        {
-            return Results.Problem(refused.Message, statusCode: refused.IsForbidden ? StatusCodes.Status403Forbidden : StatusCodes.Status409Conflict);
-        }
-        catch (Exception wrong) when (wrong is PolicyException or FormatException)
-        {
-            return Results.Problem(wrong.Message, statusCode: StatusCodes.Status422UnprocessableEntity);
-        }
-        catch (WorkflowException away)
-        {
-            return Results.Problem(away.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
-        }
-    }
+    private Task<IResult> AtDeskAsync(string name, HttpContext http, Func<PolicyDesk, IResult> answer) =>
+        DeskCalls.AtAsync(workflows, name, http, static workflow => workflow.Policies, answer);
 
     private static PolicyLifeReport View(string name, PolicyDesk desk)
     {
