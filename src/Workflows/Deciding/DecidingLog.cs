@@ -24,6 +24,9 @@ internal static partial class DecidingLog
     [LoggerMessage(27, LogLevel.Information, "{Topic}/{Partition}: policy {Active} decides from offset {Offset} on; canary: {Canary}")]
     public static partial void Activated(this ILogger log, string topic, int partition, string active, long offset, string canary);
 
+    [LoggerMessage(28, LogLevel.Warning, "{What} of workflow {Workflow} can't be followed now and are tried again; what was in force stays: {Reason}")]
+    public static partial void NotFollowed(this ILogger log, string what, string workflow, string reason);
+
     [LoggerMessage(23, LogLevel.Information, "Offsets can't be read or a transaction not be ended ({Reason}): its coordinator is away")]
     public static partial void CoordinatorAway(this ILogger log, string reason);
 

@@ -54,7 +54,7 @@ public sealed class HoldKeeper : IDisposable
             }
             catch (Exception error) when (error is WorkflowException or KafkaException or FormatException)
             {
-                _log.CoordinatorAway(error.Message);
+                _log.NotFollowed("holds", _manifest.Name, error.Message);
                 _stop.Token.WaitHandle.WaitOne(Pause);
             }
         }

@@ -106,7 +106,7 @@ public sealed class LivePolicies : IPolicyVersions, IDisposable
             catch (Exception error) when (error is WorkflowException or KafkaException or PolicyException)
             {
                 Problem = error.Message;
-                _log.CoordinatorAway(error.Message);
+                _log.NotFollowed("policies", _manifest.Name, error.Message);
             }
 
             _stop.Token.WaitHandle.WaitOne(Pause);
