@@ -22,6 +22,7 @@ internal sealed class FencedTopic(
     private const int TransactionMs = 15_000;
     private static readonly TimeSpan Step = TimeSpan.FromSeconds(10);
     private readonly LogReader _reader = new(connection, log);
+    private readonly IConsumer<byte[]?, byte[]?> _ends = KafkaClients.Consumer(Uncommitted(connection), log).Build();
     private long _next;
     private byte[]? _awaited;
 
@@ -72,14 +73,25 @@ internal sealed class FencedTopic(
         }
     }
 
-    public void Dispose() => _reader.Dispose();
+    public void Dispose()
+    {
+        _reader.Dispose();
+        _ends.Dispose();
+    }
+
+    private static ConsumerConfig Uncommitted(KafkaConnection connection)
+    {
+        ConsumerConfig config = connection.ConsumerConfig("piperoll-ends", "piperoll.ends");
+        config.IsolationLevel = IsolationLevel.ReadUncommitted;
+        return config;
+    }
 
     private void TryAppend(Func<IReadOnlyList<Addressed>> decide)
     {
         using IProducer<byte[]?, byte[]?> producer = KafkaClients.Producer(
             connection.TransactionalConfig("piperoll-log", transactionalId, TransactionMs), log);
         producer.InitTransactions(Step);
-        Refresh();
+        CatchUp();
         IReadOnlyList<Addressed> records = decide();
         if (records.Count == 0)
         {
@@ -94,6 +106,25 @@ internal sealed class FencedTopic(
 
         producer.CommitTransaction(Step);
         Await(records[^1].Message.Key);
+    }
+
+    /// <summary>
+    /// Reads to the very end. Others write to the topic too, under ids of their own: while a transaction of theirs is open, what was committed behind its
+    /// first record is hidden, and to decide without it would be to decide from the past.
+    /// </summary>
+    private void CatchUp()
+    {
+        long end = _ends.QueryWatermarkOffsets(Partition, Step).High.Value;
+        long giveUp = Environment.TickCount64 + TransactionMs + (long)Step.TotalMilliseconds;
+        for (Refresh(); _next < end; Refresh())
+        {
+            if (Environment.TickCount64 >= giveUp)
+            {
+                throw new WorkflowException($"{topic}: somebody's transaction has not ended, so its end can't be read; nothing was changed, try again");
+            }
+
+            Thread.Sleep(5);
+        }
     }
 
     /// <summary>What is committed is visible only when the mark of its transaction is written, a moment later.</summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using PipeRoll.Policies;
 using PipeRoll.Workflows.Deciding;
@@ -57,6 +58,30 @@ public sealed class PolicyLogTests(DecidingFixture fixture) : IClassFixture<Deci
         one.Refresh();
         Assert.Equal(["User:ben", "User:cat"], one.Life.Policies.Values.Single().Approvers.Order(StringComparer.Ordinal));
         Assert.Equal(Enumerable.Range(1, one.History.Count).Select(static number => (long)number), one.History.Select(static each => each.Sequence));
+    }
+
+    /// <summary>An open transaction of another workflow hides what is behind it; nobody decides without that.</summary>
+    [Fact]
+    public async Task NobodyDecidesWhileAnotherWorkflowsTransactionHidesTheEnd()
+    {
+        using PolicyLog one = Open("hidden");
+        using PolicyLog two = Open("hidden");
+        Submit(one);
+        using IProducer<byte[]?, byte[]?> other = KafkaClients.Producer(
+            fixture.Cluster.Connection.TransactionalConfig("other", "piperoll.policies.other", 15_000), NullLogger.Instance);
+        other.InitTransactions(TimeSpan.FromSeconds(20));
+        other.BeginTransaction();
+        other.Produce(new TopicPartition(PolicyLog.TopicName, 0), new Message<byte[]?, byte[]?> { Key = "other/x/y"u8.ToArray(), Value = [] });
+        other.Flush(TimeSpan.FromSeconds(20));
+        Task<Exception?>[] approvals = [.. new[] { one, two }.Select(log => Task.Factory.StartNew(
+            () => (Exception?)Record.Exception(() => log.Append(life => LifeRules.Approve(life, Act("User:ben"), fixture.Policy.Hash))),
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
+        await Task.WhenAny(Task.WhenAny(approvals), Task.Delay(2_000));
+        Assert.All(approvals, static approval => Assert.False(approval.IsCompleted));
+        other.CommitTransaction(TimeSpan.FromSeconds(20));
+        Exception?[] ends = await Task.WhenAll(approvals);
+        Assert.IsType<LifeRefusedException>(Assert.Single(ends, static end => end is not null));
+        Assert.Equal(["User:ben"], two.Refresh().Policies.Values.Single().Approvers);
     }
 
     /// <summary>Submitted, tested, approved, activated, tried, rolled back, while a worker runs: it takes up each, from recorded offsets on.</summary>
