@@ -141,7 +141,9 @@ internal sealed class PartitionDecider : IDisposable
     public void Advance(LogReader log)
     {
         PolicyOrder order = _plan.Versions.Current;
-        if (order.Sequence == _sequence || IsDue)
+
+        // An older order is one that this worker knows and the one before it had already followed a newer one: it will hear of that.
+        if (order.Sequence <= _sequence || IsDue)
         {
             return;
         }

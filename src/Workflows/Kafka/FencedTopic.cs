@@ -21,25 +21,14 @@ internal sealed class FencedTopic(
     private const int TriesMax = 5;
     private const int TransactionMs = 15_000;
     private static readonly TimeSpan Step = TimeSpan.FromSeconds(10);
-    private readonly LogReader _reader = new(connection, log);
-    private readonly IConsumer<byte[]?, byte[]?> _ends = KafkaClients.Consumer(Uncommitted(connection), log).Build();
+    private readonly LogReader _reader = new(connection, log, TimeSpan.FromMilliseconds(TransactionMs) + Step);
     private long _next;
     private byte[]? _awaited;
 
     public TopicPartition Partition { get; } = new(topic, 0);
 
     /// <summary>Reads what was appended since.</summary>
-    public void Refresh()
-    {
-        (long low, long high) = _reader.Bounds(Partition);
-        _reader.Read(Partition, Math.Max(low, _next), high, record =>
-        {
-            take(record.Message);
-            _awaited = _awaited is not null && record.Message.Key.AsSpan().SequenceEqual(_awaited) ? null : _awaited;
-            return true;
-        });
-        _next = Math.Max(_next, high);
-    }
+    public void Refresh() => Refresh(_reader.Bounds(Partition));
 
     /// <summary>Reads everything that was read before once more.</summary>
     public void ReadAgain(Action<Message<byte[]?, byte[]?>> look) => _reader.Read(Partition, _reader.Bounds(Partition).Low, _next, record =>
@@ -73,17 +62,18 @@ internal sealed class FencedTopic(
         }
     }
 
-    public void Dispose()
-    {
-        _reader.Dispose();
-        _ends.Dispose();
-    }
+    public void Dispose() => _reader.Dispose();
 
-    private static ConsumerConfig Uncommitted(KafkaConnection connection)
+    private void Refresh((long Low, long High) bounds)
     {
-        ConsumerConfig config = connection.ConsumerConfig("piperoll-ends", "piperoll.ends");
-        config.IsolationLevel = IsolationLevel.ReadUncommitted;
-        return config;
+        (long low, long high) = bounds;
+        _reader.Read(Partition, Math.Max(low, _next), high, record =>
+        {
+            take(record.Message);
+            _awaited = _awaited is not null && record.Message.Key.AsSpan().SequenceEqual(_awaited) ? null : _awaited;
+            return true;
+        });
+        _next = Math.Max(_next, high);
     }
 
     private void TryAppend(Func<IReadOnlyList<Addressed>> decide)
@@ -91,7 +81,9 @@ internal sealed class FencedTopic(
         using IProducer<byte[]?, byte[]?> producer = KafkaClients.Producer(
             connection.TransactionalConfig("piperoll-log", transactionalId, TransactionMs), log);
         producer.InitTransactions(Step);
-        CatchUp();
+
+        // To the very end: others write to the topic too, and to decide without what a transaction of theirs hides would be to decide from the past.
+        Refresh(_reader.SettledBounds(Partition));
         IReadOnlyList<Addressed> records = decide();
         if (records.Count == 0)
         {
@@ -106,25 +98,6 @@ internal sealed class FencedTopic(
 
         producer.CommitTransaction(Step);
         Await(records[^1].Message.Key);
-    }
-
-    /// <summary>
-    /// Reads to the very end. Others write to the topic too, under ids of their own: while a transaction of theirs is open, what was committed behind its
-    /// first record is hidden, and to decide without it would be to decide from the past.
-    /// </summary>
-    private void CatchUp()
-    {
-        long end = _ends.QueryWatermarkOffsets(Partition, Step).High.Value;
-        long giveUp = Environment.TickCount64 + TransactionMs + (long)Step.TotalMilliseconds;
-        for (Refresh(); _next < end; Refresh())
-        {
-            if (Environment.TickCount64 >= giveUp)
-            {
-                throw new WorkflowException($"{topic}: somebody's transaction has not ended, so its end can't be read; nothing was changed, try again");
-            }
-
-            Thread.Sleep(5);
-        }
     }
 
     /// <summary>What is committed is visible only when the mark of its transaction is written, a moment later.</summary>

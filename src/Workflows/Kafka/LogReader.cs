@@ -12,36 +12,49 @@ public sealed class LogReader : IDisposable
     private static readonly TimeSpan Step = TimeSpan.FromSeconds(1);
     private readonly TimeSpan _patience;
     private readonly IConsumer<byte[]?, byte[]?> _consumer;
+    private readonly Lazy<IConsumer<byte[]?, byte[]?>> _uncommitted;
 
     public LogReader(KafkaConnection connection, ILogger log, TimeSpan? patience = null)
     {
         _patience = patience ?? TimeSpan.FromSeconds(60);
+        _uncommitted = new(() =>
+        {
+            ConsumerConfig ends = connection.ConsumerConfig("piperoll-ends", "piperoll.ends");
+            ends.IsolationLevel = IsolationLevel.ReadUncommitted;
+            return KafkaClients.Consumer(ends, log).Build();
+        });
         ConsumerConfig config = connection.ConsumerConfig("piperoll-reader", "piperoll.reader");
         config.FetchWaitMaxMs = 20;
         _consumer = KafkaClients.Consumer(config, log).Build();
     }
 
-    /// <summary>The offset of the first record that is still there, and the one behind the last.</summary>
-    public (long Low, long High) Bounds(TopicPartition partition)
+    /// <summary>The offset of the first record that is still there, and the one behind the last that no open transaction hides.</summary>
+    public (long Low, long High) Bounds(TopicPartition partition) => Bounds(_consumer, partition);
+
+    /// <summary>
+    /// The bounds once everything is visible that was appended before the call. What is committed behind the first record of an open transaction,
+    /// somebody else's, is hidden until that ends; so its end is waited for.
+    /// </summary>
+    public (long Low, long High) SettledBounds(TopicPartition partition)
     {
+        long end = Bounds(_uncommitted.Value, partition).High;
         DateTime giveUp = DateTime.UtcNow + _patience;
         while (true)
         {
-            try
+            (long low, long high) = Bounds(partition);
+            if (high >= end)
             {
-                WatermarkOffsets bounds = _consumer.QueryWatermarkOffsets(partition, TimeSpan.FromSeconds(5));
-                return (bounds.Low.Value, bounds.High.Value);
+                return (low, high);
             }
-            catch (KafkaException error) when (DateTime.UtcNow < giveUp && !error.Error.IsFatal)
-            {
-                // Brokers come back; until the patience ends, so do we.
-                Thread.Sleep(50);
-            }
-            catch (KafkaException error)
+
+            if (DateTime.UtcNow >= giveUp)
             {
                 throw new WorkflowException(
-                    $"the end of {partition.Topic}/{partition.Partition.Value} cannot be learnt: {error.Error.Reason}", error);
+                    $"{partition.Topic}/{partition.Partition.Value}: a transaction from offset {high} on has been open for {_patience.TotalSeconds:F0} s, "
+                    + "so its end can't be read; try again once it has timed out, or abort it with kafka-transactions");
             }
+
+            Thread.Sleep(5);
         }
     }
 
@@ -83,7 +96,37 @@ public sealed class LogReader : IDisposable
         }
     }
 
-    public void Dispose() => _consumer.Dispose();
+    public void Dispose()
+    {
+        _consumer.Dispose();
+        if (_uncommitted.IsValueCreated)
+        {
+            _uncommitted.Value.Dispose();
+        }
+    }
+
+    private (long Low, long High) Bounds(IConsumer<byte[]?, byte[]?> consumer, TopicPartition partition)
+    {
+        DateTime giveUp = DateTime.UtcNow + _patience;
+        while (true)
+        {
+            try
+            {
+                WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(partition, TimeSpan.FromSeconds(5));
+                return (bounds.Low.Value, bounds.High.Value);
+            }
+            catch (KafkaException error) when (DateTime.UtcNow < giveUp && !error.Error.IsFatal)
+            {
+                // Brokers come back; until the patience ends, so do we.
+                Thread.Sleep(50);
+            }
+            catch (KafkaException error)
+            {
+                throw new WorkflowException(
+                    $"the end of {partition.Topic}/{partition.Partition.Value} cannot be learnt: {error.Error.Reason}", error);
+            }
+        }
+    }
 
     private static void ThrowIfLate(DateTime giveUp, TopicPartition partition, long from)
     {

@@ -30,10 +30,26 @@ public static class ActivationLog
     };
 
     /// <summary>All activations of a workflow, in the order in which they were committed.</summary>
-    public static IReadOnlyList<Activation> Read(LogReader log, string workflow)
+    public static IReadOnlyList<Activation> Read(LogReader log, string workflow) => Read(log, workflow, log.Bounds(Partition));
+
+    /// <summary>
+    /// What was committed last for a partition of the source; null if nothing was. Waits for transactions of other workers that may hide it.
+    /// </summary>
+    internal static Activation? Newest(LogReader log, string workflow, TopicPartition source) =>
+        Read(log, workflow, log.SettledBounds(Partition)).LastOrDefault(each => each.Topic == source.Topic && each.Partition == source.Partition.Value);
+
+    internal static void Send(Action<TopicPartition, Message<byte[]?, byte[]?>> send, Activation activation) => send(
+        Partition,
+        new Message<byte[]?, byte[]?>
+        {
+            Key = System.Text.Encoding.UTF8.GetBytes(activation.Key),
+            Value = JsonSerializer.SerializeToUtf8Bytes(activation, Json),
+        });
+
+    private static List<Activation> Read(LogReader log, string workflow, (long Low, long High) bounds)
     {
         List<Activation> found = [];
-        (long low, long high) = log.Bounds(Partition);
+        (long low, long high) = bounds;
         log.Read(Partition, low, high, record =>
         {
             if (record.Message.Value is { } value && JsonSerializer.Deserialize<Activation>(value, Json) is { } activation && activation.Workflow == workflow)
@@ -45,16 +61,4 @@ public static class ActivationLog
         });
         return found;
     }
-
-    /// <summary>What was committed last for a partition of the source; null if nothing was.</summary>
-    internal static Activation? Newest(LogReader log, string workflow, TopicPartition source) =>
-        Read(log, workflow).LastOrDefault(each => each.Topic == source.Topic && each.Partition == source.Partition.Value);
-
-    internal static void Send(Action<TopicPartition, Message<byte[]?, byte[]?>> send, Activation activation) => send(
-        Partition,
-        new Message<byte[]?, byte[]?>
-        {
-            Key = System.Text.Encoding.UTF8.GetBytes(activation.Key),
-            Value = JsonSerializer.SerializeToUtf8Bytes(activation, Json),
-        });
 }

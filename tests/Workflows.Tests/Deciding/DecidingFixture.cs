@@ -203,6 +203,18 @@ public sealed class DecidingFixture : IDisposable
         return Read(reader, partition);
     }
 
+    /// <summary>A transaction, open for 15 s at most, of somebody who shares a topic; what is committed behind its record is hidden so long.</summary>
+    public IProducer<byte[]?, byte[]?> OpenTransactionOn(string topic)
+    {
+        IProducer<byte[]?, byte[]?> other = KafkaClients.Producer(
+            Cluster.Connection.TransactionalConfig("other", $"other.{topic}", 15_000), NullLogger.Instance);
+        other.InitTransactions(TimeSpan.FromSeconds(20));
+        other.BeginTransaction();
+        other.Produce(new TopicPartition(topic, 0), new Message<byte[]?, byte[]?> { Key = "other/x/y"u8.ToArray(), Value = null });
+        other.Flush(TimeSpan.FromSeconds(20));
+        return other;
+    }
+
     /// <summary>Runs a worker until everything is committed.</summary>
     public WorkflowProgress RunToEnd(WorkflowPlan plan, int perPartition, WorkerOptions? options = null) => RunUntil(
         plan,

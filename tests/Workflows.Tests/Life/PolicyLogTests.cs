@@ -67,12 +67,7 @@ public sealed class PolicyLogTests(DecidingFixture fixture) : IClassFixture<Deci
         using PolicyLog one = Open("hidden");
         using PolicyLog two = Open("hidden");
         Submit(one);
-        using IProducer<byte[]?, byte[]?> other = KafkaClients.Producer(
-            fixture.Cluster.Connection.TransactionalConfig("other", "piperoll.policies.other", 15_000), NullLogger.Instance);
-        other.InitTransactions(TimeSpan.FromSeconds(20));
-        other.BeginTransaction();
-        other.Produce(new TopicPartition(PolicyLog.TopicName, 0), new Message<byte[]?, byte[]?> { Key = "other/x/y"u8.ToArray(), Value = [] });
-        other.Flush(TimeSpan.FromSeconds(20));
+        using IProducer<byte[]?, byte[]?> other = fixture.OpenTransactionOn(PolicyLog.TopicName);
         Task<Exception?>[] approvals = [.. new[] { one, two }.Select(log => Task.Factory.StartNew(
             () => (Exception?)Record.Exception(() => log.Append(life => LifeRules.Approve(life, Act("User:ben"), fixture.Policy.Hash))),
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];

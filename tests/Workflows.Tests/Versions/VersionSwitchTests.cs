@@ -1,4 +1,5 @@
 using System.Text;
+using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using PipeRoll.Policies;
 using PipeRoll.Workflows.Deciding;
@@ -67,6 +68,49 @@ public sealed class VersionSwitchTests(DecidingFixture fixture) : IClassFixture<
         Assert.InRange(chosen, 1, 7);
         Assert.All(keys, static key => Assert.True(
             !CanaryShare.Has(Encoding.UTF8.GetBytes(key), 0.2) || CanaryShare.Has(Encoding.UTF8.GetBytes(key), 0.4)));
+    }
+
+    /// <summary>
+    /// Taking a partition over means to go on with what decided there last, also when somebody's open transaction hides that, and when this worker has
+    /// not yet been told of it.
+    /// </summary>
+    [Fact]
+    public async Task AWorkerGoesOnWithTheNewestActivationHoweverItIsHidden()
+    {
+        (WorkflowPlan plan, Ordered versions) = Governed("overtaken");
+        var events = fixture.Produce(plan, 50, seed: 4);
+        fixture.RunToEnd(plan, 50);
+        IProducer<byte[]?, byte[]?>? other = null;
+        fixture.RunUntil(plan, progress =>
+        {
+            if (progress.Recovered < DecidingFixture.Partitions)
+            {
+                return false;
+            }
+
+            if (other is null)
+            {
+                other = fixture.OpenTransactionOn(ActivationLog.TopicName);
+                versions.Order(new PolicyOrder(2, fixture.OtherPolicy));
+            }
+
+            fixture.ProduceMore(plan, 5, 4, events);
+            return Enumerable.Range(0, DecidingFixture.Partitions).All(partition => fixture.Decided(plan, partition)
+                .Any(each => each.Value.Contains(fixture.OtherPolicy.Hash, StringComparison.Ordinal)));
+        });
+        Assert.All(Activations(plan), static each => Assert.Equal(1, each.Sequence));
+
+        versions.Order(new PolicyOrder(1, fixture.Policy));
+        fixture.ProduceMore(plan, 30, 4, events);
+        Task next = Task.Factory.StartNew(
+            () => fixture.RunToEnd(plan, events[0].Count), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        await Task.WhenAny(next, Task.Delay(2_000));
+        Assert.False(next.IsCompleted);
+        other!.CommitTransaction(TimeSpan.FromSeconds(20));
+        other.Dispose();
+        await next;
+        AssertDecided(plan, versions, events);
+        Assert.Equal([1L, 1, 2, 2], Activations(plan).Select(static each => each.Sequence).Order());
     }
 
     private (WorkflowPlan Plan, Ordered Versions) Governed(string name, PolicyOrder? first = null)
