@@ -1,6 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
-using System.Text;
 using System.Text.Json;
 using Confluent.Kafka;
 using PipeRoll.EndToEnd.Tests.Support;
@@ -78,9 +76,9 @@ public sealed class SecurityTests(SecuredServer secured) : IClassFixture<Secured
         using HttpClient http = secured.Http();
         Assert.Equal(HttpStatusCode.OK, (await http.GetAsync("/healthz")).StatusCode);
         HttpResponseMessage anonymous = await http.GetAsync("/api/v1/cluster");
-        http.DefaultRequestHeaders.Authorization = Basic(SecuredServer.User, "wrong");
+        http.DefaultRequestHeaders.Authorization = TestAuthority.Basic(SecuredServer.User, "wrong");
         HttpResponseMessage wrong = await http.GetAsync("/api/v1/cluster");
-        http.DefaultRequestHeaders.Authorization = Basic(SecuredServer.User, SecuredServer.Password);
+        http.DefaultRequestHeaders.Authorization = TestAuthority.Basic(SecuredServer.User, SecuredServer.Password);
         HttpResponseMessage admin = await http.GetAsync("/api/v1/cluster");
 
         Assert.Equal(HttpStatusCode.Unauthorized, anonymous.StatusCode);
@@ -109,7 +107,4 @@ public sealed class SecurityTests(SecuredServer secured) : IClassFixture<Secured
         Assert.Equal(2, JsonDocument.Parse(entries.Succeeded().Output).RootElement.GetArrayLength());
         Assert.NotEqual(0, gone.ExitCode);
     }
-
-    private static AuthenticationHeaderValue Basic(string user, string password) =>
-        new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
 }

@@ -12,6 +12,9 @@ internal sealed record ServerPlace(string Address)
 
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Of its HTTP port.</summary>
+    public string Scheme { get; init; } = "http";
+
     /// <summary>Settings that differ from those of the cluster's other servers.</summary>
     public string[] Settings { get; init; } = [];
 }

@@ -30,7 +30,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     public string Bootstrap => $"{_place.Address}:{KafkaPort}";
 
-    public Uri Http => new($"http://{_place.Address}:{HttpPort}");
+    public Uri Http => new($"{_place.Scheme}://{_place.Address}:{HttpPort}");
 
     public int ProcessId => _process?.Id ?? throw new InvalidOperationException("the server does not run");
 

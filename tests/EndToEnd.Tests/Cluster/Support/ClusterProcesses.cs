@@ -11,10 +11,16 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(60);
     private readonly TemporaryFolder _folder = new();
     private readonly List<ServerProcess> _brokers = [];
-    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
+    private readonly ClusterAccess _access;
+    private readonly HttpClient _http;
     private readonly string[] _settings;
 
-    private ClusterProcesses(string[] settings) => _settings = settings;
+    private ClusterProcesses(ClusterAccess access, string[] settings)
+    {
+        (_access, _settings) = (access, settings);
+        _http = access.NewHttp();
+        _http.Timeout = TimeSpan.FromSeconds(5);
+    }
 
     public IReadOnlyList<ServerProcess> Brokers => _brokers;
 
@@ -27,20 +33,22 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     /// <param name="backends">Real ones, shared by all tests.</param>
     /// <param name="endpoint">Another address of the store, such as one that injects faults; null for the real one itself.</param>
     /// <param name="places">Of the brokers, from the first on; those that are not named run in the ordinary place.</param>
+    /// <param name="access">How these tests come in themselves; null where everybody may.</param>
     /// <param name="settings">Such as <c>cluster/balance=false</c>.</param>
     public static async Task<ClusterProcesses> StartAsync(
-        ClusterBackends backends, int brokers = 3, string? endpoint = null, ServerPlace[]? places = null, params string[] settings)
+        ClusterBackends backends, int brokers = 3, string? endpoint = null, ServerPlace[]? places = null, ClusterAccess? access = null,
+        params string[] settings)
     {
         (string bucket, string connection) = await backends.NewAsync();
-        return await StartAsync(backends, bucket, connection, brokers, endpoint, places, settings);
+        return await StartAsync(backends, bucket, connection, brokers, endpoint, places, access, settings);
     }
 
     /// <summary>The same, over a bucket and a database that the caller has had made.</summary>
     public static async Task<ClusterProcesses> StartAsync(
         ClusterBackends backends, string bucket, string connection, int brokers = 3, string? endpoint = null, ServerPlace[]? places = null,
-        params string[] settings)
+        ClusterAccess? access = null, params string[] settings)
     {
-        var cluster = new ClusterProcesses(settings);
+        var cluster = new ClusterProcesses(access ?? ClusterAccess.Anybody, settings);
         try
         {
             await File.WriteAllTextAsync(cluster.ConfigFile, Config(backends, bucket, connection, endpoint ?? backends.Store.Endpoint));
@@ -142,8 +150,16 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     /// <summary>Node id of each partition's leader, as clients are told.</summary>
     public IReadOnlyList<int> Leaders(string topic)
     {
-        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Bootstrap }).Build();
+        using IAdminClient admin = new AdminClientBuilder(_access.Client(Bootstrap)).Build();
         return [.. admin.GetMetadata(topic, TimeSpan.FromSeconds(10)).Topics.Single().Partitions.OrderBy(p => p.PartitionId).Select(p => p.Leader)];
+    }
+
+    /// <summary>Node id of the broker that coordinates the transactions of an id: the leader of its partition of the state.</summary>
+    public int TransactionCoordinator(string transactionalId)
+    {
+        IReadOnlyList<int> leaders = Leaders("__transaction_state");
+        int hash = transactionalId.Aggregate(0, static (hash, unit) => unchecked((31 * hash) + unit));
+        return leaders[(hash & int.MaxValue) % leaders.Count];
     }
 
     /// <summary>What the broker says of its readiness, whatever it is.</summary>
