@@ -36,7 +36,8 @@ public sealed class SecuredCluster(ClusterBackends backends) : IAsyncLifetime
             },
             bootstrap => _authority.Client(bootstrap, Admin, Password));
         _cluster = await ClusterProcesses.StartAsync(
-            backends, 3, null, [.. Enumerable.Range(1, 3).Select(Place)], access, $"security/admin.user={Admin}", $"security/admin.password={Password}");
+            backends, 3, null, [.. Enumerable.Range(1, 3).Select(Place)], access, $"security/admin.user={Admin}", $"security/admin.password={Password}",
+            "cluster/balance.ms=1000", "cluster/balance.ignore.bytes=1");
     }
 
     public async ValueTask DisposeAsync()
