@@ -7,13 +7,14 @@ public sealed class ProjectTests
 {
     private static readonly string[] Everything =
     [
-        "Broker", "Cel", "Evidence", "Foundation", "Operations", "Policies", "Proofs", "Schemas", "Streams", "Wire", "Workflows",
+        "Broker", "Cel", "Client", "Evidence", "Foundation", "Operations", "Policies", "Proofs", "Schemas", "Streams", "Wire", "Workflows",
     ];
 
     private static readonly Dictionary<string, string[]> AllowedReferences = new(StringComparer.Ordinal)
     {
         ["Foundation"] = [],
         ["Wire"] = ["Foundation", "Wire.Generator"],
+        ["Client"] = ["Wire"],
         ["Wire.Generator"] = [],
         ["Streams"] = ["Foundation"],
         ["Broker"] = ["Wire", "Streams", "Schemas"],
@@ -22,7 +23,7 @@ public sealed class ProjectTests
         ["Schemas"] = [],
         ["Evidence"] = ["Streams", "Proofs"],
         ["Policies"] = ["Cel"],
-        ["Workflows"] = ["Policies", "Proofs", "Schemas"],
+        ["Workflows"] = ["Client", "Policies", "Proofs", "Schemas"],
         ["Operations"] = ["Workflows", "Proofs"],
         ["Server"] = Everything,
         ["Cli"] = ["Operations", "Workflows", "Proofs", "Policies"],

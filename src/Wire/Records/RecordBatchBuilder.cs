@@ -43,17 +43,23 @@ public sealed class RecordBatchBuilder : IDisposable
     /// <param name="timestampMs">Milliseconds since 1970 UTC.</param>
     /// <exception cref="InvalidOperationException">The record is above the bound.</exception>
     public void Append(
-        long timestampMs, ReadOnlyMemory<byte>? key, ReadOnlyMemory<byte>? value, ReadOnlySpan<RecordHeader> headers = default)
+        long timestampMs, ReadOnlyMemory<byte>? key, ReadOnlyMemory<byte>? value, ReadOnlySpan<RecordHeader> headers = default) =>
+        Append(timestampMs, key.GetValueOrDefault().Span, key is null, value.GetValueOrDefault().Span, value is null, headers);
+
+    /// <param name="timestampMs">Milliseconds since 1970 UTC.</param>
+    /// <exception cref="InvalidOperationException">The record is above the bound.</exception>
+    public void Append(
+        long timestampMs, ReadOnlySpan<byte> key, bool isKeyNull, ReadOnlySpan<byte> value, bool isValueNull, ReadOnlySpan<RecordHeader> headers)
     {
         _baseTimestamp = _count == 0 ? timestampMs : _baseTimestamp;
         _maxTimestamp = _count == 0 ? timestampMs : Math.Max(_maxTimestamp, timestampMs);
         long timestampDelta = timestampMs - _baseTimestamp;
-        int length = 1 + Varint.Length(timestampDelta) + Varint.Length(_count) + BytesLength(key) + BytesLength(value)
+        int length = 1 + Varint.Length(timestampDelta) + Varint.Length(_count) + BytesLength(key, isKeyNull) + BytesLength(value, isValueNull)
             + Varint.Length(headers.Length);
         foreach (RecordHeader header in headers)
         {
             int keyLength = Encoding.UTF8.GetByteCount(header.Key);
-            length += Varint.Length(keyLength) + keyLength + BytesLength(header.Value);
+            length += Varint.Length(keyLength) + keyLength + BytesLength(header.Value.GetValueOrDefault().Span, header.Value is null);
         }
 
         Span<byte> target = _records.Free(Varint.Length(length) + length);
@@ -61,14 +67,14 @@ public sealed class RecordBatchBuilder : IDisposable
         target[position++] = 0;
         position += Varint.Write(target[position..], timestampDelta);
         position += Varint.Write(target[position..], _count);
-        position += WriteBytes(target[position..], key);
-        position += WriteBytes(target[position..], value);
+        position += WriteBytes(target[position..], key, isKeyNull);
+        position += WriteBytes(target[position..], value, isValueNull);
         position += Varint.Write(target[position..], headers.Length);
         foreach (RecordHeader header in headers)
         {
             position += Varint.Write(target[position..], Encoding.UTF8.GetByteCount(header.Key));
             position += Encoding.UTF8.GetBytes(header.Key, target[position..]);
-            position += WriteBytes(target[position..], header.Value);
+            position += WriteBytes(target[position..], header.Value.GetValueOrDefault().Span, header.Value is null);
         }
 
         _records.Advance(position);
@@ -93,18 +99,17 @@ public sealed class RecordBatchBuilder : IDisposable
 
     public void Dispose() => _records.Dispose();
 
-    private static int BytesLength(ReadOnlyMemory<byte>? value) =>
-        value is { } bytes ? Varint.Length(bytes.Length) + bytes.Length : 1;
+    private static int BytesLength(ReadOnlySpan<byte> bytes, bool isNull) => isNull ? 1 : Varint.Length(bytes.Length) + bytes.Length;
 
-    private static int WriteBytes(Span<byte> target, ReadOnlyMemory<byte>? value)
+    private static int WriteBytes(Span<byte> target, ReadOnlySpan<byte> bytes, bool isNull)
     {
-        if (value is not { } bytes)
+        if (isNull)
         {
             return Varint.Write(target, -1);
         }
 
         int position = Varint.Write(target, bytes.Length);
-        bytes.Span.CopyTo(target[position..]);
+        bytes.CopyTo(target[position..]);
         return position + bytes.Length;
     }
 

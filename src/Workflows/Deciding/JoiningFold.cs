@@ -64,7 +64,7 @@ internal sealed class JoiningFold(
         {
             reader.Read(source, Math.Max(reader.Bounds(source).Low, fold.NextOffset), committed, record =>
             {
-                fold.Take(record.Offset.Value, record.Message);
+                fold.Take(SourceEvent.From(record));
                 return true;
             });
             fold.DecideOnlyFrom(Math.Max(decideFrom, committed));
@@ -89,7 +89,7 @@ internal sealed class JoiningFold(
         long low = reader.Bounds(source).Low;
         reader.Read(source, Math.Max(low, fold.NextOffset), to, record =>
         {
-            fold.Take(record.Offset.Value, record.Message);
+            fold.Take(SourceEvent.From(record));
             return !_stop.IsCancellationRequested;
         });
     }

@@ -11,11 +11,14 @@ public static class OutputHeaders
     /// </summary>
     public const string SourceOffset = "pr-src-offset";
 
-    internal static byte[] Encode(long number)
+    /// <summary>Enough for any offset.</summary>
+    internal const int DigitsMax = 20;
+
+    /// <returns>How many digits were written.</returns>
+    internal static int Encode(long number, Span<byte> digits)
     {
-        Span<byte> digits = stackalloc byte[20];
         Utf8Formatter.TryFormat(number, digits, out int length);
-        return digits[..length].ToArray();
+        return length;
     }
 
     /// <summary>The event's offset; null if the record has none, so that something else wrote it.</summary>

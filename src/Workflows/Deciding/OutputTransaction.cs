@@ -1,5 +1,8 @@
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
+using PipeRoll.Client;
+using PipeRoll.Policies;
+using PipeRoll.Wire.Records;
 using PipeRoll.Workflows.Kafka;
 
 namespace PipeRoll.Workflows.Deciding;
@@ -11,177 +14,103 @@ namespace PipeRoll.Workflows.Deciding;
 /// </summary>
 internal sealed class OutputTransaction : IDisposable
 {
-    private static readonly TimeSpan Step = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan HangsAfter = Step + TimeSpan.FromSeconds(3);
-    private readonly IProducer<byte[]?, byte[]?> _producer;
-    private readonly CallThread _calls = new("piperoll-transaction");
+    private readonly TransactionalProducer _producer;
+    private readonly byte[] _digits = new byte[OutputHeaders.DigitsMax];
+    private readonly RecordHeader[] _ownHeader = new RecordHeader[1];
     private readonly string _workflow;
-    private readonly int _drainTimeoutMs;
     private readonly ILogger _log;
-    private CancellationToken _stop;
-    private Error? _fatal;
-    private bool _isOpen;
-    private bool _hangs;
 
-    public OutputTransaction(string workflow, KafkaConnection connection, WorkerOptions options, ILogger log)
+    public OutputTransaction(string workflow, KafkaCluster cluster, WorkerOptions options, ILogger log)
     {
         _workflow = workflow;
-        _drainTimeoutMs = options.DrainTimeoutMs;
         _log = log;
-        ProducerConfig config = connection.TransactionalConfig(
-            "piperoll-worker", $"piperoll.{workflow}.{options.TransactionName}", options.TransactionTimeoutMs);
-        _producer = KafkaClients.Producer(config, log, error => _fatal = error);
+        _producer = new TransactionalProducer(cluster, $"piperoll.{workflow}.{options.TransactionName}", options.TransactionTimeoutMs);
     }
 
     /// <summary>Learns who it is from the coordinator; waits for one until it is told to stop.</summary>
     /// <returns>Whether it may write; false if it was stopped before.</returns>
     public bool Start(CancellationToken stop)
     {
-        _stop = stop;
-        while (!stop.IsCancellationRequested)
+        try
         {
-            try
-            {
-                _producer.InitTransactions(Step);
-                return true;
-            }
-            catch (KafkaRetriableException)
-            {
-                // The coordinator is away or still loads; nothing was read yet, so there is nothing to lose by waiting.
-            }
-            catch (KafkaException error)
-            {
-                throw Failed("cannot begin to write transactions", error);
-            }
+            Insist("cannot begin to write transactions", () => _producer.StartAsync(stop));
+            return true;
         }
-
-        return false;
-    }
-
-    /// <summary>Sends a record. Blocks while the producer's queue is full.</summary>
-    public void Send(TopicPartition output, Message<byte[]?, byte[]?> message)
-    {
-        Open();
-        while (true)
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            try
-            {
-                _producer.Produce(output, message);
-                return;
-            }
-            catch (ProduceException<byte[]?, byte[]?> error) when (error.Error.Code == ErrorCode.Local_QueueFull)
-            {
-                ThrowIfFatal();
-                _producer.Poll(TimeSpan.FromMilliseconds(1));
-            }
-            catch (KafkaException error)
-            {
-                throw Failed($"{output.Topic}/{output.Partition.Value} did not take a record; mend the topic and start it again", error);
-            }
+            return false;
         }
     }
 
-    /// <summary>Adds the offsets behind the last events; refused if the group has given the partitions to somebody else.</summary>
-    public void SendOffsets(IEnumerable<TopicPartitionOffset> offsets, IConsumerGroupMetadata group)
+    /// <summary>Sends what was decided about an event. Blocks while much is on its way.</summary>
+    public void Send(TopicPartition decisions, Decision decision, in SourceEvent source) => Append(
+        decisions, source.TimestampMs, decision.RecordKey.Span, isKeyNull: false, decision.Record.Span, isValueNull: false, About(source, null));
+
+    /// <summary>Sends a copy of an event, with its headers and one that says where it stood.</summary>
+    public void Copy(TopicPartition output, in SourceEvent source) => Append(
+        output, source.TimestampMs, source.Key, source.IsKeyNull, source.Value, source.IsValueNull, About(source, source.Headers));
+
+    /// <summary>Sends a record of our own.</summary>
+    public void Send(TopicPartition output, byte[] key, byte[] value) =>
+        Append(output, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), key, isKeyNull: false, value, isValueNull: false, default);
+
+    /// <summary>Sends the rest, and the offsets behind the last events; refused if the group has given the partitions to somebody else.</summary>
+    public void SendOffsets(IEnumerable<TopicPartitionOffset> offsets, GroupIdentity group)
     {
-        List<TopicPartitionOffset> all = [.. offsets];
-        Open();
-        Insist("the group did not take the offsets", () => _producer.SendOffsetsToTransaction(all, group, Step));
+        Dictionary<PartitionId, long> all = offsets.ToDictionary(static each => Id(each.TopicPartition), static each => each.Offset.Value);
+        Insist("the group did not take the offsets, or a partition its records", () => _producer.SendOffsetsAsync(group, all));
     }
 
     /// <summary>Makes everything since the last commit visible. When it returns it is durable.</summary>
-    public void Commit()
-    {
-        Insist("a transaction could not be committed", () => _producer.CommitTransaction(Step));
-        _isOpen = false;
-    }
+    public void Commit() => Insist("a transaction could not be committed", _producer.CommitAsync);
 
     /// <summary>Makes everything since the last commit void. What can't be aborted now, the cluster aborts after its timeout.</summary>
-    public void Abort()
+    public void Abort() => Insist("a transaction could not be aborted", _producer.AbortAsync);
+
+    public void Dispose() => _producer.DisposeAsync().AsTask().GetAwaiter().GetResult();
+
+    private static PartitionId Id(TopicPartition partition) => new(partition.Topic, partition.Partition.Value);
+
+    private void Append(
+        TopicPartition output, long timestampMs, ReadOnlySpan<byte> key, bool isKeyNull, ReadOnlySpan<byte> value, bool isValueNull,
+        ReadOnlySpan<RecordHeader> headers)
     {
-        if (_isOpen && !_hangs)
+        try
         {
-            Insist("a transaction could not be aborted", () => _producer.AbortTransaction(Step));
-            _isOpen = false;
+            _producer.Append(Id(output), timestampMs, key, isKeyNull, value, isValueNull, headers);
+        }
+        catch (ClientException error)
+        {
+            throw Failed("a partition did not take its records; mend the topic and start it again", error);
         }
     }
 
-    public void ThrowIfFatal()
+    /// <summary>The event's own headers and its offset, which is good until the next call.</summary>
+    private ReadOnlySpan<RecordHeader> About(in SourceEvent source, RecordHeader[]? own)
     {
-        if (_fatal is { } fatal)
+        var offset = new RecordHeader(OutputHeaders.SourceOffset, _digits.AsMemory(0, OutputHeaders.Encode(source.Offset, _digits)));
+        if (own is not null)
         {
-            throw new WorkflowException($"workflow {_workflow}: the producer cannot go on: {fatal.Reason}");
+            return (RecordHeader[])[.. own, offset];
+        }
+
+        _ownHeader[0] = offset;
+        return _ownHeader;
+    }
+
+    private void Insist(string failure, Func<Task> call)
+    {
+        try
+        {
+            call().GetAwaiter().GetResult();
+        }
+        catch (ClientException error)
+        {
+            _log.CoordinatorAway(error.Message);
+            throw Failed(failure, error);
         }
     }
 
-    /// <summary>
-    /// A producer of which a call hangs is left alone: to destroy it under that call is not allowed. What it had open times out.
-    /// </summary>
-    public void Dispose()
-    {
-        _calls.Dispose();
-        if (!_hangs)
-        {
-            _producer.Dispose();
-        }
-    }
-
-    private void Open()
-    {
-        if (!_isOpen)
-        {
-            _producer.BeginTransaction();
-            _isOpen = true;
-        }
-    }
-
-    /// <summary>
-    /// Repeats a call while the cluster is away: once it is back it either answers or says that the transaction has timed out. Who is asked to
-    /// stop waits only for as long as a drain may take.
-    /// </summary>
-    private void Insist(string failure, Action call)
-    {
-        long? giveUp = null;
-        while (true)
-        {
-            try
-            {
-                Bounded(failure, call);
-                return;
-            }
-            catch (KafkaRetriableException error)
-            {
-                _log.CoordinatorAway(error.Error.Reason);
-                ThrowIfFatal();
-                if (_stop.IsCancellationRequested)
-                {
-                    giveUp ??= Environment.TickCount64 + _drainTimeoutMs;
-                    if (Environment.TickCount64 >= giveUp)
-                    {
-                        throw Failed(failure, error);
-                    }
-                }
-            }
-            catch (KafkaException error)
-            {
-                throw Failed(failure, error);
-            }
-        }
-    }
-
-    /// <summary>
-    /// Every call has a timeout of its own, but where its broker is no longer one of the cluster's, librdkafka may wait for a connection that is
-    /// never made (see <see cref="KafkaConnection.TransactionalConfig"/>). Nobody may hang with it.
-    /// </summary>
-    private void Bounded(string failure, Action call)
-    {
-        if (!_calls.TryRun(call, HangsAfter))
-        {
-            _hangs = true;
-            throw new WorkflowException($"workflow {_workflow}: {failure}: the client does not come back; the worker starts again with another");
-        }
-    }
-
-    private WorkflowException Failed(string what, KafkaException error) =>
-        new($"workflow {_workflow}: {what} ({error.Error.Code}: {error.Error.Reason}); nothing of it is visible, and it is decided again", error);
+    private WorkflowException Failed(string what, ClientException error) =>
+        new($"workflow {_workflow}: {what} ({error.Message}); nothing of it is visible, and it is decided again", error);
 }

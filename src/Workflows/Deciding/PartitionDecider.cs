@@ -86,38 +86,35 @@ internal sealed class PartitionDecider : IDisposable
     }
 
     /// <summary>Takes in one event: decides it, and sends what follows; one that is decided already is only folded into the state.</summary>
-    public void Process(ConsumeResult<byte[]?, byte[]?> record)
+    public void Process(in SourceEvent source)
     {
-        long offset = record.Offset.Value;
-        if (offset < NextOffset)
+        if (source.Offset < NextOffset)
         {
             return;
         }
 
-        Message<byte[]?, byte[]?> message = record.Message;
-        _options.OnStep?.Invoke(WorkerStep.Consumed, offset);
-        var source = new Header(OutputHeaders.SourceOffset, OutputHeaders.Encode(offset));
-        if (Decide(offset, message) is { } decision)
+        _options.OnStep?.Invoke(WorkerStep.Consumed, source.Offset);
+        if (Decide(source) is { } decision)
         {
-            _options.OnStep?.Invoke(WorkerStep.Decided, offset);
-            Send(Decisions, decision, source, message.Timestamp);
+            _options.OnStep?.Invoke(WorkerStep.Decided, source.Offset);
+            _transaction.Send(Decisions, decision, source);
             _progress.AddDecision(decision.Outcome);
-            _options.OnStep?.Invoke(WorkerStep.DecisionSent, offset);
-            Route(decision, source, message);
-            _options.OnStep?.Invoke(WorkerStep.RoutesSent, offset);
+            _options.OnStep?.Invoke(WorkerStep.DecisionSent, source.Offset);
+            Route(decision, source);
+            _options.OnStep?.Invoke(WorkerStep.RoutesSent, source.Offset);
         }
         else
         {
             _progress.AddFolded();
         }
 
-        _coming?.Pass(offset, message);
-        if (_shadow?.Joined is { } shadow && shadow.Take(offset, message) is { } other)
+        _coming?.Pass(source);
+        if (_shadow?.Joined is { } shadow && shadow.Take(source) is { } other)
         {
-            Send(shadow.Decisions, other, source, message.Timestamp);
+            _transaction.Send(shadow.Decisions, other, source);
         }
 
-        NextOffset = offset + 1;
+        NextOffset = source.Offset + 1;
     }
 
     /// <summary>There is nothing more to read below an offset: what stands in front of it are no events but marks of transactions.</summary>
@@ -170,7 +167,8 @@ internal sealed class PartitionDecider : IDisposable
     {
         if (_unrecorded is { } activation)
         {
-            ActivationLog.Send(_transaction.Send, activation);
+            (byte[] key, byte[] value) = ActivationLog.Encode(activation);
+            _transaction.Send(ActivationLog.Partition, key, value);
         }
     }
 
@@ -244,11 +242,11 @@ internal sealed class PartitionDecider : IDisposable
     }
 
     /// <summary>The version that the event's key belongs to decides; the other takes it in.</summary>
-    private Decision? Decide(long offset, Message<byte[]?, byte[]?> message)
+    private Decision? Decide(in SourceEvent source)
     {
-        bool isCanary = _canary is not null && CanaryShare.Has(message.Key, _canaryShare);
-        (isCanary ? _active : _canary)?.Pass(offset, message);
-        return (isCanary ? _canary : _active)!.Take(offset, message);
+        bool isCanary = _canary is not null && !source.IsKeyNull && CanaryShare.Has(source.Key, _canaryShare);
+        (isCanary ? _active : _canary)?.Pass(source);
+        return (isCanary ? _canary : _active)!.Take(source);
     }
 
     private void Snapshot(int afterEvents)
@@ -278,17 +276,7 @@ internal sealed class PartitionDecider : IDisposable
         return new JoiningFold(fold, decideFrom, _source, _connection, _log);
     }
 
-    private void Send(TopicPartition decisions, Decision decision, Header source, Timestamp timestamp) => _transaction.Send(
-        decisions,
-        new Message<byte[]?, byte[]?>
-        {
-            Key = decision.RecordKey.ToArray(),
-            Value = decision.Record.ToArray(),
-            Timestamp = timestamp,
-            Headers = [source],
-        });
-
-    private void Route(Decision decision, Header source, Message<byte[]?, byte[]?> message)
+    private void Route(Decision decision, in SourceEvent source)
     {
         string? own = _plan.ManifestRoute(decision.Outcome);
         IReadOnlyList<string> routes = decision.Routes;
@@ -296,13 +284,13 @@ internal sealed class PartitionDecider : IDisposable
         {
             if (routes[index] != own)
             {
-                Copy(Output(routes[index]), source, message);
+                _transaction.Copy(Output(routes[index]), source);
             }
         }
 
         if (own is not null)
         {
-            Copy(Output(own), source, message);
+            _transaction.Copy(Output(own), source);
         }
     }
 
@@ -315,18 +303,5 @@ internal sealed class PartitionDecider : IDisposable
         }
 
         return output;
-    }
-
-    private void Copy(TopicPartition output, Header source, Message<byte[]?, byte[]?> message)
-    {
-        var headers = new Headers();
-        for (int index = 0; index < (message.Headers?.Count ?? 0); index++)
-        {
-            headers.Add((Header)message.Headers![index]);
-        }
-
-        headers.Add(source);
-        _transaction.Send(
-            output, new Message<byte[]?, byte[]?> { Key = message.Key, Value = message.Value, Timestamp = message.Timestamp, Headers = headers });
     }
 }

@@ -72,28 +72,28 @@ internal sealed class PolicyFold
     public void DecideOnlyFrom(long offset) => DecideFrom = offset;
 
     /// <summary>Takes an event into the state. Null if it is there already or need not be decided.</summary>
-    public Decision? Take(long offset, Message<byte[]?, byte[]?> message)
+    public Decision? Take(in SourceEvent source)
     {
-        if (offset < NextOffset)
+        if (source.Offset < NextOffset)
         {
             return null;
         }
 
-        if (offset < DecideFrom)
+        if (source.Offset < DecideFrom)
         {
-            _engine.Fold(offset, message.Timestamp.UnixTimestampMs, message.Key, message.Value);
+            _engine.Fold(source.Offset, source.TimestampMs, source.Key, source.Value);
             return null;
         }
 
-        return _engine.Decide(offset, message.Timestamp.UnixTimestampMs, message.Key, message.Value);
+        return _engine.Decide(source.Offset, source.TimestampMs, source.Key, source.Value);
     }
 
     /// <summary>Takes an event into the state that another version decides.</summary>
-    public void Pass(long offset, Message<byte[]?, byte[]?> message)
+    public void Pass(in SourceEvent source)
     {
-        if (offset >= NextOffset)
+        if (source.Offset >= NextOffset)
         {
-            _engine.Fold(offset, message.Timestamp.UnixTimestampMs, message.Key, message.Value);
+            _engine.Fold(source.Offset, source.TimestampMs, source.Key, source.Value);
         }
     }
 

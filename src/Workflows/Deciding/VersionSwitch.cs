@@ -21,11 +21,11 @@ internal sealed class VersionSwitch(
     public PolicyOrder Order => order;
 
     /// <summary>Folds an event into those that are up to it already.</summary>
-    public void Pass(long offset, Confluent.Kafka.Message<byte[]?, byte[]?> message)
+    public void Pass(in SourceEvent source)
     {
         foreach (JoiningFold joining in _joining.Values)
         {
-            joining.Joined?.Pass(offset, message);
+            joining.Joined?.Pass(source);
         }
     }
 

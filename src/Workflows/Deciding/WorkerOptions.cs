@@ -37,6 +37,11 @@ public sealed record WorkerOptions
     public int SessionTimeoutMs { get; init; } = 10_000;
 
     /// <summary>
+    /// How long a worker may be busy with one thing (a commit, the recovery of a partition, a batch of events) before the group takes it for stuck.
+    /// </summary>
+    public int StallTimeoutMs { get; init; } = 300_000;
+
+    /// <summary>
     /// <c>transaction.timeout.ms</c>: after so long the cluster aborts what a dead worker left open. Until then readers of committed records
     /// wait; no longer than the group waits for it, so by the time a successor writes the way is free.
     /// </summary>

@@ -1,5 +1,8 @@
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
+using PipeRoll.Client;
+using PipeRoll.Wire;
+using PipeRoll.Wire.Records;
 using PipeRoll.Workflows.Kafka;
 
 namespace PipeRoll.Workflows.Deciding;
@@ -15,17 +18,20 @@ namespace PipeRoll.Workflows.Deciding;
 public sealed class WorkflowWorker : IDisposable
 {
     private const int BeatMs = 50;
+    private static readonly TimeSpan LeaveTimeout = TimeSpan.FromSeconds(5);
     private readonly WorkflowPlan _plan;
     private readonly WorkerOptions _options;
     private readonly WorkflowProgress _progress;
     private readonly ILogger _log;
+    private readonly KafkaConnection _connection;
+    private readonly KafkaCluster _cluster;
+    private readonly GroupMember _member;
+    private readonly Fetcher _fetcher;
     private readonly OutputTransaction _transaction;
     private readonly IProducer<byte[]?, byte[]?> _snapshots;
-    private readonly IConsumer<byte[]?, byte[]?> _consumer;
     private readonly LogReader _reader;
-    private readonly KafkaConnection _connection;
+    private readonly RecordDecompressor _decompressor = new();
     private readonly Dictionary<int, PartitionDecider> _deciders = [];
-    private Exception? _failure;
     private int _uncommitted;
     private long _uncommittedBytes;
     private long _lastCommit;
@@ -37,18 +43,14 @@ public sealed class WorkflowWorker : IDisposable
         _progress = progress;
         _log = log;
         _connection = connection;
-        _transaction = new OutputTransaction(plan.Manifest.Name, connection, options, log);
+        _cluster = new KafkaCluster(connection.ClientSettings("piperoll-worker"));
+        string? instance = options.Slot is { } slot ? $"piperoll.{plan.Manifest.Name}.{slot}" : null;
+        _member = new GroupMember(
+            _cluster, new GroupOptions(plan.Manifest.Group, plan.Manifest.SourceTopic, options.SessionTimeoutMs, options.StallTimeoutMs, instance));
+        _fetcher = new Fetcher(_cluster, plan.Manifest.SourceTopic);
+        _transaction = new OutputTransaction(plan.Manifest.Name, _cluster, options, log);
         _snapshots = KafkaClients.Producer(connection.ProducerConfig("piperoll-snapshots"), log);
         _reader = new LogReader(connection, log);
-        ConsumerConfig config = connection.ConsumerConfig("piperoll-worker", plan.Manifest.Group);
-        config.SessionTimeoutMs = options.SessionTimeoutMs;
-        config.GroupInstanceId = options.Slot is { } slot ? $"piperoll.{plan.Manifest.Name}.{slot}" : null;
-        config.HeartbeatIntervalMs = Math.Max(100, options.SessionTimeoutMs / 10);
-        _consumer = KafkaClients.Consumer(config, log)
-            .SetPartitionsAssignedHandler((_, assigned) => OnAssigned(assigned))
-            .SetPartitionsRevokedHandler((_, revoked) => Leave(revoked, CommitAll))
-            .SetPartitionsLostHandler((_, lost) => Leave(lost, _transaction.Abort))
-            .Build();
     }
 
     /// <summary>Works until cancelled, then commits and leaves the group. Throws when it cannot go on.</summary>
@@ -59,20 +61,35 @@ public sealed class WorkflowWorker : IDisposable
             return;
         }
 
-        _consumer.Subscribe(_plan.Manifest.SourceTopic);
-        while (!stop.IsCancellationRequested)
+        try
         {
-            ConsumeResult<byte[]?, byte[]?>? record = Next();
-            ThrowIfBroken();
-            if (record is not null && _deciders.TryGetValue(record.Partition.Value, out PartitionDecider? decider))
+            Join(stop);
+            while (!stop.IsCancellationRequested)
             {
-                Take(decider, record);
-            }
+                _member.Touch();
+                if (_member.IsRebalancing)
+                {
+                    JoinAgain(stop);
+                }
 
-            if (IsCommitDue(isIdle: record is null))
-            {
-                CommitAll();
+                using FetchedRecords? fetched = _fetcher.TryTake(WaitMs());
+                if (fetched is not null && _deciders.TryGetValue(fetched.Partition.Partition, out PartitionDecider? decider))
+                {
+                    Take(decider, fetched);
+                }
+                else if (IsCommitDue(isIdle: true))
+                {
+                    CommitAll();
+                }
             }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // In the middle of joining: there is nothing to commit.
+        }
+        catch (Exception error) when (error is ClientException or WireFormatException)
+        {
+            throw new WorkflowException($"workflow {_plan.Manifest.Name}: {error.Message}", error);
         }
 
         Close();
@@ -84,8 +101,7 @@ public sealed class WorkflowWorker : IDisposable
     public void GiveUp()
     {
         // Engines are ahead of what is committed: nothing of theirs may be committed on the way out.
-        _failure ??= new WorkflowException($"workflow {_plan.Manifest.Name}: given up");
-        Forget(_deciders.Keys.ToArray());
+        Forget();
         try
         {
             _transaction.Abort();
@@ -97,49 +113,52 @@ public sealed class WorkflowWorker : IDisposable
 
         try
         {
-            _consumer.Close();
+            Leave();
         }
-        catch (KafkaException error)
+        catch (ClientException error)
         {
-            _log.ClientError(error.Error.Code.ToString(), error.Error.Reason);
+            _log.CoordinatorAway(error.Message);
         }
     }
 
     public void Dispose()
     {
-        Forget(_deciders.Keys.ToArray());
-        _consumer.Dispose();
+        Forget();
+        _fetcher.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        _member.DisposeAsync().AsTask().GetAwaiter().GetResult();
         _transaction.Dispose();
+        _cluster.DisposeAsync().AsTask().GetAwaiter().GetResult();
         _snapshots.Dispose();
         _reader.Dispose();
+        _decompressor.Dispose();
     }
 
-    /// <summary>Waits for a record; where something is decided, no longer than until that may be committed.</summary>
-    private ConsumeResult<byte[]?, byte[]?>? Next()
-    {
-        long waitMs = _uncommitted == 0 ? BeatMs : Math.Clamp(_lastCommit + _options.IdleCommitMs - Environment.TickCount64, 0, BeatMs);
-        try
-        {
-            return _consumer.Consume((int)waitMs);
-        }
-        catch (ConsumeException error) when (!error.Error.IsFatal)
-        {
-            _log.ClientError(error.Error.Code.ToString(), error.Error.Reason);
-            return null;
-        }
-    }
+    /// <summary>No longer than until what is decided may be committed.</summary>
+    private int WaitMs() =>
+        _uncommitted == 0 ? BeatMs : (int)Math.Clamp(_lastCommit + _options.IdleCommitMs - Environment.TickCount64, 0, BeatMs);
 
-    private void Take(PartitionDecider decider, ConsumeResult<byte[]?, byte[]?> record)
+    private void Take(PartitionDecider decider, FetchedRecords fetched)
     {
-        if (record.IsPartitionEOF)
+        while (fetched.TryNext(_decompressor, out RecordBatchHeader header, out ReadOnlyMemory<byte> records))
         {
-            decider.Reached(record.Offset.Value);
-            return;
+            foreach (Record record in new RecordReader(header, records.Span))
+            {
+                if (!fetched.IsWanted(record.Offset))
+                {
+                    continue;
+                }
+
+                decider.Process(SourceEvent.From(record));
+                _uncommitted++;
+                _uncommittedBytes += record.Value.Length;
+                if (IsCommitDue(isIdle: false))
+                {
+                    CommitAll();
+                }
+            }
         }
 
-        decider.Process(record);
-        _uncommitted++;
-        _uncommittedBytes += record.Message.Value?.Length ?? 0;
+        decider.Reached(fetched.NextOffset);
     }
 
     private bool IsCommitDue(bool isIdle)
@@ -152,6 +171,7 @@ public sealed class WorkflowWorker : IDisposable
 
     private void CommitAll()
     {
+        _member.Touch();
         PartitionDecider[] due = [.. _deciders.Values.Where(decider => decider.IsDue)];
         if (due.Length > 0)
         {
@@ -160,8 +180,7 @@ public sealed class WorkflowWorker : IDisposable
                 decider.RecordActivation();
             }
 
-            _transaction.SendOffsets(
-                due.Select(decider => new TopicPartitionOffset(decider.Source, decider.NextOffset)), _consumer.ConsumerGroupMetadata);
+            _transaction.SendOffsets(due.Select(decider => new TopicPartitionOffset(decider.Source, decider.NextOffset)), _member.Identity);
             _options.OnStep?.Invoke(WorkerStep.OffsetsSent, due[0].NextOffset);
             _transaction.Commit();
             foreach (PartitionDecider decider in due)
@@ -180,76 +199,55 @@ public sealed class WorkflowWorker : IDisposable
         _lastCommit = Environment.TickCount64;
     }
 
-    private List<TopicPartitionOffset> OnAssigned(List<TopicPartition> assigned)
-    {
-        var starts = new List<TopicPartitionOffset>();
-        try
-        {
-            foreach (TopicPartitionOffset committed in CommittedOffsets(assigned))
-            {
-                var decider = new PartitionDecider(
-                    _plan, committed.Partition.Value, _transaction, _connection, _snapshots, _options, _progress, _log);
-                long? offset = committed.Offset.IsSpecial ? null : committed.Offset.Value;
-                starts.Add(new TopicPartitionOffset(committed.TopicPartition, decider.Recover(_reader, offset)));
-                _deciders[committed.Partition.Value] = decider;
-            }
-        }
-        catch (Exception error)
-        {
-            // An exception must not travel through librdkafka's callback; the loop throws it right after.
-            _failure ??= new WorkflowException($"workflow {_plan.Manifest.Name}: a partition could not be taken over: {error.Message}", error);
-            return assigned.Select(partition => new TopicPartitionOffset(partition, Offset.End)).ToList();
-        }
-
-        return starts;
-    }
-
-    /// <summary>
-    /// The group's offsets. Those that a transaction under way is about to change are waited for (KIP-447): it may be our predecessor's last.
-    /// </summary>
-    private List<TopicPartitionOffset> CommittedOffsets(List<TopicPartition> assigned)
-    {
-        for (int attempt = 1; ; attempt++)
-        {
-            try
-            {
-                return _consumer.Committed(assigned, TimeSpan.FromSeconds(10));
-            }
-            catch (KafkaException error) when (attempt < 6 && !error.Error.IsFatal)
-            {
-                // The coordinator may be coming back; starting anywhere else than at the committed offset is not an option.
-                _log.CoordinatorAway(error.Error.Reason);
-            }
-        }
-    }
-
     /// <summary>Partitions go: what was decided is committed while they are still ours, or made void if they no longer are.</summary>
-    private void Leave(List<TopicPartitionOffset> gone, Action settle)
+    private void JoinAgain(CancellationToken stop)
     {
-        try
+        _member.ThrowIfFatal();
+        if (_member.IsLost)
         {
-            if (_failure is null)
-            {
-                settle();
-            }
+            _transaction.Abort();
         }
-        catch (Exception error)
+        else
         {
-            _failure ??= error;
+            CommitAll();
         }
 
-        Forget(gone.Select(each => each.Partition.Value));
+        Forget();
+        Join(stop);
     }
 
-    private void Forget(IEnumerable<int> partitions)
+    /// <summary>Takes over what the group gives.</summary>
+    private void Join(CancellationToken stop)
     {
-        foreach (int partition in partitions)
+        _fetcher.ClearAsync().GetAwaiter().GetResult();
+        IReadOnlyList<int> assigned = _member.JoinAsync(stop).GetAwaiter().GetResult();
+        if (assigned.Count == 0)
         {
-            if (_deciders.Remove(partition, out PartitionDecider? decider))
-            {
-                decider.Dispose();
-            }
+            return;
         }
+
+        Dictionary<int, long> starts = [];
+        foreach ((int partition, long? committed) in _member.CommittedAsync(assigned, stop).GetAwaiter().GetResult())
+        {
+            _member.Touch();
+            var decider = new PartitionDecider(_plan, partition, _transaction, _connection, _snapshots, _options, _progress, _log);
+            _deciders[partition] = decider;
+            starts[partition] = decider.Recover(_reader, committed);
+        }
+
+        _fetcher.AssignAsync(starts).GetAwaiter().GetResult();
+    }
+
+    private void Forget()
+    {
+        foreach (PartitionDecider decider in _deciders.Values)
+        {
+            decider.Dispose();
+        }
+
+        _deciders.Clear();
+        _uncommitted = 0;
+        _uncommittedBytes = 0;
     }
 
     private void Close()
@@ -261,16 +259,27 @@ public sealed class WorkflowWorker : IDisposable
         }
 
         _snapshots.Flush(TimeSpan.FromMilliseconds(_options.DrainTimeoutMs));
-        _consumer.Close();
+        try
+        {
+            Leave();
+        }
+        catch (ClientException error)
+        {
+            // Everything is committed; the group finds out by itself.
+            _log.CoordinatorAway(error.Message);
+        }
     }
 
-    private void ThrowIfBroken()
+    private void Leave()
     {
-        if (_failure is { } failure)
+        using var patience = new CancellationTokenSource(LeaveTimeout);
+        try
         {
-            throw new WorkflowException(failure.Message, failure);
+            _member.LeaveAsync(patience.Token).GetAwaiter().GetResult();
         }
-
-        _transaction.ThrowIfFatal();
+        catch (OperationCanceledException)
+        {
+            _log.CoordinatorAway($"the group did not hear within {LeaveTimeout.TotalSeconds:F0} s that this worker leaves");
+        }
     }
 }

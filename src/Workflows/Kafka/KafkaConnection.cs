@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using PipeRoll.Client;
 
 namespace PipeRoll.Workflows.Kafka;
 
@@ -74,6 +75,19 @@ public sealed record KafkaConnection(string Bootstrap)
             PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range,
         };
         return Common(config, clientId);
+    }
+
+    /// <summary>Settings of a client of our own: address and security; the rest of <see cref="Properties"/> tunes librdkafka.</summary>
+    internal ClientSettings ClientSettings(string clientId)
+    {
+        try
+        {
+            return new ClientSettings(Bootstrap, clientId).WithSecurity(Properties);
+        }
+        catch (ClientException error)
+        {
+            throw new WorkflowException(error.Message, error);
+        }
     }
 
     /// <summary>Settings of an admin client.</summary>

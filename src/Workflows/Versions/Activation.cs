@@ -22,7 +22,8 @@ public static class ActivationLog
     public const string TopicName = "_piperoll.activations";
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
-    private static readonly TopicPartition Partition = new(TopicName, 0);
+
+    internal static TopicPartition Partition { get; } = new(TopicName, 0);
 
     public static TopicPlan Plan { get; } = new(TopicName, 1)
     {
@@ -38,13 +39,9 @@ public static class ActivationLog
     internal static Activation? Newest(LogReader log, string workflow, TopicPartition source) =>
         Read(log, workflow, log.SettledBounds(Partition)).LastOrDefault(each => each.Topic == source.Topic && each.Partition == source.Partition.Value);
 
-    internal static void Send(Action<TopicPartition, Message<byte[]?, byte[]?>> send, Activation activation) => send(
-        Partition,
-        new Message<byte[]?, byte[]?>
-        {
-            Key = System.Text.Encoding.UTF8.GetBytes(activation.Key),
-            Value = JsonSerializer.SerializeToUtf8Bytes(activation, Json),
-        });
+    /// <summary>Key and value of its record, in the only partition of the topic.</summary>
+    internal static (byte[] Key, byte[] Value) Encode(Activation activation) =>
+        (System.Text.Encoding.UTF8.GetBytes(activation.Key), JsonSerializer.SerializeToUtf8Bytes(activation, Json));
 
     private static List<Activation> Read(LogReader log, string workflow, (long Low, long High) bounds)
     {

@@ -11,14 +11,10 @@ internal static class CanaryShare
 {
     private const uint Buckets = 10_000;
 
-    /// <param name="share">From 0 to 1, in steps of a ten-thousandth. Events without a key belong to none.</param>
-    public static bool Has(byte[]? key, double share)
+    /// <param name="key">Events without a key belong to no canary; they are not asked about.</param>
+    /// <param name="share">From 0 to 1, in steps of a ten-thousandth.</param>
+    public static bool Has(ReadOnlySpan<byte> key, double share)
     {
-        if (key is null)
-        {
-            return false;
-        }
-
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(key, hash);
         return BinaryPrimitives.ReadUInt64BigEndian(hash) % Buckets < (ulong)Math.Round(share * Buckets);

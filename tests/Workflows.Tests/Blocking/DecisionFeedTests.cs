@@ -26,7 +26,7 @@ public sealed class DecisionFeedTests(DecidingFixture fixture) : IClassFixture<D
         await producer.ProduceAsync(new TopicPartition(plan.Manifest.DecisionTopic, 0), new Message<byte[]?, byte[]?>
         {
             Value = "decided"u8.ToArray(),
-            Headers = new Headers { { OutputHeaders.SourceOffset, OutputHeaders.Encode(7) } },
+            Headers = new Headers { { OutputHeaders.SourceOffset, "7"u8.ToArray() } },
         });
         Assert.Equal("decided", Encoding.UTF8.GetString(await patient.WaitAsync(TimeSpan.FromMilliseconds(DecidingFixture.HangsAfterMs))));
 

@@ -46,12 +46,13 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
         using var goOn = new ManualResetEventSlim();
         int stallsLeft = 1;
 
-        // A transaction so long that only the group can tell that the worker has no right to commit it.
+        // A transaction so long that only the group can tell that the worker has no right to commit it; and it commits before it looks up.
         WorkerOptions options = DecidingFixture.Fast with
         {
             TransactionTimeoutMs = DecidingFixture.HangsAfterMs,
+            StallTimeoutMs = 1_500,
             CommitIntervalMs = 60_000,
-            CommitEvents = 4_000,
+            CommitEvents = 200,
             OnStep = (step, offset) =>
             {
                 if (step == WorkerStep.Consumed && offset == 120 && Interlocked.Decrement(ref stallsLeft) == 0)
@@ -61,11 +62,7 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
                 }
             },
         };
-        KafkaConnection hasty = fixture.Cluster.Connection with
-        {
-            Properties = new Dictionary<string, string> { ["max.poll.interval.ms"] = "1500", ["session.timeout.ms"] = "1000" },
-        };
-        using var zombie = new WorkflowWorker(plan, hasty, options, new WorkflowProgress(), NullLogger.Instance);
+        using var zombie = new WorkflowWorker(plan, fixture.Cluster.Connection, options, new WorkflowProgress(), NullLogger.Instance);
         using var stop = new CancellationTokenSource();
         Task undead = Task.Factory.StartNew(
             () => zombie.Run(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);

@@ -88,7 +88,7 @@ public sealed class DecisionReaderTests : IDisposable
             producer.Produce(Output, new Message<byte[]?, byte[]?>
             {
                 Value = Encoding.UTF8.GetBytes(value),
-                Headers = new Headers { { OutputHeaders.SourceOffset, OutputHeaders.Encode(source) } },
+                Headers = new Headers { { OutputHeaders.SourceOffset, System.Text.Encoding.ASCII.GetBytes($"{source}") } },
             });
         }
 
