@@ -101,7 +101,8 @@ internal sealed class BrokerLink : IAsyncDisposable
             throw error switch
             {
                 ClientException known => known,
-                AuthenticationException refused => new ClientException($"{host}:{port}: TLS: {refused.InnerException?.Message ?? refused.Message}", isRetriable: false, refused),
+                AuthenticationException refused => new ClientException(
+                    $"{host}:{port}: TLS: {refused.InnerException?.Message ?? refused.Message}", isRetriable: false, refused),
                 _ => new ClientException($"{host}:{port} can't be reached: {error.Message}", isRetriable: true, error),
             };
         }
@@ -173,7 +174,8 @@ internal sealed class BrokerLink : IAsyncDisposable
                 new SaslAuthenticateRequest { AuthBytes = token }, version, TimeSpan.FromSeconds(10), cancellation);
             if (answer.ErrorCode != 0)
             {
-                throw new ClientException($"{_name} does not let {sasl.User} in: {answer.ErrorMessage ?? ((KafkaError)answer.ErrorCode).ToString()}", isRetriable: false);
+                string why = answer.ErrorMessage ?? ((KafkaError)answer.ErrorCode).ToString();
+                throw new ClientException($"{_name} does not let {sasl.User} in: {why}", isRetriable: false);
             }
 
             if (answer.SessionLifetimeMs > 0)

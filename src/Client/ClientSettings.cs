@@ -104,5 +104,6 @@ public sealed record ClientSettings(string Bootstrap, string ClientId)
     }
 
     private static string? Pem(IReadOnlyDictionary<string, string> properties, string name) =>
-        properties.GetValueOrDefault(name + ".pem") ?? (properties.GetValueOrDefault(name + ".location") is { Length: > 0 } file ? File.ReadAllText(file) : null);
+        properties.GetValueOrDefault(name + ".pem")
+        ?? (properties.GetValueOrDefault(name + ".location") is { Length: > 0 } file ? File.ReadAllText(file) : null);
 }

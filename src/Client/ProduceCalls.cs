@@ -101,5 +101,6 @@ internal sealed class ProduceCalls(KafkaCluster cluster, string? transactionalId
     private static ClientException? ErrorOf(PartitionId partition, ProduceResponse.PartitionProduceResponse response) =>
         (KafkaError)response.ErrorCode is KafkaError.None or KafkaError.DuplicateSequenceNumber
             ? null
-            : new ClientException($"{partition} did not take a record{(response.ErrorMessage is { } more ? $" ({more})" : "")}", (KafkaError)response.ErrorCode);
+            : new ClientException(
+                $"{partition} did not take a record{(response.ErrorMessage is { } more ? $" ({more})" : "")}", (KafkaError)response.ErrorCode);
 }

@@ -32,7 +32,8 @@ public sealed record SaslSettings
                     Scope = properties.GetValueOrDefault("sasl.oauthbearer.scope"),
                 };
             case "OAUTHBEARER":
-                throw new ClientException("OAUTHBEARER needs sasl.oauthbearer.method=oidc here, with a client id, a secret and a token endpoint", isRetriable: false);
+                throw new ClientException(
+                    "OAUTHBEARER needs sasl.oauthbearer.method=oidc here, with a client id, a secret and a token endpoint", isRetriable: false);
             default:
                 throw new ClientException(
                     $"sasl.mechanisms '{mechanism}' is none: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER are", isRetriable: false);

@@ -29,6 +29,9 @@ public sealed class TransactionalProducer(KafkaCluster cluster, string transacti
     private bool _isOpen;
     private long _giveUpAt;
 
+    /// <summary>Whether the second version of transactions is used where it is to be had.</summary>
+    internal bool IsSecondVersionWanted { get; init; } = true;
+
     /// <summary>Something was written or committed that is not ended.</summary>
     public bool IsOpen => _isOpen;
 
@@ -180,7 +183,8 @@ public sealed class TransactionalProducer(KafkaCluster cluster, string transacti
         };
         await CallAsync<TxnOffsetCommitRequest, TxnOffsetCommitResponse>(
             KafkaCluster.GroupKey, group.Group, request, _isSecondVersion ? (short)5 : (short)4,
-            static answer => answer.Topics.SelectMany(static topic => topic.Partitions).Select(static each => each.ErrorCode).FirstOrDefault(static code => code != 0),
+            static answer => answer.Topics.SelectMany(static topic => topic.Partitions).Select(static each => each.ErrorCode)
+                .FirstOrDefault(static code => code != 0),
             $"group {group.Group} does not take the offsets", _giveUpAt, _stop.Token);
     }
 
@@ -231,7 +235,7 @@ public sealed class TransactionalProducer(KafkaCluster cluster, string transacti
                 BrokerLink link = await cluster.CoordinatorAsync(type, key, LinkUse.Write, cancellation);
                 if (!_isOpen)
                 {
-                    _isSecondVersion = link.Feature("transaction.version") >= 2;
+                    _isSecondVersion = IsSecondVersionWanted && link.Feature("transaction.version") >= 2;
                 }
 
                 TResponse answer = await link.CallAsync<TRequest, TResponse>(

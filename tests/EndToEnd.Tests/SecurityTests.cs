@@ -107,4 +107,33 @@ public sealed class SecurityTests(SecuredServer secured) : IClassFixture<Secured
         Assert.Equal(2, JsonDocument.Parse(entries.Succeeded().Output).RootElement.GetArrayLength());
         Assert.NotEqual(0, gone.ExitCode);
     }
+
+    /// <summary>With the rights that docs/SECURITY.md names for it, and no others, over TLS.</summary>
+    [Fact]
+    public async Task AWorkflowDecidesOverTlsAsAUserWithTheRightsThatItNeeds()
+    {
+        using var folder = new TemporaryFolder();
+        string events = Path.Combine(folder.Path, "events.jsonl");
+        await File.WriteAllLinesAsync(events, Enumerable.Range(0, 50).Select(static number =>
+            $$"""{"paymentId":"p{{number}}","account":"A{{number % 7}}","device":"d","country":"CH","amount":{{number}}.5,"currency":"CHF","channel":"transfer","counterparty":"shop","counterpartyCountry":"CH","time":"2026-11-01T00:00:{{number:00}}Z"}"""));
+        string manifest = Path.Combine(Checkout.Root, "samples", "workflows", "payments.yaml");
+        (await AdminAsync("wf\n", "user", "add", "wf")).Succeeded();
+        (await AdminAsync(null, "acl", "add", "User:wf", "-o", "read", "-o", "write", "-o", "create", "--topic", "payments", "--prefixed")).Succeeded();
+        (await AdminAsync(null, "acl", "add", "User:wf", "-o", "read", "-o", "write", "-o", "create", "--topic", "_piperoll.", "--prefixed")).Succeeded();
+        (await AdminAsync(null, "acl", "add", "User:wf", "-o", "read", "--group", "piperoll", "--prefixed")).Succeeded();
+        CommandResult captured = (await secured.PiperollAsync("wf", "wf", null, "workflow", "capture", manifest, events)).Succeeded();
+        CommandResult early = await secured.PiperollAsync("wf", "wf", null, "workflow", "run", manifest, "--until-end");
+        (await AdminAsync(null, "acl", "add", "User:wf", "-o", "write", "--transactional-id", "piperoll.", "--prefixed")).Succeeded();
+        CommandResult run = await secured.PiperollAsync("wf", "wf", null, "workflow", "run", manifest, "--until-end");
+        CommandResult replayed = await secured.PiperollAsync("wf", "wf", null, "workflow", "replay", manifest, "--output", "json");
+
+        Assert.NotEqual(0, early.ExitCode);
+        Assert.Contains("TransactionalIdAuthorizationFailed", early.Error + early.Output, StringComparison.Ordinal);
+        run.Succeeded();
+        Assert.Contains("50", captured.Output + captured.Error, StringComparison.Ordinal);
+        Assert.Equal(50, JsonDocument.Parse(replayed.Succeeded().Output).RootElement.GetProperty("equal").GetInt64());
+    }
+
+    private Task<CommandResult> AdminAsync(string? input, params string[] arguments) =>
+        secured.PiperollAsync(SecuredServer.User, SecuredServer.Password, input, arguments);
 }
