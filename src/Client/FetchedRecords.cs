@@ -29,6 +29,12 @@ public sealed class FetchedRecords : IDisposable
         {
             NextOffset = header.LastOffset + 1;
         }
+
+        if (NextOffset <= from)
+        {
+            throw new ClientException(
+                $"{partition}: the broker sent {records.Length} bytes at offset {from}, and no whole batch that reaches it", isRetriable: false);
+        }
     }
 
     public PartitionId Partition { get; }

@@ -132,7 +132,9 @@ public sealed class Fetcher(KafkaCluster cluster, string topic) : IAsyncDisposab
                 wanted.Partitions.AddRange(Enumerable.Range(0, partitions.Count).Select(index => partitions[(index + turn) % partitions.Count])
                     .Select(partition => new FetchRequest.FetchPartition
                     {
-                        Partition = partition, FetchOffset = positions[partition], PartitionMaxBytes = PartitionBytes,
+                        Partition = partition,
+                        FetchOffset = positions[partition],
+                        PartitionMaxBytes = PartitionBytes,
                     }));
             }
 

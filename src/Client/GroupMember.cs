@@ -260,7 +260,10 @@ public sealed class GroupMember(KafkaCluster cluster, GroupOptions options) : IA
         BrokerLink link = await CoordinatorAsync(stop);
         var request = new HeartbeatRequest
         {
-            GroupId = options.Group, GenerationId = _generation, MemberId = _memberId, GroupInstanceId = options.InstanceId,
+            GroupId = options.Group,
+            GenerationId = _generation,
+            MemberId = _memberId,
+            GroupInstanceId = options.InstanceId,
         };
         HeartbeatResponse answer = await link.CallAsync<HeartbeatRequest, HeartbeatResponse>(
             request, link.Version(ApiKey.Heartbeat, 4), TimeSpan.FromMilliseconds(Math.Max(1_000, options.SessionTimeoutMs / 2)), stop);

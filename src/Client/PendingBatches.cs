@@ -3,7 +3,8 @@ using PipeRoll.Wire.Records;
 namespace PipeRoll.Client;
 
 /// <summary>A batch that is ready to go. Its sequence numbers are its own for good, so it may be sent again.</summary>
-internal sealed record SealedBatch(PartitionId Partition, byte[] Bytes);
+/// <param name="NextSequence">Of the batch that follows.</param>
+internal sealed record SealedBatch(PartitionId Partition, byte[] Bytes, int NextSequence);
 
 /// <summary>The records of one transaction that are not sent yet, packed into batches for each partition.</summary>
 /// <remarks>Owner: a <see cref="TransactionalProducer"/>; one thread.</remarks>
@@ -29,7 +30,7 @@ internal sealed class PendingBatches : IDisposable
         {
             foreach (Open open in _partitions.Values)
             {
-                open.Sequence = 0;
+                (open.Sequence, open.TakenSequence) = (0, 0);
             }
         }
 
@@ -52,7 +53,11 @@ internal sealed class PendingBatches : IDisposable
 
         open.Batch ??= new RecordBatchBuilder
         {
-            Codec = CompressionCodec.Lz4, ProducerId = ProducerId, ProducerEpoch = Epoch, BaseSequence = open.Sequence, IsTransactional = true,
+            Codec = CompressionCodec.Lz4,
+            ProducerId = ProducerId,
+            ProducerEpoch = Epoch,
+            BaseSequence = open.Sequence,
+            IsTransactional = true,
         };
         open.Batch.Append(timestampMs, key, isKeyNull, value, isValueNull, headers);
     }
@@ -69,17 +74,23 @@ internal sealed class PendingBatches : IDisposable
         }
 
         List<SealedBatch> taken = _sealed;
+        foreach (SealedBatch batch in taken)
+        {
+            _partitions[batch.Partition].TakenSequence = batch.NextSequence;
+        }
+
         (_sealed, SealedBytes) = ([], 0);
         return taken;
     }
 
-    /// <summary>Forgets what was not sent.</summary>
+    /// <summary>Forgets what was not taken, and its sequence numbers with it: where the epoch stays, there may be no gap.</summary>
     public void Clear()
     {
         foreach (Open open in _partitions.Values)
         {
             open.Batch?.Dispose();
             open.Batch = null;
+            open.Sequence = open.TakenSequence;
         }
 
         (_sealed, SealedBytes) = ([], 0);
@@ -98,7 +109,7 @@ internal sealed class PendingBatches : IDisposable
         open.Sequence = (int)(((long)open.Sequence + batch.RecordCount) & int.MaxValue);
         byte[] bytes = batch.Build();
         batch.Dispose();
-        _sealed.Add(new SealedBatch(partition, bytes));
+        _sealed.Add(new SealedBatch(partition, bytes, open.Sequence));
         SealedBytes += bytes.Length;
     }
 
@@ -108,5 +119,8 @@ internal sealed class PendingBatches : IDisposable
 
         /// <summary>Of the next batch.</summary>
         public int Sequence { get; set; }
+
+        /// <summary>Behind the last batch that was taken.</summary>
+        public int TakenSequence { get; set; }
     }
 }

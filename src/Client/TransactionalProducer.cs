@@ -27,6 +27,7 @@ public sealed class TransactionalProducer(KafkaCluster cluster, string transacti
     private long _unsentBytes;
     private bool _isSecondVersion;
     private bool _isOpen;
+    private bool _isBegun;
     private long _giveUpAt;
 
     /// <summary>Whether the second version of transactions is used where it is to be had.</summary>
@@ -67,6 +68,7 @@ public sealed class TransactionalProducer(KafkaCluster cluster, string transacti
     {
         Open();
         Send(all: true);
+        _isBegun = true;
         Task sending = _sending;
         await CommitOffsetsAsync(group, offsets);
         await sending;
@@ -100,6 +102,7 @@ public sealed class TransactionalProducer(KafkaCluster cluster, string transacti
         List<SealedBatch> batches = _pending.Take(all);
         if (batches.Count > 0)
         {
+            _isBegun = true;
             Interlocked.Add(ref _unsentBytes, batches.Sum(static batch => (long)batch.Bytes.Length));
             _sending = SendAfterAsync(_sending, batches);
         }
@@ -131,6 +134,13 @@ public sealed class TransactionalProducer(KafkaCluster cluster, string transacti
 
         Send(all: true);
         await (isCommit ? _sending : _sending.ContinueWith(static _ => { }, TaskScheduler.Default));
+        if (!_isBegun)
+        {
+            // Nobody but us has heard of it.
+            _isOpen = false;
+            return;
+        }
+
         EndTxnResponse answer = await CoordinatorCallAsync<EndTxnRequest, EndTxnResponse>(
             new EndTxnRequest { TransactionalId = transactionalId, ProducerId = _pending.ProducerId, ProducerEpoch = _pending.Epoch, Committed = isCommit },
             _isSecondVersion ? (short)5 : (short)4, static answer => answer.ErrorCode, isCommit ? "to commit" : "to abort", _giveUpAt, _stop.Token);
@@ -140,7 +150,7 @@ public sealed class TransactionalProducer(KafkaCluster cluster, string transacti
         }
 
         _named.Clear();
-        _isOpen = false;
+        (_isOpen, _isBegun) = (false, false);
     }
 
     private async Task CommitOffsetsAsync(GroupIdentity group, IReadOnlyDictionary<PartitionId, long> offsets)
@@ -152,7 +162,10 @@ public sealed class TransactionalProducer(KafkaCluster cluster, string transacti
             await CoordinatorCallAsync<AddOffsetsToTxnRequest, AddOffsetsToTxnResponse>(
                 new AddOffsetsToTxnRequest
                 {
-                    TransactionalId = transactionalId, ProducerId = _pending.ProducerId, ProducerEpoch = _pending.Epoch, GroupId = group.Group,
+                    TransactionalId = transactionalId,
+                    ProducerId = _pending.ProducerId,
+                    ProducerEpoch = _pending.Epoch,
+                    GroupId = group.Group,
                 },
                 3, static answer => answer.ErrorCode, $"to add group {group.Group}", _giveUpAt, _stop.Token);
         }

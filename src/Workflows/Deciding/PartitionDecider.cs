@@ -47,8 +47,8 @@ internal sealed class PartitionDecider : IDisposable
 
     public TopicPartition Source => _source;
 
-    /// <summary>Something happened that is not committed.</summary>
-    public bool IsDue => NextOffset > Committed || _unrecorded is not null;
+    /// <summary>Something happened that is not committed. While the state still catches up with what is, nothing is: offsets would go back.</summary>
+    public bool IsDue => NextOffset > Committed || (_unrecorded is not null && NextOffset == Committed);
 
     /// <summary>The offset behind the last event that was taken in.</summary>
     public long NextOffset { get; private set; }

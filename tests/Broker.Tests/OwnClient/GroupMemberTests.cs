@@ -55,7 +55,9 @@ public sealed class GroupMemberTests
         IReadOnlyList<int> own = await ours.JoinAsync(CancellationToken.None);
         using IConsumer<Ignore, Ignore> theirs = new ConsumerBuilder<Ignore, Ignore>(new ConsumerConfig
         {
-            BootstrapServers = host.Bootstrap, GroupId = "g", PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range,
+            BootstrapServers = host.Bootstrap,
+            GroupId = "g",
+            PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range,
         }).Build();
         theirs.Subscribe("t");
         await BrokerHost.UntilAsync(async () =>

@@ -50,6 +50,34 @@ public sealed class TransactionsAndFetchTests
         Assert.Equal(expected[0][^1], Read(fetcher, 1)[0][^1]);
     }
 
+    /// <summary>More than a batch, less than is sent at once: what is thrown away leaves no gap in the sequence numbers.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task WhatIsAbortedBeforeItWasSentIsAsIfItHadNeverBeen(bool isSecondVersion)
+    {
+        await using BrokerHost host = await BrokerHost.StartAsync();
+        await host.CreateTopicAsync("t", Partitions);
+        await using var cluster = new KafkaCluster(new ClientSettings(host.Bootstrap, "test"));
+        await using var producer = new TransactionalProducer(cluster, "id", 30_000) { IsSecondVersionWanted = isSecondVersion };
+        await producer.StartAsync(CancellationToken.None);
+        List<string>[] expected = [[], [], []];
+        Write(producer, "first", expected, [0]);
+        await producer.CommitAsync();
+        byte[] large = new byte[400_000];
+        for (int number = 0; number < 5; number++)
+        {
+            producer.Append(new PartitionId("t", 0), 0, default, isKeyNull: true, large, isValueNull: false, default);
+        }
+
+        await producer.AbortAsync();
+        Write(producer, "second", expected, [0]);
+        await producer.CommitAsync();
+        await using var fetcher = new Fetcher(cluster, "t");
+        await fetcher.AssignAsync(new Dictionary<int, long> { [0] = 0 });
+        Assert.Equal(expected[0], Read(fetcher, expected[0].Count)[0]);
+    }
+
     [Fact]
     public async Task WhoeverTakesAnIdOverFencesTheOneBefore()
     {
