@@ -149,7 +149,8 @@ internal sealed class BrokerLink : IAsyncDisposable
     private async Task LearnAsync(CancellationToken cancellation)
     {
         var request = new ApiVersionsRequest { ClientSoftwareName = "piperoll", ClientSoftwareVersion = "0.1.0" };
-        ApiVersionsResponse answer = await CallAsync<ApiVersionsRequest, ApiVersionsResponse>(request, 3, TimeSpan.FromSeconds(10), cancellation);
+        ApiVersionsResponse answer = await AskVersionsAsync(request, 3, cancellation) ?? await AskVersionsAsync(request, 0, cancellation)
+            ?? throw new ClientException($"{_name} does not say what it speaks", isRetriable: false);
         ClientException.ThrowOn(answer.ErrorCode, $"{_name}: ApiVersions");
         foreach (ApiVersionsResponse.ApiVersion each in answer.ApiKeys)
         {
@@ -160,6 +161,14 @@ internal sealed class BrokerLink : IAsyncDisposable
         {
             _features[each.Name] = each.MaxVersionLevel;
         }
+    }
+
+    /// <summary>Null if the broker does not know this version: then it answers in the oldest, whatever it was asked in (KIP-511).</summary>
+    private async Task<ApiVersionsResponse?> AskVersionsAsync(ApiVersionsRequest request, short version, CancellationToken cancellation)
+    {
+        (byte[] buffer, int length) = await ExchangeAsync(request, version, isRented: false, TimeSpan.FromSeconds(10), cancellation);
+        bool isUnknown = length >= 6 && BinaryPrimitives.ReadInt16BigEndian(buffer.AsSpan(sizeof(int))) == (short)KafkaError.UnsupportedVersion;
+        return isUnknown ? null : Parse<ApiVersionsRequest, ApiVersionsResponse>(buffer, length, version);
     }
 
     private async Task LogInAsync(SaslSettings sasl, CancellationToken cancellation)
@@ -193,7 +202,7 @@ internal sealed class BrokerLink : IAsyncDisposable
         where TRequest : class, IKafkaRequest, IKafkaMessage<TRequest>
     {
         await WhenNotThrottledAsync(cancellation);
-        var waiter = new Waiter(isRented);
+        var waiter = new Waiter($"{TRequest.Info.Name} {version}", isRented);
         int correlation;
         await _writing.WaitAsync(cancellation);
         try
@@ -338,7 +347,7 @@ internal sealed class BrokerLink : IAsyncDisposable
 
         foreach (Waiter each in waiting)
         {
-            each.Answer.TrySetException(Away(error));
+            each.Answer.TrySetException(Away(error, each.Request));
         }
 
         _stream.Dispose();
@@ -352,10 +361,14 @@ internal sealed class BrokerLink : IAsyncDisposable
         }
     }
 
-    private ClientException Away(Exception error) => new($"{_name} did not answer: {error.Message}", isRetriable: true, error);
+    private ClientException Away(Exception error, string? request = null) =>
+        new($"{_name} did not answer{(request is null ? "" : " " + request)}: {error.Message}", isRetriable: true, error);
 
-    private sealed class Waiter(bool isRented)
+    private sealed class Waiter(string request, bool isRented)
     {
+        /// <summary>What is waited for, and in which version.</summary>
+        public string Request => request;
+
         public bool IsRented => isRented;
 
         public TaskCompletionSource<(byte[] Buffer, int Length)> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);

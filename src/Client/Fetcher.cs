@@ -45,6 +45,9 @@ public sealed class Fetcher(KafkaCluster cluster, string topic) : IAsyncDisposab
         _failure = null;
     }
 
+    /// <summary>Whether something was read that was not taken yet.</summary>
+    public bool HasMore => _fetched.Count > 0;
+
     /// <summary>What was read next; null if there was nothing for so long.</summary>
     public FetchedRecords? TryTake(int waitMs)
     {
@@ -82,7 +85,7 @@ public sealed class Fetcher(KafkaCluster cluster, string topic) : IAsyncDisposab
                         cluster.ForgetLeader(new PartitionId(topic, partition));
                     }
 
-                    await Task.Delay(KafkaCluster.BackoffMs(++tries, error.Error), stop);
+                    await cluster.PauseAsync(++tries, error, stop);
                 }
             }
         }

@@ -77,7 +77,7 @@ public sealed class GroupMember(KafkaCluster cluster, GroupOptions options) : IA
             catch (ClientException error) when (error.IsRetriable)
             {
                 cluster.ForgetCoordinator(KafkaCluster.GroupKey, options.Group);
-                await Task.Delay(KafkaCluster.BackoffMs(tries, error.Error), cancellation);
+                await cluster.PauseAsync(tries, error, cancellation);
             }
         }
     }
@@ -112,7 +112,7 @@ public sealed class GroupMember(KafkaCluster cluster, GroupOptions options) : IA
     public async Task<IReadOnlyDictionary<int, long?>> CommittedAsync(IReadOnlyList<int> partitions, CancellationToken cancellation)
     {
         long giveUpAt = Environment.TickCount64 + options.StallTimeoutMs;
-        return await KafkaCluster.RetryAsync(
+        return await cluster.RetryAsync(
             async () =>
             {
                 try
@@ -138,7 +138,7 @@ public sealed class GroupMember(KafkaCluster cluster, GroupOptions options) : IA
     private async Task<IReadOnlyList<int>?> TryJoinAsync(CancellationToken cancellation)
     {
         BrokerLink link = await CoordinatorAsync(cancellation);
-        short version = link.Version(ApiKey.JoinGroup, 9);
+        short version = link.Version(ApiKey.JoinGroup, 5);
         var request = new JoinGroupRequest
         {
             GroupId = options.Group,
@@ -179,7 +179,7 @@ public sealed class GroupMember(KafkaCluster cluster, GroupOptions options) : IA
             ProtocolType = "consumer",
             ProtocolName = RangeAssignor.Name,
         };
-        if (joined.Leader == joined.MemberId && !joined.SkipAssignment)
+        if (joined.Leader == joined.MemberId)
         {
             request.Assignments.AddRange(
                 (await RangeAssignor.AssignAsync(joined.Members, topic => cluster.PartitionsAsync(topic, cancellation)))
@@ -187,7 +187,7 @@ public sealed class GroupMember(KafkaCluster cluster, GroupOptions options) : IA
         }
 
         SyncGroupResponse synced = await link.CallAsync<SyncGroupRequest, SyncGroupResponse>(
-            request, link.Version(ApiKey.SyncGroup, 5), TimeSpan.FromMilliseconds(options.StallTimeoutMs) + KafkaCluster.CallTimeout, cancellation);
+            request, link.Version(ApiKey.SyncGroup, 3), TimeSpan.FromMilliseconds(options.StallTimeoutMs) + KafkaCluster.CallTimeout, cancellation);
         switch ((KafkaError)synced.ErrorCode)
         {
             case KafkaError.RebalanceInProgress or KafkaError.IllegalGeneration:
@@ -266,7 +266,7 @@ public sealed class GroupMember(KafkaCluster cluster, GroupOptions options) : IA
             GroupInstanceId = options.InstanceId,
         };
         HeartbeatResponse answer = await link.CallAsync<HeartbeatRequest, HeartbeatResponse>(
-            request, link.Version(ApiKey.Heartbeat, 4), TimeSpan.FromMilliseconds(Math.Max(1_000, options.SessionTimeoutMs / 2)), stop);
+            request, link.Version(ApiKey.Heartbeat, 3), TimeSpan.FromMilliseconds(Math.Max(1_000, options.SessionTimeoutMs / 2)), stop);
         switch ((KafkaError)answer.ErrorCode)
         {
             case KafkaError.None:

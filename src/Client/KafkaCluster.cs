@@ -14,7 +14,8 @@ internal enum LinkUse
 
 /// <summary>The cluster as a client sees it: its brokers, who leads and coordinates what, and connections to them.</summary>
 /// <remarks>Owner: its creator. Any thread. Failure: <see cref="ClientException"/>; what is remembered is learnt anew.</remarks>
-public sealed class KafkaCluster(ClientSettings settings) : IAsyncDisposable
+/// <param name="onTrouble">Is told what does not pass by itself at once, now and then while it lasts; from any thread.</param>
+public sealed class KafkaCluster(ClientSettings settings, Action<string>? onTrouble = null) : IAsyncDisposable
 {
     internal const sbyte GroupKey = 0;
     internal const sbyte TransactionKey = 1;
@@ -133,7 +134,7 @@ public sealed class KafkaCluster(ClientSettings settings) : IAsyncDisposable
 
     /// <summary>Repeats what may pass by itself, with growing pauses, until a moment.</summary>
     /// <param name="giveUpAt">By <see cref="Environment.TickCount64"/>.</param>
-    internal static async Task<T> RetryAsync<T>(Func<Task<T>> attempt, long giveUpAt, CancellationToken cancellation)
+    internal async Task<T> RetryAsync<T>(Func<Task<T>> attempt, long giveUpAt, CancellationToken cancellation)
     {
         for (int tries = 1; ; tries++)
         {
@@ -143,13 +144,24 @@ public sealed class KafkaCluster(ClientSettings settings) : IAsyncDisposable
             }
             catch (ClientException error) when (error.IsRetriable && Environment.TickCount64 < giveUpAt)
             {
-                await Task.Delay(BackoffMs(tries, error.Error), cancellation);
+                await PauseAsync(tries, error, cancellation);
             }
         }
     }
 
+    /// <summary>Waits before the next try; somebody should hear of what is tried in vain again and again.</summary>
+    internal Task PauseAsync(int tries, ClientException error, CancellationToken cancellation)
+    {
+        if (tries == 5 || tries % 20 == 0)
+        {
+            onTrouble?.Invoke($"{error.Message}; tried {tries} times, and again");
+        }
+
+        return Task.Delay(BackoffMs(tries, error.Error), cancellation);
+    }
+
     /// <summary>Transactions that have just ended are waited for in shorter steps: their marks are on the way.</summary>
-    internal static int BackoffMs(int tries, KafkaError error) =>
+    private static int BackoffMs(int tries, KafkaError error) =>
         Math.Min(BackoffMsMax, (error == KafkaError.ConcurrentTransactions ? 1 : 10) << Math.Min(tries, 8));
 
     private int? TryGetLeader(PartitionId partition)

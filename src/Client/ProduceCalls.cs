@@ -24,7 +24,7 @@ internal sealed class ProduceCalls(KafkaCluster cluster, string? transactionalId
             }
             catch (ClientException error) when (error.IsRetriable && Environment.TickCount64 < giveUpAt)
             {
-                await Task.Delay(KafkaCluster.BackoffMs(++tries, error.Error), cancellation);
+                await cluster.PauseAsync(++tries, error, cancellation);
             }
         }
     }

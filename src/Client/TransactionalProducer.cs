@@ -240,7 +240,7 @@ public sealed class TransactionalProducer(KafkaCluster cluster, string transacti
     private Task<TResponse> CallAsync<TRequest, TResponse>(
         sbyte type, string key, TRequest request, short maxVersion, Func<TResponse, short> error, string what, long giveUpAt, CancellationToken cancellation)
         where TRequest : class, IKafkaRequest, IKafkaMessage<TRequest>
-        where TResponse : class, IKafkaResponse, IKafkaMessage<TResponse> => KafkaCluster.RetryAsync(
+        where TResponse : class, IKafkaResponse, IKafkaMessage<TResponse> => cluster.RetryAsync(
         async () =>
         {
             try

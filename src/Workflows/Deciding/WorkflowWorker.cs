@@ -43,7 +43,7 @@ public sealed class WorkflowWorker : IDisposable
         _progress = progress;
         _log = log;
         _connection = connection;
-        _cluster = new KafkaCluster(connection.ClientSettings("piperoll-worker"));
+        _cluster = new KafkaCluster(connection.ClientSettings("piperoll-worker"), log.CoordinatorAway);
         string? instance = options.Slot is { } slot ? $"piperoll.{plan.Manifest.Name}.{slot}" : null;
         _member = new GroupMember(
             _cluster, new GroupOptions(plan.Manifest.Group, plan.Manifest.SourceTopic, options.SessionTimeoutMs, options.StallTimeoutMs, instance));
@@ -77,7 +77,9 @@ public sealed class WorkflowWorker : IDisposable
                 {
                     Take(decider, fetched);
                 }
-                else if (IsCommitDue(isIdle: true))
+
+                // Whoever waits for a decision waits for the commit: events that come one after the other must not put it off.
+                if (!_fetcher.HasMore && IsCommitDue(isIdle: true))
                 {
                     CommitAll();
                 }
