@@ -33,9 +33,6 @@ public sealed class TransactionalProducer(KafkaCluster cluster, string transacti
     /// <summary>Whether the second version of transactions is used where it is to be had.</summary>
     internal bool IsSecondVersionWanted { get; init; } = true;
 
-    /// <summary>Something was written or committed that is not ended.</summary>
-    public bool IsOpen => _isOpen;
-
     /// <summary>Learns its id and epoch from the coordinator; whoever used the transactional id before is fenced, and what it left open aborted.</summary>
     public async Task StartAsync(CancellationToken cancellation)
     {
