@@ -137,9 +137,10 @@ internal static class ListCommands
         var policy = new Option<string?>("--policy", "-p") { Description = "A policy that uses the list", HelpName = "FILE" };
         var name = new Option<string?>("--list") { Description = "The list's name in the policy, if it has several", HelpName = "NAME" };
         var events = new Option<string?>("--events", "-i") { Description = "CSV or JSON Lines of past events to decide under both", HelpName = "FILE" };
+        Option<string?> time = PolicyCommands.TimeOption();
         var command = new Command("diff", "What an update changes: in the list, and in the decisions about past events")
         {
-            before, after, policy, name, events, Format, Column,
+            before, after, policy, name, events, time, Format, Column,
         };
         command.SetAction(parsed =>
         {
@@ -152,7 +153,7 @@ internal static class ListCommands
 
             var difference = ListDifference.Between(old, now);
             ReplayReport? decisions = parsed.GetValue(policy) is { } path
-                ? Compare(PolicyCommands.Load(path), parsed.GetValue(name), old, now, parsed.GetRequiredValue(events)!)
+                ? Compare(PolicyCommands.Load(path), parsed.GetValue(name), old, now, parsed.GetRequiredValue(events)!, parsed.GetValue(time))
                 : null;
             if (parsed.IsJson())
             {
@@ -167,12 +168,12 @@ internal static class ListCommands
         return command;
     }
 
-    private static ReplayReport Compare(PolicyBundle policy, string? list, ListDocument old, ListDocument now, string events)
+    private static ReplayReport Compare(PolicyBundle policy, string? list, ListDocument old, ListDocument now, string events, string? time)
     {
         string name = list ?? (policy.Lists.Count == 1 ? policy.Lists[0].Name : throw new UsageException(
             $"name the list with --list: the policy has {string.Join(", ", policy.Lists.Select(each => each.Name))}"));
         return PolicyTrial.Compare(
-            CaptureSource.Open(events, new CaptureHints { Policy = policy.Event }),
+            CaptureSource.Open(events, new CaptureHints { Policy = policy.Event, TimeField = time }),
             policy.WithList(name, old),
             policy.WithList(name, now),
             samplesMax: 10,

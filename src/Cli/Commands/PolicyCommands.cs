@@ -128,7 +128,8 @@ internal static class PolicyCommands
             Description = "CSV or JSON Lines of events; left out: the cases in NAME.cases.jsonl beside the policy",
             HelpName = "FILE",
         };
-        var command = new Command("test", "Decides a file of events, or unit cases, under a policy, without any cluster") { file, events };
+        Option<string?> time = TimeOption();
+        var command = new Command("test", "Decides a file of events, or unit cases, under a policy, without any cluster") { file, events, time };
         command.SetAction(parsed =>
         {
             PolicyBundle policy = Load(parsed.GetRequiredValue(file));
@@ -138,7 +139,7 @@ internal static class PolicyCommands
             }
 
             TrialReport report = PolicyTrial.Run(
-                CaptureSource.Open(input, new CaptureHints { Policy = policy.Event }), policy);
+                CaptureSource.Open(input, new CaptureHints { Policy = policy.Event, TimeField = parsed.GetValue(time) }), policy);
             if (parsed.IsJson())
             {
                 console.WriteJson(new { policy = policy.Hash, report });
@@ -160,6 +161,12 @@ internal static class PolicyCommands
         });
         return command;
     }
+
+    internal static Option<string?> TimeOption() => new("--time")
+    {
+        Description = "Column of --events that is the records' time (else the policy's own; needed if that says `time: record`)",
+        HelpName = "COLUMN",
+    };
 
     private static int TestCases(CliConsole console, ParseResult parsed, PolicyBundle policy, PolicyFiles files)
     {
@@ -236,9 +243,10 @@ internal static class PolicyCommands
             Description = "CSV or JSON Lines of events to decide under both",
             HelpName = "FILE",
         };
+        Option<string?> time = TimeOption();
         var command = new Command(
             "diff",
-            "What differs between two policies: in their text, and in their decisions about given events") { before, after, events };
+            "What differs between two policies: in their text, and in their decisions about given events") { before, after, events, time };
         command.SetAction(parsed =>
         {
             PolicyBundle old = Load(parsed.GetRequiredValue(before));
@@ -248,7 +256,8 @@ internal static class PolicyCommands
             List<string> lists = Differences(old.Lists, now.Lists, list => list.Name, (left, right) => left.Hash == right.Hash);
             ReplayReport? decisions = parsed.GetValue(events) is { } file
                 ? PolicyTrial.Compare(
-                    CaptureSource.Open(file, new CaptureHints { Policy = old.Event }), old, now, samplesMax: 10, TimeProvider.System)
+                    CaptureSource.Open(file, new CaptureHints { Policy = old.Event, TimeField = parsed.GetValue(time) }),
+                    old, now, samplesMax: 10, TimeProvider.System)
                 : null;
             if (parsed.IsJson())
             {

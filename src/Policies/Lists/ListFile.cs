@@ -79,6 +79,7 @@ public static class ListFile
         ListFormat.Json => JsonList.Read(content),
         ListFormat.OfacCsv => OfacCsv.Read(TextOf(content), aliases is null ? null : TextOf(aliases)),
         ListFormat.OfacXml => OfacXml.Read(content),
+        ListFormat.OfacAdvancedXml => OfacAdvancedXml.Read(content),
         _ => UnXml.Read(content),
     });
 

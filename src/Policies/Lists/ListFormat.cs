@@ -20,6 +20,9 @@ public enum ListFormat
     /// <summary>The SDN list of the US Treasury as XML: SDN.XML.</summary>
     OfacXml,
 
+    /// <summary>The lists of the US Treasury in the Advanced Sanctions List Standard: SDN_ADVANCED.XML.</summary>
+    OfacAdvancedXml,
+
     /// <summary>The consolidated list of the UN Security Council as XML.</summary>
     UnXml,
 }
@@ -35,6 +38,7 @@ public static class ListFormats
         ["json"] = ListFormat.Json,
         ["ofac-csv"] = ListFormat.OfacCsv,
         ["ofac-xml"] = ListFormat.OfacXml,
+        ["ofac-advanced-xml"] = ListFormat.OfacAdvancedXml,
         ["un-xml"] = ListFormat.UnXml,
     };
 
@@ -44,7 +48,10 @@ public static class ListFormats
         ReadOnlySpan<byte> start = content.TrimStart("\uFEFF \t\r\n"u8);
         if (start.StartsWith("<"u8))
         {
-            return content[..Math.Min(content.Length, 4_096)].IndexOf("sdnList"u8) >= 0 ? ListFormat.OfacXml : ListFormat.UnXml;
+            ReadOnlySpan<byte> beginning = content[..Math.Min(content.Length, 4_096)];
+            return beginning.IndexOf("<sdnList"u8) >= 0 ? ListFormat.OfacXml
+                : beginning.IndexOf("<Sanctions"u8) >= 0 ? ListFormat.OfacAdvancedXml
+                : ListFormat.UnXml;
         }
         if (start.StartsWith("["u8) || start.StartsWith("{"u8))
         {

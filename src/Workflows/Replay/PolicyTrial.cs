@@ -1,5 +1,6 @@
 using PipeRoll.Policies;
 using PipeRoll.Workflows.Capture;
+using PipeRoll.Workflows.Kafka;
 using PipeRoll.Workflows.Scoring;
 
 namespace PipeRoll.Workflows.Replay;
@@ -24,6 +25,7 @@ public static class PolicyTrial
         long broken = 0;
         long fallbacks = 0;
         long events = 0;
+        RequireTimes(source, policy);
         var engine = new DecisionEngine(policy, source.Name, 0);
         using ISourceReader reader = source.Read();
         while (reader.TryNext(out SourceRow row))
@@ -55,6 +57,8 @@ public static class PolicyTrial
     public static ReplayReport Compare(CaptureSource source, PolicyBundle before, PolicyBundle after, int samplesMax, TimeProvider time)
     {
         var tally = new ReplayTally(samplesMax) { SawOtherVersion = before.Hash != after.Hash, FirstTick = time.GetTimestamp() };
+        RequireTimes(source, before);
+        RequireTimes(source, after);
         var first = new DecisionEngine(before, source.Name, 0);
         var second = new DecisionEngine(after, source.Name, 0);
         using ISourceReader reader = source.Read();
@@ -80,5 +84,16 @@ public static class PolicyTrial
 
         tally.LastTick = time.GetTimestamp();
         return tally.Report(after.Hash, time);
+    }
+
+    /// <exception cref="WorkflowException">The policy takes the records' time, and nothing in the file is to be that.</exception>
+    private static void RequireTimes(CaptureSource source, PolicyBundle policy)
+    {
+        if (policy.Event.TimeField.Length == 0 && source.Schema.TimeField is null)
+        {
+            throw new WorkflowException(
+                $"policy '{policy.Name}' says `time: record`, and a file has no records: name the column of {source.Name} with their time with --time "
+                + $"({string.Join(", ", source.Columns)})");
+        }
     }
 }

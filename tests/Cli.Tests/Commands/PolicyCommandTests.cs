@@ -57,6 +57,21 @@ public sealed class PolicyCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task A_policy_about_the_records_time_is_told_which_column_that_is()
+    {
+        string timeless = Write("r.yaml", Policy.Replace("{ field: time, format: iso8601 }", "record").Replace(", time: timestamp", ""));
+        CliResult refused = await Cli.RunAsync($"policy test {timeless} -i {_events}");
+        Assert.NotEqual(0, refused.ExitCode);
+        Assert.Contains("--time (account, amount, time, label)", refused.Error);
+        string days = Write("days.csv", "account,amount,at\nA,60,2026-01-01\nA,60,2026-01-02\nA,60,2026-01-02\n");
+        CliResult result = await Cli.RunAsync($"policy test {timeless} -i {days} --time at --output json");
+        Assert.Equal(0, result.ExitCode);
+        using JsonDocument json = JsonDocument.Parse(result.Output);
+        Assert.Equal(1, json.RootElement.GetProperty("report").GetProperty("outcomes").GetProperty("block").GetInt64());
+        Assert.Contains("0 of 3 outcomes change", (await Cli.RunAsync($"policy diff {timeless} {timeless} -i {days} --time at")).Output);
+    }
+
+    [Fact]
     public async Task Diff_says_what_changed_in_the_text_and_in_the_decisions()
     {
         CliResult result = await Cli.RunAsync($"policy diff {_first} {_second} -i {_events}");
