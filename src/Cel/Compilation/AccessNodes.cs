@@ -36,7 +36,16 @@ internal sealed class VariableFieldNode(int slot, CelStructType type, int index)
 
     public override CelValue Evaluate(ref Frame frame) => Access.KnownField(in frame.Variables[slot], type, index, _missing);
 
-    public override string? Text(ref Frame frame) => Known(ref frame)?.TryGetString(index);
+    public override bool TryUtf8(scoped ref Frame frame, out ReadOnlySpan<byte> utf8)
+    {
+        if (Known(ref frame) is { } known)
+        {
+            return known.TryGetUtf8(index, out utf8);
+        }
+
+        utf8 = default;
+        return false;
+    }
 
     public override bool TryInt(ref Frame frame, out long result)
     {
@@ -64,7 +73,7 @@ internal sealed class VariableFieldNode(int slot, CelStructType type, int index)
 
     /// <summary>The variable's struct if it is of the type that the index belongs to.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private CelStruct? Known(ref Frame frame)
+    private CelStruct? Known(scoped ref Frame frame)
     {
         ref readonly CelValue value = ref frame.Variables[slot];
         if (value.Kind != CelKind.Struct)

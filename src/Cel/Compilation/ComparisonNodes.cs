@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Runtime.CompilerServices;
+using System.Text;
 
 namespace PipeRoll.Cel.Compilation;
 
@@ -193,11 +194,13 @@ internal sealed class EqualityNode(Node left, Node right, bool wanted) : TestNod
 /// <summary><c>text == 'constant'</c> or its opposite.</summary>
 internal sealed class StringConstantEqualityNode(Node left, string right, bool wanted) : TestNode
 {
+    private readonly byte[]? _utf8 = Utf8Constant.Of(right);
+
     public override Truth Test(ref Frame frame)
     {
-        if (left.Text(ref frame) is { } text)
+        if (_utf8 is not null && left.TryUtf8(ref frame, out ReadOnlySpan<byte> text))
         {
-            return string.Equals(text, right) == wanted ? Truth.True : Truth.False;
+            return text.SequenceEqual(_utf8) == wanted ? Truth.True : Truth.False;
         }
 
         CelValue a = left.Evaluate(ref frame);
@@ -254,18 +257,41 @@ internal sealed class InNode(Node element, Node container) : TestNode
 }
 
 /// <summary>Membership in a constant list of strings.</summary>
-internal sealed class InStringsNode(Node element, IEnumerable<string> elements) : TestNode
+internal sealed class InStringsNode : TestNode
 {
-    private readonly FrozenSet<string> _elements = elements.ToFrozenSet(StringComparer.Ordinal);
+    /// <summary>Up to here comparing with each is as fast as a hash.</summary>
+    private const int FewMax = 8;
+
+    private readonly Node _element;
+    private readonly FrozenSet<string> _elements;
+
+    /// <summary>Null if there are more than a few.</summary>
+    private readonly byte[][]? _few;
+
+    public InStringsNode(Node element, IEnumerable<string> elements)
+    {
+        _element = element;
+        _elements = elements.ToFrozenSet(StringComparer.Ordinal);
+        byte[]?[] utf8 = [.. _elements.Take(FewMax + 1).Select(Utf8Constant.Of)];
+        _few = utf8.Length <= FewMax && !utf8.Contains(null) ? [.. utf8.OfType<byte[]>()] : null;
+    }
 
     public override Truth Test(ref Frame frame)
     {
-        if (element.Text(ref frame) is { } text)
+        if (_few is not null && _element.TryUtf8(ref frame, out ReadOnlySpan<byte> text))
         {
-            return _elements.Contains(text) ? Truth.True : Truth.False;
+            foreach (byte[] one in _few)
+            {
+                if (text.SequenceEqual(one))
+                {
+                    return Truth.True;
+                }
+            }
+
+            return Truth.False;
         }
 
-        CelValue wanted = element.Evaluate(ref frame);
+        CelValue wanted = _element.Evaluate(ref frame);
         switch (wanted.Kind)
         {
             case CelKind.String:
@@ -295,5 +321,16 @@ internal sealed class InConstantNode(Node element, IEnumerable<CelValue> element
         }
 
         return _elements.Contains(wanted) ? Truth.True : Truth.False;
+    }
+}
+
+/// <summary>A constant text as UTF-8.</summary>
+internal static class Utf8Constant
+{
+    /// <summary>Null for half of a surrogate pair: it has no UTF-8, and so equals none.</summary>
+    public static byte[]? Of(string text)
+    {
+        byte[] utf8 = Encoding.UTF8.GetBytes(text);
+        return Encoding.UTF8.GetString(utf8) == text ? utf8 : null;
     }
 }

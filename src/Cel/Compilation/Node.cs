@@ -21,8 +21,12 @@ internal abstract class Node
         return Truth.Error;
     }
 
-    /// <summary>A text that can be had without a value around it; null if it must be asked for by <see cref="Evaluate"/>.</summary>
-    public virtual string? Text(ref Frame frame) => null;
+    /// <summary>A text that can be had as valid UTF-8; false if it must be asked for by <see cref="Evaluate"/>.</summary>
+    public virtual bool TryUtf8(scoped ref Frame frame, out ReadOnlySpan<byte> utf8)
+    {
+        utf8 = default;
+        return false;
+    }
 
     /// <summary>Evaluates to an int; false with <see cref="Frame.Error"/> otherwise.</summary>
     public virtual bool TryInt(ref Frame frame, out long result)

@@ -109,8 +109,12 @@ public abstract class CelStruct
         return false;
     }
 
-    /// <summary>A field that is a text. Null: ask <see cref="GetField"/>.</summary>
-    public virtual string? TryGetString(int index) => null;
+    /// <summary>A field that is a text, as valid UTF-8, so that comparing it needs no string. False: ask <see cref="GetField"/>.</summary>
+    public virtual bool TryGetUtf8(int index, out ReadOnlySpan<byte> utf8)
+    {
+        utf8 = default;
+        return false;
+    }
 
     /// <summary>As <see cref="CelList.Weight"/>.</summary>
     internal virtual long Weight => 1;

@@ -19,13 +19,16 @@ public sealed class DecisionEngine
     private readonly CompiledRule[] _rules;
     private readonly WindowEvaluator[] _windows;
     private readonly StateChain _chain;
-    private readonly EventReader _reader;
     private readonly WindowValues _windowValues;
     private readonly CelValue[] _variables = new CelValue[CompiledPolicy.SlotCount];
     private readonly RuleResults _results;
     private readonly OutcomeCombiner _combiner;
     private readonly RecordWriter _records;
     private readonly Decision _decision;
+
+    /// <summary>The event that is being decided, and the one that may have been read ahead of it.</summary>
+    private EventIntake _event;
+    private EventIntake _next;
 
     /// <summary>The state before the first event.</summary>
     public DecisionEngine(PolicyBundle policy, string topic, int partition)
@@ -43,11 +46,12 @@ public sealed class DecisionEngine
         CompiledPolicy compiled = policy.Compiled;
         _rules = compiled.Rules;
         _chain = new StateChain(stateHash);
-        var slots = new EventSlots(compiled.EventType, policy.Event.Fields.Count, new TextCache());
-        _windows = [.. compiled.Windows.Select((window, i) => new WindowEvaluator(window, windows[i], slots))];
-        _reader = new EventReader(policy.Event, slots);
+        var texts = new TextCache();
+        _event = new EventIntake(policy.Event, compiled, texts);
+        _next = new EventIntake(policy.Event, compiled, texts);
+        _windows = [.. compiled.Windows.Select((window, i) => new WindowEvaluator(window, windows[i], i))];
         _windowValues = new WindowValues(compiled.WindowsType, _windows.Length);
-        _variables[CompiledPolicy.EventSlot] = CelValue.Struct(slots);
+        _variables[CompiledPolicy.EventSlot] = _event.Value;
         _variables[CompiledPolicy.ListsSlot] = CelValue.Struct(compiled.Lists);
         _variables[CompiledPolicy.WindowsSlot] = CelValue.Struct(_windowValues);
         _results = new RuleResults(_rules.Length);
@@ -80,12 +84,13 @@ public sealed class DecisionEngine
     /// <param name="recordTimestampMs">The record's timestamp, in milliseconds since 1970.</param>
     /// <param name="key">The record's key; a null key and an empty one are the same here.</param>
     /// <param name="valueJson">The record's value; a null value and an empty one are the same here.</param>
+    /// <param name="next">The event that is expected after this one, if it is known.</param>
     /// <returns>The decision, valid until the next call.</returns>
     /// <exception cref="InvalidOperationException">The offset was already folded.</exception>
-    public Decision Decide(long offset, long recordTimestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> valueJson)
+    public Decision Decide(long offset, long recordTimestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> valueJson, UpcomingEvent next = default)
     {
         // 1. State: the chain and the windows.
-        string? unreadable = Advance(offset, recordTimestampMs, key, valueJson);
+        string? unreadable = Advance(offset, recordTimestampMs, key, valueJson, next);
 
         // 2. Rules, over the event and the windows' values.
         _results.Clear();
@@ -93,12 +98,13 @@ public sealed class DecisionEngine
         {
             EvaluateRules();
         }
+        FetchEventsAhead();
 
         // 3. One outcome out of all rules.
         _combiner.Combine(_decision, _results, unreadable is not null);
 
         // 4. The record.
-        long? eventTimeMs = unreadable is null ? _reader.EventTimeMs : null;
+        long? eventTimeMs = unreadable is null ? _event.TimeMs : null;
         _decision.EventTimeMs = eventTimeMs ?? recordTimestampMs;
         _records.Begin(offset, recordTimestampMs, eventTimeMs, key, _chain);
         _decision.Record = _records.Complete(_decision, _combiner, _results, _windows, _variables, unreadable);
@@ -111,9 +117,13 @@ public sealed class DecisionEngine
     /// <param name="recordTimestampMs">As for <see cref="Decide"/>.</param>
     /// <param name="key">As for <see cref="Decide"/>.</param>
     /// <param name="valueJson">As for <see cref="Decide"/>.</param>
+    /// <param name="next">As for <see cref="Decide"/>.</param>
     /// <exception cref="InvalidOperationException">The offset was already folded.</exception>
-    public void Fold(long offset, long recordTimestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> valueJson) =>
-        Advance(offset, recordTimestampMs, key, valueJson);
+    public void Fold(long offset, long recordTimestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> valueJson, UpcomingEvent next = default)
+    {
+        Advance(offset, recordTimestampMs, key, valueJson, next);
+        FetchEventsAhead();
+    }
 
     /// <summary>The state as bytes (docs/formats/snapshot.md). Equal states give equal bytes.</summary>
     public byte[] Snapshot()
@@ -160,7 +170,7 @@ public sealed class DecisionEngine
     }
 
     /// <summary>Returns null, or why the event could not be read; the chain has it in any case.</summary>
-    private string? Advance(long offset, long recordTimestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> valueJson)
+    private string? Advance(long offset, long recordTimestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> valueJson, UpcomingEvent next)
     {
         if (offset < NextOffset)
         {
@@ -168,49 +178,104 @@ public sealed class DecisionEngine
                 $"{Topic}/{Partition}: offset {offset} was folded already; the next is {NextOffset} or later.");
         }
         NextOffset = offset + 1;
-        string? unreadable = _reader.Read(valueJson, recordTimestampMs);
+        bool wasAhead = _next.TakeIfCame(valueJson, recordTimestampMs);
+        string? unreadable = null;
+        if (wasAhead)
+        {
+            (_event, _next) = (_next, _event);
+            _variables[CompiledPolicy.EventSlot] = _event.Value;
+        }
+        else
+        {
+            unreadable = _event.Read(valueJson, recordTimestampMs);
+        }
+        ReadAhead(next);
         if (unreadable is not null)
         {
-            _chain.Digest(offset, recordTimestampMs, key, valueJson);
-            _chain.Link();
+            Chain(offset, recordTimestampMs, key, valueJson);
             return unreadable;
         }
-        // The windows' keys are somewhere in memory: hashing goes on while they are under way.
-        FetchBuckets();
-        _chain.Digest(offset, recordTimestampMs, key, valueJson);
-        FetchSlots();
-        _chain.Link();
-        FetchEvents();
+        if (wasAhead)
+        {
+            Chain(offset, recordTimestampMs, key, valueJson);
+        }
+        else
+        {
+            FetchAndChain(offset, recordTimestampMs, key, valueJson);
+        }
         for (int i = 0; i < _windows.Length; i++)
         {
-            _windowValues.Set(i, _windows[i].Observe(_variables, _reader.EventTimeMs));
+            _windowValues.Set(i, _windows[i].Observe(_event, _variables));
         }
+        FetchSlotsAhead();
         return null;
     }
 
-    private void FetchBuckets()
+    private void ReadAhead(UpcomingEvent next)
     {
-        WindowEvaluator? before = null;
-        foreach (WindowEvaluator window in _windows)
+        if (next.ValueJson.Length > 0)
         {
-            window.FetchBucket(before);
-            before = window;
+            _next.ReadAhead(next.ValueJson, next.RecordTimestampMs);
+        }
+        if (_next.IsAhead)
+        {
+            FetchBuckets(_next);
         }
     }
 
-    private void FetchSlots()
+    private void Chain(long offset, long recordTimestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> valueJson)
+    {
+        _chain.Digest(offset, recordTimestampMs, key, valueJson);
+        _chain.Link();
+    }
+
+    /// <summary>The windows' keys are somewhere in memory: hashing goes on while they are under way.</summary>
+    private void FetchAndChain(long offset, long recordTimestampMs, ReadOnlySpan<byte> key, ReadOnlySpan<byte> valueJson)
+    {
+        FetchBuckets(_event);
+        _chain.Digest(offset, recordTimestampMs, key, valueJson);
+        FetchSlots(_event);
+        _chain.Link();
+        FetchEvents(_event);
+    }
+
+    private void FetchBuckets(EventIntake intake)
     {
         foreach (WindowEvaluator window in _windows)
         {
-            window.FetchSlot();
+            window.FetchBucket(intake);
         }
     }
 
-    private void FetchEvents()
+    private void FetchSlots(EventIntake intake)
     {
         foreach (WindowEvaluator window in _windows)
         {
-            window.FetchEvents();
+            window.FetchSlot(intake);
+        }
+    }
+
+    private void FetchEvents(EventIntake intake)
+    {
+        foreach (WindowEvaluator window in _windows)
+        {
+            window.FetchEvents(intake);
+        }
+    }
+
+    private void FetchSlotsAhead()
+    {
+        if (_next.IsAhead)
+        {
+            FetchSlots(_next);
+        }
+    }
+
+    private void FetchEventsAhead()
+    {
+        if (_next.IsAhead)
+        {
+            FetchEvents(_next);
         }
     }
 

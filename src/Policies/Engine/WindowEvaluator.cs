@@ -11,7 +11,7 @@ namespace PipeRoll.Policies.Engine;
 /// Folds events into the state of one window and says what the window gives for each. A window whose expressions cannot be evaluated
 /// for an event is left as it was, and its value is the error. Owner: one engine.
 /// </summary>
-internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state, EventSlots slots)
+internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state, int index)
 {
     /// <summary>The longest key or text, so that what a window keeps has a bound in bytes.</summary>
     private const int TextBytesMax = 1_024;
@@ -21,9 +21,6 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
     private readonly double _valueMax = compiled.Window.Aggregate == WindowAggregate.StdDev ? ExactSquares.ValueMax : ExactSum.ValueMax;
     private readonly byte[] _keyBuffer = new byte[TextBytesMax];
     private readonly byte[] _textBuffer = new byte[TextBytesMax];
-
-    private bool _hasHash;
-    private int _hash;
 
     public PolicyWindow Window => _window;
 
@@ -37,37 +34,38 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
 
     /// <summary>
     /// The first of three steps, with other work between them, that let what <see cref="Observe"/> will read travel from memory meanwhile.
-    /// A window with the same key as <paramref name="before"/> has the same hash.
+    /// A window with the same key as the one before it has the same hash.
     /// </summary>
-    public void FetchBucket(WindowEvaluator? before)
+    public void FetchBucket(EventIntake intake)
     {
-        ReadOnlySpan<byte> key = default;
-        _hasHash = KeyField >= 0 && slots.TryGetUtf8(KeyField, out key) && key.Length <= TextBytesMax;
-        if (_hasHash)
+        if (KeyField < 0 || !intake.Slots.TryGetUtf8(KeyField, out ReadOnlySpan<byte> key) || key.Length > TextBytesMax)
         {
-            _hash = before is { _hasHash: true } && before.KeyField == KeyField ? before._hash : KeyTable.HashOf(key);
-            state.Keys.FetchBucket(_hash);
+            return;
+        }
+        bool isAsBefore = index > 0 && intake.KeyOf(index - 1) is { IsKnown: true } before && before.Field == KeyField;
+        int hash = isAsBefore ? intake.KeyOf(index - 1).Hash : KeyTable.HashOf(key);
+        intake.KeyOf(index) = new EventIntake.KeyHash(true, KeyField, hash);
+        state.Keys.FetchBucket(hash);
+    }
+
+    public void FetchSlot(EventIntake intake)
+    {
+        if (intake.KeyOf(index) is { IsKnown: true } key)
+        {
+            state.Keys.FetchSlot(key.Hash);
         }
     }
 
-    public void FetchSlot()
+    public void FetchEvents(EventIntake intake)
     {
-        if (_hasHash)
+        if (intake.KeyOf(index) is { IsKnown: true } key)
         {
-            state.Keys.FetchSlot(_hash);
-        }
-    }
-
-    public void FetchEvents()
-    {
-        if (_hasHash)
-        {
-            state.Keys.FetchEvents(_hash);
+            state.Keys.FetchEvents(key.Hash);
         }
     }
 
     /// <summary>Folds the event, and gives the value that rules see.</summary>
-    public CelValue Observe(ReadOnlySpan<CelValue> variables, long eventTimeMs)
+    public CelValue Observe(EventIntake intake, ReadOnlySpan<CelValue> variables)
     {
         IsClipped = false;
         IsEmpty = false;
@@ -76,7 +74,7 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
         {
             return CelValue.Error(error!);
         }
-        if (TakeText(compiled.Key, compiled.KeyField, variables, _keyBuffer, "key", out ReadOnlySpan<byte> key) is { } noKey)
+        if (TakeText(intake.Slots, compiled.Key, compiled.KeyField, variables, _keyBuffer, "key", out ReadOnlySpan<byte> key) is { } noKey)
         {
             // An event that is none of the window's business needs no key.
             return counts ? CelValue.Error(noKey) : Reading(state.Empty());
@@ -86,14 +84,15 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
         if (counts && compiled.Value is { } program)
         {
             CelError? problem = _isDistinct
-                ? TakeText(program, compiled.ValueField, variables, _textBuffer, "value", out text)
+                ? TakeText(intake.Slots, program, compiled.ValueField, variables, _textBuffer, "value", out text)
                 : TakeNumber(program.Evaluate(variables), out value);
             if (problem is not null)
             {
                 return CelValue.Error(problem);
             }
         }
-        return Reading(state.Observe(key, _hasHash ? _hash : KeyTable.HashOf(key), eventTimeMs, counts, value, text));
+        int hash = intake.KeyOf(index) is { IsKnown: true } known ? known.Hash : KeyTable.HashOf(key);
+        return Reading(state.Observe(key, hash, intake.TimeMs, counts, value, text));
     }
 
     private CelValue Reading(WindowReading reading)
@@ -134,7 +133,7 @@ internal sealed class WindowEvaluator(CompiledWindow compiled, KeyedWindow state
 
     /// <summary>A key or text in UTF-8: the field's own bytes where the expression is just a field.</summary>
     private CelError? TakeText(
-        CelProgram program, int field, ReadOnlySpan<CelValue> variables, byte[] buffer, string what, out ReadOnlySpan<byte> text)
+        EventSlots slots, CelProgram program, int field, ReadOnlySpan<CelValue> variables, byte[] buffer, string what, out ReadOnlySpan<byte> text)
     {
         if (field >= 0 && slots.TryGetUtf8(field, out text))
         {

@@ -19,11 +19,19 @@ internal sealed class EventReader
     private readonly bool _hasDefaults;
     private readonly EventSlots _slots;
 
+    /// <summary>Null where no event can be plain.</summary>
+    private readonly PlainEvents? _plain;
+
     /// <summary>Null where all fields are at the top level.</summary>
     private readonly EventPaths? _paths;
     private byte[] _buffer = new byte[1_024];
+    private int _length;
+    private long _timestampMs;
 
-    public EventReader(EventSchema schema, EventSlots slots)
+    /// <param name="schema">What is read.</param>
+    /// <param name="slots">Filled.</param>
+    /// <param name="takesPlain">Whether plain events go the shorter way; it makes no difference but time.</param>
+    public EventReader(EventSchema schema, EventSlots slots, bool takesPlain = true)
     {
         _schema = schema;
         _slots = slots;
@@ -31,6 +39,7 @@ internal sealed class EventReader
         _seen = new bool[_names.Length];
         _timeIndex = schema.Fields.ToList().FindIndex(field => field.Name == schema.TimeField);
         _paths = EventPaths.Of(schema.Fields);
+        _plain = takesPlain && PlainEvents.CanRead(schema) ? new PlainEvents(schema, slots, _timeIndex) : null;
         _defaults = [.. schema.Fields.Select(DefaultOf)];
         _hasDefaults = schema.Fields.Any(field => field.Default is not null);
     }
@@ -44,10 +53,16 @@ internal sealed class EventReader
     /// <summary>When the event happened, in milliseconds since 1970; set by a successful <see cref="Read"/>.</summary>
     public long EventTimeMs { get; private set; }
 
+    /// <summary>Whether the last <see cref="Read"/> was of this event.</summary>
+    public bool HasRead(ReadOnlySpan<byte> json, long recordTimestampMs) =>
+        recordTimestampMs == _timestampMs && json.SequenceEqual(_buffer.AsSpan(0, _length));
+
     /// <summary>Fills the slots.</summary>
     /// <returns>Null, or what is wrong with the event, in words that depend on nothing but the event.</returns>
     public string? Read(ReadOnlySpan<byte> json, long recordTimestampMs)
     {
+        _length = 0;
+        _timestampMs = recordTimestampMs;
         if (json.Length == 0)
         {
             return "the event has no value";
@@ -61,12 +76,33 @@ internal sealed class EventReader
             _buffer = new byte[json.Length * 2];
         }
         json.CopyTo(_buffer);
+        _length = json.Length;
+        Begin(recordTimestampMs);
+        if (_plain is not null)
+        {
+            long timeMs = recordTimestampMs;
+            if (_plain.TryRead(_buffer.AsSpan(0, json.Length), _seen, ref timeMs))
+            {
+                EventTimeMs = timeMs;
+                return CheckComplete(recordTimestampMs);
+            }
+            Begin(recordTimestampMs);
+        }
+        return ReadTokens(json.Length, recordTimestampMs);
+    }
+
+    private void Begin(long recordTimestampMs)
+    {
+        EventTimeMs = recordTimestampMs;
         _slots.Begin(_buffer);
         Array.Clear(_seen);
-        var reader = new Utf8JsonReader(_buffer.AsSpan(0, json.Length), new JsonReaderOptions { MaxDepth = 64 });
+    }
+
+    private string? ReadTokens(int length, long recordTimestampMs)
+    {
+        var reader = new Utf8JsonReader(_buffer.AsSpan(0, length), new JsonReaderOptions { MaxDepth = 64 });
         try
         {
-            EventTimeMs = recordTimestampMs;
             return (_paths is null ? ReadObject(ref reader) : ReadTree(ref reader, _paths)) ?? CheckComplete(recordTimestampMs);
         }
         catch (JsonException)
@@ -315,7 +351,7 @@ internal sealed class EventReader
             {
                 return false;
             }
-            (seconds, nanos) = Split(ms);
+            (seconds, nanos) = EventTimes.Split(ms);
         }
         CelValue value = CelValue.Timestamp(seconds, nanos);
         _slots.Set(index, value);
@@ -330,64 +366,24 @@ internal sealed class EventReader
     {
         if (reader.TryGetInt64(out long whole))
         {
-            return TryScale(whole, field.Format, field.StepMs, out ms);
+            return EventTimes.TryScale(whole, field.Format, field.StepMs, out ms);
         }
         ms = 0;
-        return reader.TryGetDouble(out double fraction) && TryScale(fraction, field.Format, field.StepMs, out ms);
+        return reader.TryGetDouble(out double fraction) && EventTimes.TryScale(fraction, field.Format, field.StepMs, out ms);
     }
 
     private bool SetTime(long value)
     {
-        bool scaled = TryScale(value, _schema.TimeFormat, _schema.StepMs, out long ms);
+        bool scaled = EventTimes.TryScale(value, _schema.TimeFormat, _schema.StepMs, out long ms);
         EventTimeMs = ms;
         return scaled;
     }
 
     private bool SetTime(double value)
     {
-        bool scaled = TryScale(value, _schema.TimeFormat, _schema.StepMs, out long ms);
+        bool scaled = EventTimes.TryScale(value, _schema.TimeFormat, _schema.StepMs, out long ms);
         EventTimeMs = ms;
         return scaled;
-    }
-
-    private static bool TryScale(long value, TimeFormat format, long stepMs, out long ms)
-    {
-        Int128 wide = (Int128)value * UnitMs(format, stepMs);
-        ms = InRange(wide) ? (long)wide : 0;
-        return InRange(wide);
-    }
-
-    /// <summary>Fractions of a second are cut off at the millisecond; a step is whole.</summary>
-    private static bool TryScale(double value, TimeFormat format, long stepMs, out long ms)
-    {
-        ms = 0;
-        if (format == TimeFormat.Step && value != Math.Floor(value))
-        {
-            return false;
-        }
-        double wide = Math.Floor(value * UnitMs(format, stepMs));
-        if (Math.Abs(wide) > 9e15 || !InRange((Int128)wide))
-        {
-            return false;
-        }
-        ms = (long)wide;
-        return true;
-    }
-
-    private static long UnitMs(TimeFormat format, long stepMs) => format switch
-    {
-        TimeFormat.UnixSeconds => 1_000,
-        TimeFormat.Step => stepMs,
-        _ => 1,
-    };
-
-    /// <summary>The years 0001 to 9999.</summary>
-    private static bool InRange(Int128 ms) => ms >= -62_135_596_800_000 && ms <= 253_402_300_799_999;
-
-    private static (long Seconds, int Nanos) Split(long ms)
-    {
-        long seconds = Math.DivRem(ms, 1_000, out long rest);
-        return rest < 0 ? (seconds - 1, (int)(rest + 1_000) * 1_000_000) : (seconds, (int)rest * 1_000_000);
     }
 
     private string? CheckComplete(long recordTimestampMs)

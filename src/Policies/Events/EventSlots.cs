@@ -45,7 +45,7 @@ internal sealed class EventSlots(CelStructType type, int count, TextCache texts)
     }
 
     /// <summary>The bytes of a text as they came; false if the field is none, or was written with escapes.</summary>
-    public bool TryGetUtf8(int index, out ReadOnlySpan<byte> utf8)
+    public override bool TryGetUtf8(int index, out ReadOnlySpan<byte> utf8)
     {
         bool isText = _states[index] is SlotState.LazyText or SlotState.ReadText;
         utf8 = isText ? _bytes.AsSpan(_starts[index], _lengths[index]) : default;
@@ -69,13 +69,6 @@ internal sealed class EventSlots(CelStructType type, int count, TextCache texts)
         value = isDouble ? held.DoubleValue : 0;
         return isDouble;
     }
-
-    public override string? TryGetString(int index) => _states[index] switch
-    {
-        SlotState.ReadText => _values[index].StringValue,
-        SlotState.LazyText => GetField(index).StringValue,
-        _ => null,
-    };
 
     public override CelValue GetField(int index)
     {

@@ -7,9 +7,12 @@ namespace PipeRoll.Policies.Windows;
 internal sealed class KeyTable
 {
     private const int None = -1;
+
+    /// <summary>So many that nearly every key is the first in its bucket: only the first is asked of memory early.</summary>
+    private const int BucketsPerKey = 4;
     private readonly Stack<int> _free = new();
     private WindowSeries[] _series = new WindowSeries[16];
-    private int[] _buckets = NewBuckets(16);
+    private int[] _buckets = NewBuckets(64);
     private int _used;
 
     public int Count { get; private set; }
@@ -39,7 +42,7 @@ internal sealed class KeyTable
     /// <summary>Adds a key that is not there. Returns its slot.</summary>
     public int Add(in WindowSeries added)
     {
-        if (Count == _buckets.Length)
+        if (Count * BucketsPerKey == _buckets.Length)
         {
             Grow();
         }

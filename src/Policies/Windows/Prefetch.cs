@@ -11,6 +11,9 @@ internal static unsafe class Prefetch
 {
     private const int LineBytes = 64;
 
+    /// <summary>Where the elements of an array begin, behind its type and length.</summary>
+    private const int ElementsAt = 16;
+
     // Objects may be moved between taking the address and the hint; then the hint is wasted, and nothing else.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Line<T>(ref readonly T place)
@@ -18,6 +21,20 @@ internal static unsafe class Prefetch
         if (Sse.IsSupported)
         {
             Sse.Prefetch0(Unsafe.AsPointer(ref Unsafe.AsRef(in place)));
+        }
+    }
+
+    /// <summary>
+    /// The line of an element and of the array's length, without touching either: checking the index would wait for the very memory that is asked for.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Element<T>(T[] array, int index)
+    {
+        if (Sse.IsSupported)
+        {
+            byte* at = (byte*)Unsafe.As<T[], nint>(ref array);
+            Sse.Prefetch0(at);
+            Sse.Prefetch0(at + ElementsAt + ((nint)index * Unsafe.SizeOf<T>()));
         }
     }
 

@@ -85,21 +85,21 @@ internal struct WindowSeries
     /// <summary>Asks the processor for the key and the oldest and newest events.</summary>
     public readonly void FetchEvents()
     {
-        if (Key is { Length: > 0 } key)
+        if (Key is { } key)
         {
-            Prefetch.Line(ref key[0]);
+            Prefetch.Element(key, 0);
         }
         if (Count > 0)
         {
-            Prefetch.Line(ref _entries[_head]);
-            Prefetch.Line(ref _entries[_head + Count - 1]);
+            Prefetch.Element(_entries, _head);
+            Prefetch.Element(_entries, _head + Count - 1);
             if (_hashes is { } hashes)
             {
-                Prefetch.Line(ref hashes[_head]);
+                Prefetch.Element(hashes, _head);
             }
             if (_texts is { } texts)
             {
-                Prefetch.Line(ref texts[_head]);
+                Prefetch.Element(texts, _head);
             }
         }
     }

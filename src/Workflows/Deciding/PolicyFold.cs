@@ -81,11 +81,11 @@ internal sealed class PolicyFold
 
         if (source.Offset < DecideFrom)
         {
-            _engine.Fold(source.Offset, source.TimestampMs, source.Key, source.Value);
+            _engine.Fold(source.Offset, source.TimestampMs, source.Key, source.Value, source.Next);
             return null;
         }
 
-        return _engine.Decide(source.Offset, source.TimestampMs, source.Key, source.Value);
+        return _engine.Decide(source.Offset, source.TimestampMs, source.Key, source.Value, source.Next);
     }
 
     /// <summary>Takes an event into the state that another version decides.</summary>
@@ -93,7 +93,7 @@ internal sealed class PolicyFold
     {
         if (source.Offset >= NextOffset)
         {
-            _engine.Fold(source.Offset, source.TimestampMs, source.Key, source.Value);
+            _engine.Fold(source.Offset, source.TimestampMs, source.Key, source.Value, source.Next);
         }
     }
 

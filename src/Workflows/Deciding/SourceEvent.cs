@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using PipeRoll.Policies;
 using PipeRoll.Wire.Records;
 
 namespace PipeRoll.Workflows.Deciding;
@@ -22,8 +23,12 @@ internal readonly ref struct SourceEvent
     /// <summary>Null if there are none, or nobody asks for them.</summary>
     public RecordHeader[]? Headers { get; init; }
 
-    public static SourceEvent From(in Record record) => new()
+    /// <summary>What follows in the partition, if it is at hand.</summary>
+    public UpcomingEvent Next { get; init; }
+
+    public static SourceEvent From(in Record record, in Record next) => new()
     {
+        Next = new UpcomingEvent(next.Timestamp, next.Value),
         Offset = record.Offset,
         TimestampMs = record.Timestamp,
         Key = record.Key,

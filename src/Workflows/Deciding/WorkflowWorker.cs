@@ -143,24 +143,31 @@ public sealed class WorkflowWorker : IDisposable
     {
         while (fetched.TryNext(_decompressor, out RecordBatchHeader header, out ReadOnlyMemory<byte> records))
         {
-            foreach (Record record in new RecordReader(header, records.Span))
+            var reader = new RecordReader(header, records.Span);
+            bool hasRecord = reader.MoveNext();
+            while (hasRecord)
             {
-                if (!fetched.IsWanted(record.Offset))
+                Record record = reader.Current;
+                hasRecord = reader.MoveNext();
+                if (fetched.IsWanted(record.Offset))
                 {
-                    continue;
-                }
-
-                decider.Process(SourceEvent.From(record));
-                _uncommitted++;
-                _uncommittedBytes += record.Value.Length;
-                if (IsCommitDue(isIdle: false))
-                {
-                    CommitAll();
+                    Take(decider, record, hasRecord ? reader.Current : default);
                 }
             }
         }
 
         decider.Reached(fetched.NextOffset);
+    }
+
+    private void Take(PartitionDecider decider, in Record record, in Record next)
+    {
+        decider.Process(SourceEvent.From(record, next));
+        _uncommitted++;
+        _uncommittedBytes += record.Value.Length;
+        if (IsCommitDue(isIdle: false))
+        {
+            CommitAll();
+        }
     }
 
     private bool IsCommitDue(bool isIdle)
