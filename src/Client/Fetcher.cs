@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
 
@@ -17,7 +16,7 @@ public sealed class Fetcher(KafkaCluster cluster, string topic) : IAsyncDisposab
     private const int PartitionBytes = 2 * 1024 * 1024;
     private const int ResponseBytes = 8 * 1024 * 1024;
     private const long AheadBytesMax = 32 * 1024 * 1024;
-    private BlockingCollection<FetchedRecords> _fetched = [];
+    private readonly FetchedQueue _fetched = new();
     private CancellationTokenSource _stop = new();
     private Task _running = Task.CompletedTask;
     private volatile Exception? _failure;
@@ -37,7 +36,7 @@ public sealed class Fetcher(KafkaCluster cluster, string topic) : IAsyncDisposab
         await _running;
         _stop.Dispose();
         _stop = new CancellationTokenSource();
-        while (_fetched.TryTake(out FetchedRecords? left))
+        while (_fetched.TryTake(0) is { } left)
         {
             left.Dispose();
         }
@@ -56,15 +55,13 @@ public sealed class Fetcher(KafkaCluster cluster, string topic) : IAsyncDisposab
             throw failure;
         }
 
-        return _fetched.TryTake(out FetchedRecords? fetched, waitMs) ? fetched : null;
+        return _fetched.TryTake(waitMs);
     }
 
     public async ValueTask DisposeAsync()
     {
         await ClearAsync();
         _stop.Dispose();
-        _fetched.Dispose();
-        _fetched = [];
     }
 
     private async Task RunAsync(Dictionary<int, long> positions, CancellationToken stop)

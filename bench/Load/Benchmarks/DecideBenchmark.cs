@@ -65,11 +65,7 @@ internal static class DecideBenchmark
         for (int index = 0; index < count; index++)
         {
             long due = started + (index * Stopwatch.Frequency / rate);
-            while (Stopwatch.GetTimestamp() < due)
-            {
-                Thread.Sleep(TimeSpan.FromMicroseconds(200));
-            }
-
+            Pause.Until(due);
             requests[index] = SendAsync(index, due);
         }
 

@@ -116,7 +116,7 @@ internal sealed record ProduceLoad
                 Volatile.Write(ref total, i + 1); // this one is the last: the receiver may be waiting for it
             }
 
-            WaitUntil(started + (long)(i * ticksPerRequest));
+            Pause.Until(started + (long)(i * ticksPerRequest));
             byte[] frame = _frames[i % _frames.Length];
             RawConnection.SetCorrelation(frame, i);
             if (!connection.TrySend(frame))
@@ -158,24 +158,6 @@ internal sealed record ProduceLoad
         RawConnection.SetCorrelation(frame, correlation);
         sent.Enqueue(Stopwatch.GetTimestamp());
         connection.Send(frame);
-    }
-
-    // Sleeping is too coarse for the last stretch, and spinning through it all would take a core from the server.
-    private static void WaitUntil(long timestamp)
-    {
-        while (true)
-        {
-            double left = (timestamp - Stopwatch.GetTimestamp()) * 1000.0 / Stopwatch.Frequency;
-            if (left <= 0)
-            {
-                return;
-            }
-
-            if (left > 0.2)
-            {
-                Thread.Sleep(TimeSpan.FromMilliseconds(Math.Max(0.05, left - 0.15)));
-            }
-        }
     }
 
     private static void Check(ReadOnlyMemory<byte> response)

@@ -10,8 +10,8 @@ namespace PipeRoll.Foundation.Scheduling;
 /// </remarks>
 public sealed class DedicatedThreadScheduler : TaskScheduler, IDisposable
 {
-    private readonly Lock _lock = new();
-    private readonly SemaphoreSlim _available = new(0);
+    // A monitor, since waiting for it does not spin: with few cores, spinning takes time from whoever is to bring the next task.
+    private readonly object _lock = new();
     private readonly Queue<Task> _tasks = new();
     private readonly Thread[] _threads;
     private bool _closed;
@@ -41,9 +41,9 @@ public sealed class DedicatedThreadScheduler : TaskScheduler, IDisposable
             }
 
             _closed = true;
+            Monitor.PulseAll(_lock);
         }
 
-        _available.Release(_threads.Length);
         if (!_threads.Contains(Thread.CurrentThread))
         {
             foreach (Thread thread in _threads)
@@ -59,9 +59,8 @@ public sealed class DedicatedThreadScheduler : TaskScheduler, IDisposable
         {
             ObjectDisposedException.ThrowIf(_closed, this);
             _tasks.Enqueue(task);
+            Monitor.Pulse(_lock);
         }
-
-        _available.Release();
     }
 
     protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) =>
@@ -77,22 +76,24 @@ public sealed class DedicatedThreadScheduler : TaskScheduler, IDisposable
 
     private void Run()
     {
-        while (true)
+        while (Next() is { } task)
         {
-            _available.Wait();
+            TryExecuteTask(task);
+        }
+    }
+
+    /// <summary>Waits for a task; null when there will be no more.</summary>
+    private Task? Next()
+    {
+        lock (_lock)
+        {
             Task? task;
-            lock (_lock)
+            while (!_tasks.TryDequeue(out task) && !_closed)
             {
-                if (!_tasks.TryDequeue(out task) && _closed)
-                {
-                    return;
-                }
+                Monitor.Wait(_lock);
             }
 
-            if (task is not null)
-            {
-                TryExecuteTask(task);
-            }
+            return task;
         }
     }
 }
