@@ -47,6 +47,29 @@ public sealed class SequentialFileWriter : IDisposable
         }
     }
 
+    /// <summary>Appends so many zeros; they are not copied for each write, which for a whole file would keep a core busy.</summary>
+    public void AppendZeros(long count)
+    {
+        bool isClear = false;
+        while (count > 0)
+        {
+            int taken = (int)Math.Min(count, _staging.Length - _staged);
+            if (!isClear)
+            {
+                _staging.Span.Slice(_staged, taken).Clear();
+                isClear = taken == _staging.Length;
+            }
+
+            _staged += taken;
+            count -= taken;
+            if (_staged == _staging.Length)
+            {
+                WriteStaged(_staged);
+                _staged = 0;
+            }
+        }
+    }
+
     /// <summary>Writes the rest and makes the file's bytes and length durable. May be called again when it failed.</summary>
     public void Complete()
     {

@@ -14,7 +14,6 @@ public sealed class FileWalDevice(string folder) : IWalDevice
     private const string Suffix = ".wal";
     private const string NewSuffix = ".new";
     private const string LockName = "lock";
-    private const int ZeroBytes = 1024 * 1024;
     private readonly List<FileWalSegment> _segments = [];
     private Task<FileWalSegment> _creation = Task.FromResult<FileWalSegment>(null!);
     private FileStream? _lockFile;
@@ -103,12 +102,7 @@ public sealed class FileWalDevice(string folder) : IWalDevice
             // Real zeros, not a hole: the blocks are allocated and initialised, so that later writes change data only.
             using (var file = new SequentialFileWriter(unfinished))
             {
-                byte[] zeros = new byte[ZeroBytes];
-                for (long left = bytes; left > 0; left -= zeros.Length)
-                {
-                    file.Append(zeros.AsSpan(0, (int)Math.Min(zeros.Length, left)));
-                }
-
+                file.AppendZeros(bytes);
                 file.Complete();
             }
 

@@ -22,6 +22,13 @@ public sealed class SequentialFileWriterTests : IDisposable
                 {
                     byte[] part = new byte[length];
                     random.NextBytes(part);
+                    if (length % 3 == 0)
+                    {
+                        long zeros = length * 4L;
+                        all.Write(new byte[zeros]);
+                        file.AppendZeros(zeros);
+                    }
+
                     all.Write(part);
                     file.Append(part);
                 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
@@ -13,6 +14,7 @@ namespace PipeRoll.EndToEnd.Tests.Cluster.Support;
 internal sealed class Ledger(ClientConfig client, string topic, int partitions, int writers)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(15);
     private readonly CancellationTokenSource _stop = new();
     private Task<List<Fate>>[] _writing = [];
 
@@ -77,8 +79,11 @@ internal sealed class Ledger(ClientConfig client, string topic, int partitions, 
                 TransactionalId = IdOf(writer),
                 TransactionTimeoutMs = 30_000,
                 LingerMs = 0,
+
+                // It forgets brokers that are away, but not that they coordinate a group, and then waits for a connection that nobody makes.
+                MetadataRecoveryStrategy = MetadataRecoveryStrategy.None,
             }).SetLogHandler(static (_, _) => { }).Build();
-            Retry(() => producer.InitTransactions(Patience));
+            Retry(() => producer.InitTransactions(CallTimeout));
             while (!_stop.IsCancellationRequested)
             {
                 fates.Add(Fate.Unknown);
@@ -86,9 +91,9 @@ internal sealed class Ledger(ClientConfig client, string topic, int partitions, 
                 {
                     fates[^1] = WriteOne(producer, writer, fates.Count - 1);
                 }
-                catch (KafkaException error) when (error.Error.IsFatal)
+                catch (Exception error) when (error is TimeoutException or KafkaException { Error.IsFatal: true })
                 {
-                    // Another producer takes the id over.
+                    // Another producer takes the id over, and makes void what is open.
                     break;
                 }
             }
@@ -110,10 +115,10 @@ internal sealed class Ledger(ClientConfig client, string topic, int partitions, 
             }
 
             Retry(() => producer.SendOffsetsToTransaction(
-                [new TopicPartitionOffset(topic, 0, number)], new GroupMetadata(GroupOf(writer)).Value, Patience));
+                [new TopicPartitionOffset(topic, 0, number)], new GroupMetadata(GroupOf(writer)).Value, CallTimeout));
             if (number % 4 != 3)
             {
-                Retry(() => producer.CommitTransaction(Patience));
+                Retry(() => producer.CommitTransaction(CallTimeout));
                 return Fate.Committed;
             }
         }
@@ -122,13 +127,15 @@ internal sealed class Ledger(ClientConfig client, string topic, int partitions, 
             // Aborted below.
         }
 
-        Retry(() => producer.AbortTransaction(Patience));
+        Retry(() => producer.AbortTransaction(CallTimeout));
         return Fate.Aborted;
     }
 
+    /// <exception cref="TimeoutException">It can't be done within the patience.</exception>
     private static void Retry(Action call)
     {
-        while (true)
+        long started = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(started) < Patience)
         {
             try
             {
@@ -140,6 +147,8 @@ internal sealed class Ledger(ClientConfig client, string topic, int partitions, 
                 // As its documentation says: the same call again. Leaders may be moving back to a broker that was started again.
             }
         }
+
+        throw new TimeoutException($"the client did not get it done within {Patience.TotalSeconds} s");
     }
 
     /// <summary>To the very end: the marks of the last transactions may still be on their way.</summary>
