@@ -68,7 +68,7 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
             () => zombie.Run(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         Assert.True(isStalled.Wait(DecidingFixture.HangsAfterMs));
 
-        fixture.RunToEnd(plan, PerPartition);
+        fixture.RunToEnd(plan, PerPartition, DecidingFixture.Fast);
         goOn.Set();
         WorkflowException refused = await Assert.ThrowsAsync<WorkflowException>(() => undead);
         Assert.Contains("the group did not take the offsets", refused.Message);
@@ -112,14 +112,14 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
     {
         WorkflowPlan plan = fixture.NewPlan("forgotten");
         var events = fixture.Produce(plan, PerCrash, seed: 5);
-        fixture.RunToEnd(plan, PerCrash);
+        fixture.RunToEnd(plan, PerCrash, DecidingFixture.Fast);
         using (IAdminClient admin = KafkaClients.Admin(fixture.Cluster.Connection.AdminConfig("test"), NullLogger.Instance))
         {
             await admin.DeleteGroupsAsync([plan.Manifest.Group]);
         }
 
         fixture.ProduceMore(plan, 10, seed: 5, events);
-        WorkflowProgress progress = fixture.RunToEnd(plan, PerCrash + 10);
+        WorkflowProgress progress = fixture.RunToEnd(plan, PerCrash + 10, DecidingFixture.Fast);
         Assert.Equal(10 * DecidingFixture.Partitions, progress.Decided);
         fixture.AssertExactlyOnce(plan, events);
     }
@@ -150,7 +150,7 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
         }
 
         // Each transaction is an event and a mark: 0 1, 2 3, 4 5.
-        fixture.RunUntil(plan, progress => progress.Committed.GetValueOrDefault(0) == 6);
+        fixture.RunUntil(plan, progress => progress.Committed.GetValueOrDefault(0) == 6, DecidingFixture.Fast);
         Assert.Equal([0L, 4], fixture.Decided(plan, 0).Select(decision => decision.Offset));
         ReconciliationReport found = new Reconciliation(plan, fixture.Cluster.Connection, NullLogger.Instance).Run(CancellationToken.None);
         Assert.Equal((2, 2, 0, 0), (found.Events, found.Decided, found.Undecided, found.DecidedTwice));
@@ -170,7 +170,7 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
         fixture.RunToEndBeside(plan, PerPartition);
         await slow.CancelAsync();
         await running;
-        fixture.RunToEnd(plan, PerPartition);
+        fixture.RunToEnd(plan, PerPartition, DecidingFixture.Fast);
         fixture.AssertExactlyOnce(plan, events);
     }
 
@@ -237,7 +237,7 @@ public class CrashTests(DecidingFixture fixture) : IClassFixture<DecidingFixture
                 $"crash {crash} did not happen: {died?.ToString() ?? "ran to the end"}");
         }
 
-        fixture.RunToEnd(plan, events[0].Count);
+        fixture.RunToEnd(plan, events[0].Count, DecidingFixture.Fast);
         fixture.AssertExactlyOnce(plan, events);
         for (int partition = 0; plan.Shadow is { } shadow && partition < DecidingFixture.Partitions; partition++)
         {
