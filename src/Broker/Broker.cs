@@ -4,6 +4,7 @@ using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Handlers;
+using PipeRoll.Broker.Nearby;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Quotas;
@@ -79,6 +80,7 @@ public sealed partial class Broker : IAsyncDisposable
     private TopicDirectory? _topics;
     private PartitionRates? _rates;
     private Peers? _peers;
+    private NearbyReads? _nearby;
     private BrokerListener? _listener;
     private volatile BrokerPhase _phase = BrokerPhase.Created;
 
@@ -243,6 +245,11 @@ public sealed partial class Broker : IAsyncDisposable
             await Services.Schemas.WhenIdleAsync();
         }
 
+        if (_nearby is not null)
+        {
+            await _nearby.DisposeAsync();
+        }
+
         if (_peers is not null)
         {
             await _peers.DisposeAsync();
@@ -281,11 +288,13 @@ public sealed partial class Broker : IAsyncDisposable
     {
         var self = new ClusterNode(_options.NodeId, _options.AdvertisedHost, _options.AdvertisedPort ?? port, _options.Rack);
         var alone = new SoleBroker(self, stream => topics.Find(stream)?.LeaderEpoch ?? -1);
-        _peers = new Peers(new PeerServices(
+        var peering = new PeerServices(
             cluster ?? alone, _dependencies.Time, _dependencies.Connect ?? Peers.ConnectSocketAsync, _options.PeerTimeoutMs)
         {
             Login = _security.Login,
-        });
+        };
+        _peers = new Peers(peering);
+        _nearby = new NearbyReads(new NearbyServices(_options, cluster ?? alone, _dependencies.Time, () => new Peers(peering), Metrics));
         return new BrokerServices
         {
             Options = _options,
@@ -299,6 +308,7 @@ public sealed partial class Broker : IAsyncDisposable
             Cluster = cluster ?? alone,
             Mover = _dependencies.Mover ?? _dependencies.Cluster?.Mover ?? alone,
             Peers = _peers,
+            Nearby = _nearby,
             AdvertisedPort = self.Port,
             Topics = topics,
             Partitions = partitions,

@@ -22,6 +22,8 @@ public sealed class BrokerMetrics : IDisposable
     private readonly Counter<long> _confirmed;
     private readonly Counter<long> _fetched;
     private readonly Counter<long> _fetchedBytes;
+    private readonly Counter<long> _nearbyRead;
+    private readonly Counter<long> _nearbyServed;
     private readonly Counter<long> _handOvers;
     private readonly Counter<long> _stepDowns;
     private readonly Counter<long> _notLeader;
@@ -59,6 +61,10 @@ public sealed class BrokerMetrics : IDisposable
         _confirmed = _meter.CreateCounter<long>("piperoll.broker.confirmed.records", "{record}", "Records that became durable.");
         _fetched = _meter.CreateCounter<long>("piperoll.broker.fetch.records", "{record}", "Records sent to consumers, counted by offsets.");
         _fetchedBytes = _meter.CreateCounter<long>("piperoll.broker.fetch.bytes", "By", "Bytes of batches sent to consumers.");
+        _nearbyRead = _meter.CreateCounter<long>(
+            "piperoll.broker.nearby.read.bytes", "By", "Bytes of batches read from leaders for consumers of this broker's rack.");
+        _nearbyServed = _meter.CreateCounter<long>(
+            "piperoll.broker.nearby.served.bytes", "By", "Bytes of batches that others lead, sent to consumers of this broker's rack.");
         _handOvers = _meter.CreateCounter<long>(
             "piperoll.broker.partition.handovers", "{partition}", "Partitions sealed here and led by another broker since.");
         _stepDowns = _meter.CreateCounter<long>(
@@ -124,6 +130,10 @@ public sealed class BrokerMetrics : IDisposable
     }
 
     internal void Confirmed(int records) => _confirmed.Add(records);
+
+    internal void NearbyRead(long bytes) => _nearbyRead.Add(bytes);
+
+    internal void NearbyServed(long bytes) => _nearbyServed.Add(bytes);
 
     internal void Fetched(long records, int bytes)
     {

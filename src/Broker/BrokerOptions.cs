@@ -7,6 +7,9 @@ namespace PipeRoll.Broker;
 /// </summary>
 public sealed record BrokerOptions
 {
+    internal const string RackAwareSelector = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+    internal const string LeaderSelector = "org.apache.kafka.common.replica.LeaderSelector";
+
     /// <summary>Kafka's <c>node.id</c>: how clients name this broker.</summary>
     public int NodeId { get; init; } = 1;
 
@@ -36,6 +39,15 @@ public sealed record BrokerOptions
     public int? AdvertisedPort { get; init; }
 
     public string? Rack { get; init; }
+
+    /// <summary>
+    /// Kafka's <c>replica.selector.class</c>: <see cref="RackAwareSelector"/> has consumers read from a broker of their rack (KIP-392);
+    /// <see cref="LeaderSelector"/> or null from leaders.
+    /// </summary>
+    public string? ReplicaSelector { get; init; }
+
+    /// <summary>How many bytes of records that other brokers lead are kept for consumers of this broker's rack.</summary>
+    public long NearbyCacheBytes { get; init; } = 64L * 1024 * 1024;
 
     public bool AutoCreateTopics { get; init; } = true;
 
@@ -129,6 +141,11 @@ public sealed record BrokerOptions
             Within(errors, nameof(AdvertisedPort), advertised, 1, 65_535);
         }
 
+        if (ReplicaSelector is not (null or "" or RackAwareSelector or LeaderSelector))
+        {
+            errors.Add($"{nameof(ReplicaSelector)} is '{ReplicaSelector}': give {RackAwareSelector}, {LeaderSelector}, or nothing");
+        }
+
         ValidateLimits(errors);
         ValidateTimes(errors);
         errors.AddRange(Groups.Validate());
@@ -161,6 +178,7 @@ public sealed record BrokerOptions
         AtLeast(errors, nameof(RequestBytesInFlightMax), RequestBytesInFlightMax, 1024);
         AtLeast(errors, nameof(FetchBytesInFlightMax), FetchBytesInFlightMax, 1024);
         AtLeast(errors, nameof(FetchBytesMax), FetchBytesMax, 1024);
+        AtLeast(errors, nameof(NearbyCacheBytes), NearbyCacheBytes, 1024);
         AtLeast(errors, nameof(FetchSessionsMax), FetchSessionsMax, 0);
         Within(errors, nameof(ProducersPerPartitionMax), ProducersPerPartitionMax, 1, Partitions.ProducerStateCodec.ProducersMax);
         AtLeast(errors, nameof(CheckpointBytes), CheckpointBytes, 1024);

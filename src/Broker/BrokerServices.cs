@@ -3,6 +3,7 @@ using PipeRoll.Broker.Admission;
 using PipeRoll.Broker.Cluster;
 using PipeRoll.Broker.Configs;
 using PipeRoll.Broker.Handlers;
+using PipeRoll.Broker.Nearby;
 using PipeRoll.Broker.Network;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Quotas;
@@ -38,6 +39,9 @@ internal sealed record BrokerServices
 
     /// <summary>The brokers of the cluster, this one among them, to be asked for what only they may do.</summary>
     public required IPeers Peers { get; init; }
+
+    /// <summary>What this broker reads from leaders for consumers of its rack.</summary>
+    public required NearbyReads Nearby { get; init; }
 
     /// <summary>The port that clients are told to connect to.</summary>
     public required int AdvertisedPort { get; init; }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using PipeRoll.Broker.Cluster;
+using PipeRoll.Broker.Nearby;
 using PipeRoll.Broker.Partitions;
 using PipeRoll.Broker.Quotas;
 using PipeRoll.Broker.Security;
@@ -16,8 +17,9 @@ namespace PipeRoll.Broker.Handlers;
 /// Sessions (KIP-227) from version 7 on; topics by id from 13 on. The session is updated when the request is read, records
 /// are taken only when every earlier request of the connection was answered, so that a connection holds one response's
 /// records at a time. The records are references on the log's buffers, never copies. Readers of committed records get nothing
-/// from the last stable offset on, and the list of what was aborted before it. Every read is served by the
-/// leader, whatever the client's rack: no preferred replica (docs/adr/0012-admin.md).
+/// from the last stable offset on, and the list of what was aborted before it. Consumers of another rack than the leader's are
+/// sent to a broker of theirs where that is wanted (KIP-392, docs/adr/0021-nearby-reads.md). Whoever calls himself a broker needs the right to act
+/// for the cluster instead of that to read, and has no quota, as in Kafka.
 /// When another broker leads a partition, it is named from version 16 on (KIP-951).
 /// </remarks>
 internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
@@ -32,6 +34,7 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
     private readonly BrokerMetrics _metrics;
     private readonly IClusterView _cluster;
     private readonly ClientQuotas _quotas;
+    private readonly NearbyReads _nearby;
 
     public FetchHandler(BrokerServices services)
     {
@@ -46,6 +49,7 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
         _metrics = services.Metrics;
         _cluster = services.Cluster;
         _quotas = services.Quotas;
+        _nearby = services.Nearby;
     }
 
     public override ValueTask<FetchResponse> HandleAsync(FetchRequest request, RequestContext context)
@@ -68,18 +72,16 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
         }
 
         await context.WhenNextInLineAsync();
+        bool isBroker = request.ReplicaId >= 0 || request.ReplicaState is { ReplicaId: >= 0 };
+        int bytesMax = Math.Clamp(request.MaxBytes, 0, _services.Options.FetchBytesMax);
         var limits = new FetchLimits(
             Math.Max(request.MaxWaitMs, 0), request.MinBytes,
-            _quotas.BytesMax(context, Math.Clamp(request.MaxBytes, 0, _services.Options.FetchBytesMax)),
+            isBroker ? bytesMax : _quotas.BytesMax(context, bytesMax),
             OnlyCommitted: request.IsolationLevel == ReadCommitted);
-        Dictionary<string, bool>? mayRead = context.Guard.Authorizer.AllowsEverything ? null : new(StringComparer.Ordinal);
-        var operation = new FetchOperation(_services, plan.Items, limits)
-        {
-            MayRead = mayRead is null ? null : topic => mayRead.TryGetValue(topic, out bool may)
-                ? may
-                : mayRead[topic] = context.Allows(AclOperation.Read, ResourceType.Topic, topic),
-        };
-        FetchResponse.PartitionData[] answers = await operation.RunAsync(context.Cancellation);
+        var round = new FetchRound(
+            _services, _nearby, plan.Items, limits, isBroker ? "" : request.RackId ?? "", WhatMayBeRead(context, isBroker));
+        FetchResponse.PartitionData[] answers = await round.RunAsync(context.Cancellation);
+        _metrics.NearbyServed(round.NearbyBytes);
         var hints = new LeaderHints(_cluster, _metrics);
         FetchResponse.FetchableTopicResponse? topic = null;
         FetchKey last = default;
@@ -99,13 +101,21 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
             }
 
             int bytes = answers[at].Records?.Length ?? 0;
-            _metrics.Fetched(operation.RecordCounts[at], bytes);
-            operation.Partitions[at]?.Traffic.Out(bytes);
-            NameLeader(operation.Partitions[at], answers[at], hints, context.Version);
+            _metrics.Fetched(round.RecordCounts[at], bytes);
+            if (round.Partitions[at] is { IsReadable: true } led)
+            {
+                led.Traffic.Out(bytes);
+            }
+
+            NameLeader(round.Partitions[at], answers[at], hints, context.Version);
             topic.Partitions.Add(answers[at]);
         }
 
-        _quotas.Charge(QuotaKind.Consume, context, answers.Sum(static answer => (long)(answer.Records?.Length ?? 0)));
+        if (!isBroker)
+        {
+            _quotas.Charge(QuotaKind.Consume, context, answers.Sum(static answer => (long)(answer.Records?.Length ?? 0)));
+        }
+
         if (context.Version >= FirstVersionWithEndpoints)
         {
             response.NodeEndpoints = [.. hints.Nodes.Select(static node => new FetchResponse.NodeEndpoint
@@ -118,6 +128,26 @@ internal sealed class FetchHandler : Handler<FetchRequest, FetchResponse>
         }
 
         return response;
+    }
+
+    /// <summary>Null for every topic.</summary>
+    private static Func<string, bool>? WhatMayBeRead(RequestContext context, bool isBroker)
+    {
+        if (context.Guard.Authorizer.AllowsEverything)
+        {
+            return null;
+        }
+
+        if (isBroker)
+        {
+            bool mayRead = context.AllowsOnCluster(AclOperation.ClusterAction);
+            return _ => mayRead;
+        }
+
+        var asked = new Dictionary<string, bool>(StringComparer.Ordinal);
+        return topic => asked.TryGetValue(topic, out bool may)
+            ? may
+            : asked[topic] = context.Allows(AclOperation.Read, ResourceType.Topic, topic);
     }
 
     private static void NameLeader(Partition? partition, FetchResponse.PartitionData answer, LeaderHints hints, short version)

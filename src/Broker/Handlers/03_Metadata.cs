@@ -13,7 +13,8 @@ namespace PipeRoll.Broker.Handlers;
 /// <remarks>
 /// A topic that is asked for by name and not there is made, if the request (version 4 on) and the broker allow it; it is
 /// listed at once, with its partitions being opened: a produce that comes before they are waits for them. Every partition
-/// has one replica, its leader: shared storage is what makes it durable. One that nobody leads now has LEADER_NOT_AVAILABLE and no
+/// has one replica, its leader: shared storage is what makes it durable. When consumers are to read in their own racks, the brokers that serve them
+/// there are named as replicas too, since clients go to no others (KIP-392). One that nobody leads now has LEADER_NOT_AVAILABLE and no
 /// replica at all: its records are in the store, not on a broker that is away. Topics that the client may not describe are left out of a list of
 /// all, and TOPIC_AUTHORIZATION_FAILED when asked for by name, whether they exist or not.
 /// </remarks>
@@ -126,14 +127,15 @@ internal sealed class MetadataHandler(BrokerServices services) : Handler<Metadat
         {
             PartitionLeader leader = services.Cluster.LeaderOf(partition.Identity.Stream);
             bool isLed = leader.NodeId >= 0;
+            List<int> replicas = isLed ? [leader.NodeId, .. services.Nearby.ReadersOf(partition.Identity.Stream, leader.NodeId)] : [];
             answer.Partitions.Add(new MetadataResponse.MetadataResponsePartition
             {
                 ErrorCode = (short)(isLed ? KafkaError.None : KafkaError.LeaderNotAvailable),
                 PartitionIndex = partition.Identity.Index,
                 LeaderId = leader.NodeId,
                 LeaderEpoch = leader.Epoch,
-                ReplicaNodes = isLed ? [leader.NodeId] : [],
-                IsrNodes = isLed ? [leader.NodeId] : [],
+                ReplicaNodes = replicas,
+                IsrNodes = replicas,
                 OfflineReplicas = [],
             });
         }

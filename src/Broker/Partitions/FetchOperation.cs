@@ -49,6 +49,9 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
     /// <summary>Whether the client may read the topic of this name; null when it may read every one.</summary>
     public Func<string, bool>? MayRead { get; init; }
 
+    /// <summary>Cancelled when what there is is to be answered.</summary>
+    public CancellationToken StopWaiting { get; init; }
+
     public async ValueTask<FetchResponse.PartitionData[]> RunAsync(CancellationToken cancellation)
     {
         while (true)
@@ -56,7 +59,8 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             Check();
             long endsBefore = SumOfEnds();
             await ReadAsync(cancellation);
-            if (_mustAnswer || _bytesRead >= limits.BytesMin || LeftMs() <= 0 || cancellation.IsCancellationRequested)
+            if (_mustAnswer || _bytesRead >= limits.BytesMin || LeftMs() <= 0 || StopWaiting.IsCancellationRequested
+                || cancellation.IsCancellationRequested)
             {
                 return Answer();
             }
@@ -92,7 +96,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
         for (int at = 0; at < items.Count; at++)
         {
             FetchItem item = items[at];
-            Topic? topic = item.Key.Topic is { } name ? services.Topics.Find(name) : services.Topics.Find(item.Key.TopicId);
+            Topic? topic = item.Key.In(services.Topics);
             bool isDenied = MayRead is { } mayRead && (item.Key.Topic ?? topic?.Name) is { } read && !mayRead(read);
             Partition? partition = _partitions[at] = isDenied ? null : topic?.Partition(item.Key.Partition);
             FetchResponse.PartitionData answer = _answers[at] = new FetchResponse.PartitionData
@@ -295,6 +299,7 @@ internal sealed partial class FetchOperation(FetchServices services, IReadOnlyLi
             using ITimer deadline = services.Time.CreateTimer(
                 static state => ((FetchWaiter)state!).Wake(), waiter, left, Timeout.InfiniteTimeSpan);
             using CancellationTokenRegistration gone = cancellation.UnsafeRegister(static state => ((FetchWaiter)state!).Wake(), waiter);
+            using CancellationTokenRegistration enough = StopWaiting.UnsafeRegister(static state => ((FetchWaiter)state!).Wake(), waiter);
             await waiter.Woken;
         }
         finally

@@ -1,9 +1,13 @@
+using PipeRoll.Broker.Topics;
 using PipeRoll.Wire.Messages;
 
 namespace PipeRoll.Broker.Partitions;
 
 /// <summary>How a fetch names a partition: by topic id from version 13 on, by name before.</summary>
-internal readonly record struct FetchKey(Guid TopicId, string? Topic, int Partition);
+internal readonly record struct FetchKey(Guid TopicId, string? Topic, int Partition)
+{
+    public Topic? In(TopicDirectory topics) => Topic is { } name ? topics.Find(name) : topics.Find(TopicId);
+}
 
 /// <summary>What a client wants of one partition, and what a session last told it.</summary>
 internal sealed class FetchItem(FetchKey key)

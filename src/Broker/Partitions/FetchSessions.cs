@@ -58,7 +58,7 @@ internal sealed class FetchSessions(int sessionsMax, long evictionMs, TimeProvid
         {
             bool hasRecords = answer.Records is { Length: > 0 };
             bool isError = answer.ErrorCode != 0;
-            bool changed = !plan.IsIncremental || hasRecords || isError || answer.DivergingEpoch is { Epoch: >= 0 }
+            bool changed = !plan.IsIncremental || hasRecords || isError || answer.DivergingEpoch is { Epoch: >= 0 } || answer.PreferredReadReplica >= 0
                 || item.SentHighWatermark != answer.HighWatermark || item.SentLogStartOffset != answer.LogStartOffset;
             // After an error the partition is told again even if nothing else changes.
             item.SentHighWatermark = isError ? -1 : answer.HighWatermark;

@@ -17,6 +17,7 @@ internal sealed record ServerSettings(ServerOptions Server, BrokerOptions Broker
     {
         ["num.partitions"] = "default.partitions",
         ["auto.create.topics.enable"] = "auto.create.topics",
+        ["replica.selector.class"] = "replica.selector",
         ["delete.topic.enable"] = "delete.topics",
         ["socket.request.max.bytes"] = "request.bytes.max",
         ["max.connections"] = "connections.max",

@@ -155,6 +155,16 @@ public sealed class DenialMatrixTests
                 Topics = [new() { Topic = Topic, Partitions = [new() { PartitionMaxBytes = 1024 }] }],
             },
             KafkaError.TopicAuthorizationFailed, version: 12);
+        yield return Row.Of<FetchRequest, FetchResponse>(
+            new FetchRequest
+            {
+                // Somebody who calls himself a broker.
+                ReplicaId = 2,
+                MaxBytes = 1024,
+                SessionEpoch = -1,
+                Topics = [new() { Topic = Topic, Partitions = [new() { PartitionMaxBytes = 1024 }] }],
+            },
+            KafkaError.TopicAuthorizationFailed, version: 12);
         yield return Row.Of<ListOffsetsRequest, ListOffsetsResponse>(
             new ListOffsetsRequest { Topics = [new() { Name = Topic, Partitions = [new() { Timestamp = -1, CurrentLeaderEpoch = -1 }] }] },
             KafkaError.TopicAuthorizationFailed);

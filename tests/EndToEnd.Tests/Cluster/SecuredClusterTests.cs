@@ -89,6 +89,69 @@ public sealed class SecuredClusterTests(SecuredCluster secured, ITestOutputHelpe
         await ledger.VerifyAsync("ledger-auditor", output);
     }
 
+    [Fact]
+    public async Task ConsumersOfARackReadFromItsBrokerWithTheirOwnRightsAndGoOnWithoutIt()
+    {
+        const int count = 2_000;
+        await secured.CreateTopicAsync("nearby", Partitions);
+        AclBinding group = SecuredCluster.Prefixed(ResourceType.Group, "nearby-", AclOperation.Read);
+        await secured.MakeUserAsync(
+            1, "nina", "pw", SecuredCluster.Topic("nearby", AclOperation.Write), SecuredCluster.Topic("nearby", AclOperation.Read), group);
+        await secured.MakeUserAsync(1, "otto", "pw", SecuredCluster.Topic("nearby", AclOperation.Describe), group);
+        using IConsumer<Null, string> first = InRack("rack-2", "nina");
+        using IConsumer<Null, string> second = InRack("rack-2", "nina");
+        using IConsumer<Null, string> stranger = InRack("rack-2", "otto");
+        using IProducer<Null, string> producer = Producer(secured.Client("nina", "pw"));
+        await Eventually.TrueAsync(async () => await SendAsync(producer, "nearby", 0) is null, "she may write");
+        SortedSet<string>[] seen = [[], []];
+        for (int number = 0; number < count; number++)
+        {
+            producer.Produce("nearby", new Message<Null, string> { Value = $"{number}" });
+            if (number == count / 2)
+            {
+                producer.Flush(TimeSpan.FromSeconds(20));
+                string[] half = [.. Enumerable.Range(0, number).Select(static each => $"{each}")];
+                ReadUntil(first, seen[0], half);
+                ReadUntil(second, seen[1], half);
+                Assert.True(await secured.MetricAsync(2, "piperoll_broker_nearby_served_bytes") > 0, "broker 2 serves what the others lead");
+                Assert.Equal(0, await secured.MetricAsync(1, "piperoll_broker_nearby_served_bytes"));
+                Assert.Equal(
+                    ErrorCode.TopicAuthorizationFailed,
+                    Assert.Throws<ConsumeException>(() => stranger.Consume(TimeSpan.FromSeconds(20))).Error.Code);
+                await secured.KillAsync(2);
+            }
+        }
+
+        producer.Flush(TimeSpan.FromSeconds(60));
+        string[] all = ["x", .. Enumerable.Range(0, count).Select(static number => $"{number}")];
+        ReadUntil(first, seen[0], all);
+        ReadUntil(second, seen[1], all);
+        await secured.RestartAsync();
+    }
+
+    private IConsumer<Null, string> InRack(string rack, string user)
+    {
+        IConsumer<Null, string> consumer = new ConsumerBuilder<Null, string>(new ConsumerConfig(secured.Client(user, "pw"))
+        {
+            ClientRack = rack,
+            GroupId = "nearby-readers",
+            EnableAutoCommit = false,
+        }).SetLogHandler(static (_, _) => { }).Build();
+        consumer.Assign(Enumerable.Range(0, Partitions).Select(static partition => new TopicPartitionOffset("nearby", partition, Offset.Beginning)));
+        return consumer;
+    }
+
+    /// <summary>Until all of these were seen.</summary>
+    private static void ReadUntil(IConsumer<Null, string> consumer, SortedSet<string> seen, params string[] wanted)
+    {
+        while (!seen.IsSupersetOf(wanted))
+        {
+            ConsumeResult<Null, string> result = consumer.Consume(TimeSpan.FromSeconds(40))
+                ?? throw new TimeoutException($"{wanted.Count(each => !seen.Contains(each))} of {wanted.Length} never came");
+            seen.Add(result.Message.Value);
+        }
+    }
+
     private static string? Actor(JsonElement audited) => audited.GetProperty("actor").GetProperty("user").GetProperty("name").GetString();
 
     private static IProducer<Null, string> Producer(ClientConfig client) =>

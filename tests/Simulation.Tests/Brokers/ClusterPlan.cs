@@ -99,6 +99,8 @@ internal sealed record ClusterPlan
         Compaction = new CompactionOptions { CheckMs = 20_000 },
         Transactions = new TransactionOptions { StateTopicPartitions = 2, PermitWaitMs = 3000, SettleWaitMs = 1000 },
         PeerTimeoutMs = 2000,
+        ReplicaSelector = "org.apache.kafka.common.replica.RackAwareReplicaSelector",
+        NearbyCacheBytes = 4 * KiB,
         Groups = new GroupOptions
         {
             SessionTimeoutMinMs = 100,
@@ -112,6 +114,7 @@ internal sealed record ClusterPlan
     public static ClusterOptions ClusterOptions(int nodeId) => new()
     {
         NodeId = nodeId,
+        Rack = $"rack {nodeId}",
         SessionMs = 3000,
         HeartbeatMs = 1000,
         ControllerMs = 1000,

@@ -19,7 +19,9 @@ internal static class ClusterScenario
     public static Task RunAsync(SimulatedWorld world) => RunAsync(world, ClusterBug.None);
 
     /// <param name="change">Bends the plan that the seed has drawn towards what a test is about.</param>
-    public static async Task RunAsync(SimulatedWorld world, ClusterBug bug, Func<ClusterPlan, ClusterPlan>? change = null)
+    /// <param name="look">At the clients, when all is over.</param>
+    public static async Task RunAsync(
+        SimulatedWorld world, ClusterBug bug, Func<ClusterPlan, ClusterPlan>? change = null, Action<ClientFleet>? look = null)
     {
         ClusterPlan plan = ClusterPlan.Draw(world.RandomFor("cluster plan"));
         await using var cluster = new ClusterWorld(world, change?.Invoke(plan) ?? plan, bug);
@@ -39,6 +41,7 @@ internal static class ClusterScenario
             await new Mishaps(cluster, nodes, fleet).RunAsync();
             cluster.Calm();
             await WithinAsync(world, CheckAsync(cluster, fleet, started), () => DescribeAsync(cluster, fleet));
+            look?.Invoke(fleet);
             if (cluster.Plan.Audits)
             {
                 await AuditAsync(cluster);

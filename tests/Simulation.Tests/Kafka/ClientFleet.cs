@@ -29,9 +29,13 @@ internal sealed class ClientFleet(
     private readonly List<(GroupMember Member, SimulatedProcess Process, Task Work)> _members = [];
     private readonly List<(AssignedMember Member, SimulatedProcess Process, Task Work)> _assigned = [];
     private readonly List<string> _hosts = [];
+    private readonly List<KafkaClient> _clients = [];
     private bool _stopReading;
     private string _doing = "producing";
     private int _churned;
+
+    /// <summary>How many batches readers were given by brokers of their racks.</summary>
+    public long ReadNearby => _clients.Sum(static client => client.ReadNearby);
 
     public IReadOnlyList<PartitionModel> Partitions { get; } =
         [.. Enumerable.Range(0, plan.Partitions).Select(index => new PartitionModel(index, oneLeader, world.Fail))];
@@ -294,6 +298,10 @@ internal sealed class ClientFleet(
         return world.StartProcess(name);
     }
 
-    private KafkaClient Client(string name, SimulatedProcess process) =>
-        new(new ClientHost(world, network, process, name, bootstrap), Topic);
+    private KafkaClient Client(string name, SimulatedProcess process)
+    {
+        var client = new KafkaClient(new ClientHost(world, network, process, name, bootstrap), Topic);
+        _clients.Add(client);
+        return client;
+    }
 }

@@ -11,6 +11,9 @@ internal sealed record ClientHost(
 
     public Random Random { get; } = World.RandomFor($"client {Name}");
 
+    /// <summary>Where it stands: it reads from a broker of its rack, if the leader names one (KIP-392). Every second client says nothing.</summary>
+    public string Rack { get; } = World.RandomFor($"client {Name} rack").Next(8) is var rack and >= 1 and <= 4 ? $"rack {rack}" : "";
+
     public TimeProvider Time => Process.Time;
 
     /// <summary>Newer clients believe no leader that is older than what they have read (KIP-320); older ones do.</summary>

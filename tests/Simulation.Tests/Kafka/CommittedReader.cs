@@ -12,6 +12,7 @@ internal sealed class CommittedReader(KafkaClient client, int partition, Transac
     private const sbyte ReadCommitted = 1;
 
     private long _offset;
+    private int _nearby = -1;
 
     /// <summary>Everything that is in the log is decided, and was read.</summary>
     public bool IsAtEnd { get; private set; }
@@ -25,13 +26,14 @@ internal sealed class CommittedReader(KafkaClient client, int partition, Transac
     {
         FetchResponse? response = client.LeaderOf(partition) is { NodeId: >= 0 } leader
             ? await client.CallAsync<FetchRequest, FetchResponse>(
-                leader.NodeId, Request(waitMs, bytesMax), Version, lane: 1, waitMs + KafkaClient.RequestTimeoutMs)
+                _nearby >= 0 ? _nearby : leader.NodeId, Request(waitMs, bytesMax), Version, lane: 1, waitMs + KafkaClient.RequestTimeoutMs)
             : null;
         FetchResponse.PartitionData? answer = response?.Responses[0].Partitions[0];
         if (answer is null || answer.ErrorCode != 0)
         {
             var error = (KafkaError)(answer?.ErrorCode ?? (short)KafkaError.NetworkException);
             model.Require(Retriable.Is(error), $"a fetch of {_offset} failed: {error}");
+            _nearby = -1;
             await client.Host.BackOffAsync();
             await client.RefreshAsync();
             return;
@@ -41,6 +43,11 @@ internal sealed class CommittedReader(KafkaClient client, int partition, Transac
         model.Require(
             answer.LastStableOffset <= answer.HighWatermark, $"the stable end {answer.LastStableOffset} is beyond the end {answer.HighWatermark}");
         Take(answer);
+        if (answer.PreferredReadReplica >= 0)
+        {
+            client.Host.World.Trace.Note("client.nearby", partition, _nearby = answer.PreferredReadReplica);
+        }
+
         IsAtEnd = _offset >= answer.HighWatermark && answer.LastStableOffset == answer.HighWatermark;
     }
 
@@ -84,7 +91,7 @@ internal sealed class CommittedReader(KafkaClient client, int partition, Transac
         MinBytes = 1,
         MaxBytes = bytesMax,
         IsolationLevel = ReadCommitted,
-        RackId = "",
+        RackId = client.Host.Rack,
         ForgottenTopicsData = [],
         Topics =
         [

@@ -28,6 +28,9 @@ internal sealed class KafkaClient(ClientHost host, string topic)
 
     public int Partitions { get; private set; }
 
+    /// <summary>How many batches it was given by a broker of its rack.</summary>
+    public long ReadNearby { get; set; }
+
     public KnownLeader? LeaderOf(int partition) => _leaders.TryGetValue(partition, out KnownLeader leader) ? leader : null;
 
     /// <summary>A broker that answers NOT_LEADER_OR_FOLLOWER may say who leads (KIP-951).</summary>

@@ -10,6 +10,8 @@ internal sealed class LogReader(KafkaClient client, PartitionModel model, long o
 {
     private const short Version = 12;
     private int _epoch = -1;
+    private int _nearby = -1;
+    private int _source = -1;
     private long _highWatermark = -1;
     private int _writtenUnder = epochMin;
 
@@ -33,10 +35,11 @@ internal sealed class LogReader(KafkaClient client, PartitionModel model, long o
         long acknowledged = model.AcknowledgedEnd;
         FetchResponse? response = leader is { NodeId: >= 0 } known
             ? await client.CallAsync<FetchRequest, FetchResponse>(
-                known.NodeId, Request(known, waitMs, bytesMax), Version, lane, waitMs + KafkaClient.RequestTimeoutMs)
+                _nearby >= 0 ? _nearby : known.NodeId, Request(known, waitMs, bytesMax), Version, lane, waitMs + KafkaClient.RequestTimeoutMs)
             : null;
         if (response is null)
         {
+            _nearby = -1;
             await RefusedAsync();
             return false;
         }
@@ -47,6 +50,7 @@ internal sealed class LogReader(KafkaClient client, PartitionModel model, long o
         {
             client.Host.World.Trace.Note("client.refused", model.Partition, answer.ErrorCode);
             model.Require(Retriable.Is(error), $"a fetch of {Offset} failed: {error}");
+            _nearby = -1;
             client.Hint(model.Partition, answer.CurrentLeader?.LeaderId ?? -1, answer.CurrentLeader?.LeaderEpoch ?? -1);
             await RefusedAsync();
             return false;
@@ -61,7 +65,7 @@ internal sealed class LogReader(KafkaClient client, PartitionModel model, long o
         MaxWaitMs = waitMs,
         MinBytes = 1,
         MaxBytes = bytesMax,
-        RackId = "",
+        RackId = client.Host.Rack,
         ForgottenTopicsData = [],
         Topics =
         [
@@ -84,10 +88,22 @@ internal sealed class LogReader(KafkaClient client, PartitionModel model, long o
 
     private void Check(int epoch, FetchResponse.PartitionData answer, long acknowledged)
     {
+        // A broker of the reader's rack may know of a record a little later than the leader.
         model.Require(
-            epoch != _epoch || answer.HighWatermark >= _highWatermark,
+            epoch != _epoch || _source != _nearby || answer.HighWatermark >= _highWatermark,
             $"the high watermark fell from {_highWatermark} to {answer.HighWatermark} within epoch {epoch}");
-        model.SawHighWatermark(epoch, answer.HighWatermark, acknowledged);
+        if (_nearby < 0)
+        {
+            model.SawHighWatermark(epoch, answer.HighWatermark, acknowledged);
+        }
+
+        client.ReadNearby += _nearby >= 0 && answer.Records is { Length: > 0 } ? 1 : 0;
+        _source = _nearby;
+        if (answer.PreferredReadReplica >= 0)
+        {
+            client.Host.World.Trace.Note("client.nearby", model.Partition, _nearby = answer.PreferredReadReplica);
+        }
+
         _epoch = epoch;
         _highWatermark = answer.HighWatermark;
         foreach ((long at, int writtenUnder, SentRecord record) in RecordCodec.Read(answer.Records?.ToArray() ?? []))

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -37,7 +38,8 @@ public sealed class SecuredCluster(ClusterBackends backends) : IAsyncLifetime
             bootstrap => _authority.Client(bootstrap, Admin, Password));
         _cluster = await ClusterProcesses.StartAsync(
             backends, 3, null, [.. Enumerable.Range(1, 3).Select(Place)], access, $"security/admin.user={Admin}", $"security/admin.password={Password}",
-            "cluster/balance.ms=1000", "cluster/balance.ignore.bytes=1");
+            "cluster/balance.ms=1000", "cluster/balance.ignore.bytes=1",
+            "broker/replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector");
     }
 
     public async ValueTask DisposeAsync()
@@ -99,6 +101,18 @@ public sealed class SecuredCluster(ClusterBackends backends) : IAsyncLifetime
         using HttpResponseMessage answer = await http.GetAsync(new Uri(broker.Http, "/api/v1/cluster"));
         return answer.StatusCode;
     }
+
+    /// <summary>One of a broker's metrics.</summary>
+    internal async Task<double> MetricAsync(int node, string name)
+    {
+        using HttpClient http = _authority.Http();
+        http.DefaultRequestHeaders.Authorization = TestAuthority.Basic(Admin, Password);
+        string all = await http.GetStringAsync(new Uri(Cluster.Broker(node).Http, "/metrics"));
+        return all.Split('\n').Where(line => line.StartsWith(name, StringComparison.Ordinal))
+            .Select(static line => double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture)).Single();
+    }
+
+    internal Task KillAsync(int node) => Cluster.Broker(node).KillAsync();
 
     /// <summary>How many records a topic holds.</summary>
     internal long Records(string topic, int partitions)
