@@ -1,3 +1,4 @@
+using System.Text;
 using PipeRoll.Broker.Tests.Support;
 using PipeRoll.Wire;
 using PipeRoll.Wire.Messages;
@@ -52,12 +53,35 @@ internal sealed class TransactionClient(RawClient client, string transactionalId
         return await SendAsync(topic, count, partition);
     }
 
-    public async Task<ProduceResponse.PartitionProduceResponse> SendAsync(string topic, int count = 1, int partition = 0)
+    public Task<ProduceResponse.PartitionProduceResponse> SendAsync(string topic, int count = 1, int partition = 0) =>
+        SendAsync(topic, partition, count, sequence => Batches.Of(count, ProducerId, Epoch, sequence, isTransactional: true));
+
+    /// <summary>One batch of these records; the old way after the partition was added.</summary>
+    public async Task<KafkaError> WriteAsync(string topic, params (string Key, string? Value)[] records)
+    {
+        if (!isV2 && await AddAsync(topic, 0) is var refused and not KafkaError.None)
+        {
+            return refused;
+        }
+
+        return (KafkaError)(await SendAsync(topic, 0, records.Length, sequence =>
+        {
+            using var builder = new RecordBatchBuilder { ProducerId = ProducerId, ProducerEpoch = Epoch, BaseSequence = sequence, IsTransactional = true };
+            foreach ((string key, string? value) in records)
+            {
+                ReadOnlyMemory<byte>? bytes = value is null ? (ReadOnlyMemory<byte>?)null : Encoding.UTF8.GetBytes(value);
+                builder.Append(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(), Encoding.UTF8.GetBytes(key), bytes);
+            }
+
+            return builder.Build();
+        })).ErrorCode;
+    }
+
+    private async Task<ProduceResponse.PartitionProduceResponse> SendAsync(string topic, int partition, int count, Func<int, byte[]> build)
     {
         int sequence = _sequences.GetValueOrDefault((topic, partition));
         _sequences[(topic, partition)] = sequence + count;
-        ProduceRequest request = Requests.Produce(
-            topic, partition, Batches.Of(count, ProducerId, Epoch, sequence, isTransactional: true));
+        ProduceRequest request = Requests.Produce(topic, partition, build(sequence));
         request.TransactionalId = transactionalId;
         return (await client.CallAsync<ProduceRequest, ProduceResponse>(request, isV2 ? (short)12 : (short)9)).Only();
     }
