@@ -31,7 +31,7 @@ internal sealed class LatencyWindow(TimeProvider time)
             }
 
             _recent.Enqueue(duration.TotalMilliseconds);
-            MedianMs = At(_recent, 0.5);
+            MedianMs = Median();
         }
     }
 
@@ -39,17 +39,35 @@ internal sealed class LatencyWindow(TimeProvider time)
     /// <returns>Milliseconds; 0 when there is no sample.</returns>
     public double Percentile(double share)
     {
+        double[] samples;
         lock (_lock)
         {
             DropOld();
-            return _samples.Count == 0 ? 0 : At(_samples.Select(static sample => sample.Ms), share);
+            samples = [.. _samples.Select(static sample => sample.Ms)];
         }
+
+        // Sorting thousands of them is nothing for the log to wait for.
+        return samples.Length == 0 ? 0 : At(samples, share);
     }
 
-    private static double At(IEnumerable<double> samples, double share)
+    /// <summary>Asked for with every sample, on the way of whoever waits for the log: no more than a sort of a few numbers on the stack.</summary>
+    private double Median()
     {
-        double[] sorted = [.. samples.Order()];
-        return sorted[Math.Max(0, (int)Math.Ceiling(sorted.Length * share) - 1)];
+        Span<double> sorted = stackalloc double[RecentMax];
+        int count = 0;
+        foreach (double sample in _recent)
+        {
+            sorted[count++] = sample;
+        }
+
+        sorted[..count].Sort();
+        return sorted[(count - 1) / 2];
+    }
+
+    private static double At(double[] samples, double share)
+    {
+        Array.Sort(samples);
+        return samples[Math.Max(0, (int)Math.Ceiling(samples.Length * share) - 1)];
     }
 
     private void DropOld()
