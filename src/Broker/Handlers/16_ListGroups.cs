@@ -28,7 +28,7 @@ internal sealed class ListGroupsHandler(GroupCoordinator groups) : Handler<ListG
                     GroupId = group.GroupId,
                     ProtocolType = group.ProtocolType,
                     GroupState = group.State,
-                    GroupType = GroupTypes.Shown(group.Type),
+                    GroupType = group.Type,
                 });
             }
         }

@@ -11,7 +11,7 @@ namespace PipeRoll.Broker.Nearby;
 /// One fetch, wherever its partitions are led: those led here are read, those led in another rack are served from what their leaders have sent,
 /// and consumers of another rack are told to read there (KIP-392). One item, one answer, in the same order.
 /// </summary>
-/// <remarks>One task. Without a rack, or when reads stay with leaders, this is a <see cref="FetchOperation"/> and nothing else.</remarks>
+/// <remarks>One task. Without a rack this is a <see cref="FetchOperation"/> and nothing else.</remarks>
 /// <param name="rack">Of the consumer; empty for none, and for brokers.</param>
 /// <param name="mayRead">Null when the client may read every topic.</param>
 internal sealed class FetchRound(
@@ -35,7 +35,7 @@ internal sealed class FetchRound(
 
     public async ValueTask<FetchResponse.PartitionData[]> RunAsync(CancellationToken cancellation)
     {
-        if (!nearby.IsOn || rack.Length == 0)
+        if (rack.Length == 0)
         {
             var operation = new FetchOperation(services, items, limits) { MayRead = mayRead };
             FetchResponse.PartitionData[] answers = await operation.RunAsync(cancellation);

@@ -48,7 +48,7 @@ internal sealed class NearbyReads : IAsyncDisposable
         _sweptAt = NowMs;
     }
 
-    /// <summary>Off, consumers of all racks read from leaders.</summary>
+    /// <summary>Off, consumers are sent nowhere.</summary>
     public bool IsOn { get; }
 
     /// <summary>In bytes.</summary>
@@ -65,19 +65,23 @@ internal sealed class NearbyReads : IAsyncDisposable
     /// <summary>One broker for each rack other than the leader's. Clients only read from brokers that the metadata names as replicas.</summary>
     public IEnumerable<int> ReadersOf(StreamId stream, int leader)
     {
-        if (!IsOn || RackOf(leader) is not { } near)
+        if (!IsOn)
         {
             return [];
         }
 
+        string? near = RackOf(leader);
         return _services.Cluster.Nodes.Where(node => node.Rack is { Length: > 0 } rack && rack != near).Select(static node => node.Rack!)
             .Distinct(StringComparer.Ordinal).Select(rack => Choose(stream, rack)).OfType<int>();
     }
 
-    /// <summary>For a broker that does not lead the partition: its log, if this is a consumer to be served here; else null.</summary>
+    /// <summary>
+    /// For a broker that does not lead the partition: its log, if this is a consumer to be served here; else null. Also where reads stay with leaders:
+    /// a broker with another setting has sent the consumer, which would go to and fro while a setting is being rolled out.
+    /// </summary>
     public NearbyLog? LogOf(Partition partition, string rack, bool onlyCommitted)
     {
-        if (!IsOn || rack.Length == 0 || rack != OwnRack || !_services.Cluster.IsInTouch
+        if (rack.Length == 0 || rack != OwnRack || !_services.Cluster.IsInTouch
             || _services.Cluster.LeaderOf(partition.Identity.Stream) is { NodeId: < 0 } or { IsSelf: true })
         {
             return null;
@@ -154,8 +158,9 @@ internal sealed class NearbyReads : IAsyncDisposable
             _services.Metrics.NearbyRead(answer?.Records?.Length ?? 0);
             return answer is null ? NearbyAnswer.Failed(KafkaError.NotLeaderOrFollower) : NearbyAnswer.Of(answer, offset);
         }
-        catch (Exception error) when (error is PeerUnavailableException or OperationCanceledException or WireFormatException)
+        catch (Exception)
         {
+            // Whatever it was, the leader is the one to ask.
             return NearbyAnswer.Failed(KafkaError.NotLeaderOrFollower);
         }
     }

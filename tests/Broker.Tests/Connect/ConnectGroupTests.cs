@@ -136,7 +136,8 @@ public sealed class ConnectGroupTests
             described.Members.Single(member => member.MemberId == worker.MemberId).MemberMetadata).Running.Count);
         ListGroupsResponse listed = await worker.Admin.CallAsync<ListGroupsRequest, ListGroupsResponse>(
             new ListGroupsRequest { StatesFilter = ["Stable"], TypesFilter = ["classic"] }, 5);
-        Assert.Equal((ConnectHost.Group, "connect"), (Assert.Single(listed.Groups).GroupId, listed.Groups[0].ProtocolType));
+        ListGroupsResponse.ListedGroup only = Assert.Single(listed.Groups);
+        Assert.Equal((ConnectHost.Group, "connect", "classic"), (only.GroupId, only.ProtocolType, only.GroupType));
         JoinGroupResponse stranger = await worker.Admin.CallAsync<JoinGroupRequest, JoinGroupResponse>(
             new JoinGroupRequest
             {

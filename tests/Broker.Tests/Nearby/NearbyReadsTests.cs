@@ -41,15 +41,34 @@ public sealed class NearbyReadsTests
     }
 
     [Fact]
-    public async Task Reads_stay_with_leaders_unless_they_are_wanted_elsewhere()
+    public async Task Reads_stay_with_leaders_unless_they_are_wanted_elsewhere_but_whoever_was_sent_is_served()
     {
         await using TwoBrokers pair = await TwoBrokers.StartAsync();
         await pair.CreateAsync(Topic);
         using RawClient leader = await pair.ConnectAsync(1);
         using RawClient other = await pair.ConnectAsync(2);
         await leader.ProduceAsync(Topic, Batches.Of(3));
-        Assert.Equal(-1, (await FetchAsync(leader, "b", 0)).PreferredReadReplica);
-        Assert.Equal((short)KafkaError.NotLeaderOrFollower, (await FetchAsync(other, "b", 0)).ErrorCode);
+        FetchResponse.PartitionData read = await FetchAsync(leader, "b", 0);
+        Assert.Equal(-1, read.PreferredReadReplica);
+        Assert.Equal([(0L, 3)], Batches.Headers(read.Records!.ToArray()));
+        MetadataResponse metadata = await leader.CallAsync<MetadataRequest, MetadataResponse>(new MetadataRequest { Topics = [new() { Name = Topic }] }, 9);
+        Assert.Equal([1], metadata.Topics[0].Partitions[0].ReplicaNodes);
+
+        // By a leader that has the setting already, or still.
+        Assert.Equal([(0L, 3)], Batches.Headers((await FetchAsync(other, "b", 0)).Records!.ToArray()));
+        Assert.Equal((short)KafkaError.NotLeaderOrFollower, (await FetchAsync(other, "a", 0)).ErrorCode);
+    }
+
+    [Fact]
+    public async Task A_leader_without_a_rack_sends_consumers_only_to_brokers_that_the_metadata_name()
+    {
+        await using TwoBrokers pair = await TwoBrokers.StartAsync(Options);
+        await pair.CreateAsync(Topic);
+        pair.FirstView.Nodes = [pair.FirstView.Nodes[0] with { Rack = null }, pair.FirstView.Nodes[1]];
+        using RawClient leader = await pair.ConnectAsync(1);
+        Assert.Equal(2, (await FetchAsync(leader, "b", 0)).PreferredReadReplica);
+        MetadataResponse metadata = await leader.CallAsync<MetadataRequest, MetadataResponse>(new MetadataRequest { Topics = [new() { Name = Topic }] }, 9);
+        Assert.Equal([1, 2], metadata.Topics[0].Partitions[0].ReplicaNodes);
     }
 
     [Fact]

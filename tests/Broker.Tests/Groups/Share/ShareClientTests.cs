@@ -136,7 +136,7 @@ public sealed class ShareClientTests
         Assert.Equal((0, 0), (forgotten.ErrorCode, forgotten.Responses[0].ErrorCode));
         Assert.Equal(-1, await StartAsync(client));
         ListGroupsResponse listed = await client.CallAsync<ListGroupsRequest, ListGroupsResponse>(new ListGroupsRequest { TypesFilter = ["share"] }, 5);
-        Assert.Equal(("workers", "share", "Share", "Empty"), (listed.Groups[0].GroupId, listed.Groups[0].ProtocolType, listed.Groups[0].GroupType, listed.Groups[0].GroupState));
+        Assert.Equal(("workers", "share", "share", "Empty"), (listed.Groups[0].GroupId, listed.Groups[0].ProtocolType, listed.Groups[0].GroupType, listed.Groups[0].GroupState));
         DeleteGroupsResponse deleted = await client.CallAsync<DeleteGroupsRequest, DeleteGroupsResponse>(new DeleteGroupsRequest { GroupsNames = ["workers"] }, 2);
         Assert.Equal(0, deleted.Results[0].ErrorCode);
         Assert.Equal(KafkaError.GroupIdNotFound, (KafkaError)(await DescribeAsync(client)).ErrorCode);
